@@ -1,0 +1,16 @@
+//===- QuenchOps.td - All ops of the quench dialect --------*- tablegen -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
+#define QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
+
+include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
+include "Quench/Dialect/Quench/IR/QuenchModelOps.td"
+include "Quench/Dialect/Quench/IR/QuenchParamOps.td"
+
+#endif // QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD

@@ -1,0 +1,94 @@
+//===- QuenchParamOps.td - Parameters and weight programs --*- tablegen -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A weight program is a chain of these ops that starts at params only. Passes
+// build programs; bytes are touched once, when a program's root is evaluated.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD
+#define QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD
+
+include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
+include "Quench/Interfaces/WeightProgramOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Quench_WeightOp<string mnemonic, list<Trait> traits = []>
+    : Quench_Op<mnemonic, !listconcat([Pure,
+        DeclareOpInterfaceMethods<WeightProgramOpInterface>], traits)>;
+
+def Quench_ParamOp : Quench_WeightOp<"param"> {
+  let summary = "a parameter of the model";
+  let description = [{
+    The tensor that the archive holds under this name, in its own element type.
+
+    ```mlir
+    %w = quench.param #quench.ref<"model"::"lm_head.weight"> : tensor<256x128xf32>
+    ```
+  }];
+  let arguments = (ins Quench_RefAttr:$ref);
+  let results = (outs Quench_AnyTensor:$result);
+  let assemblyFormat = "qualified($ref) attr-dict `:` type($result)";
+}
+
+def Quench_TransposeOp : Quench_WeightOp<"transpose",
+    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "permutes the dimensions of a parameter";
+  let description = [{ Dimension `i` of the result is dimension `permutation[i]` of the input. }];
+  let arguments = (ins Quench_AnyTensor:$input, DenseI64ArrayAttr:$permutation);
+  let results = (outs Quench_AnyTensor:$result);
+  let assemblyFormat = "$input $permutation attr-dict `:` functional-type(operands, results)";
+}
+
+def Quench_SliceOp : Quench_WeightOp<"slice",
+    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "a contiguous range of a parameter along one axis";
+  let arguments = (ins Quench_AnyTensor:$input, I64Attr:$axis, I64Attr:$begin, I64Attr:$end);
+  let results = (outs Quench_AnyTensor:$result);
+  let assemblyFormat = "$input `axis` $axis `[` $begin `,` $end `]` attr-dict `:` functional-type(operands, results)";
+}
+
+def Quench_ConcatOp : Quench_WeightOp<"concat",
+    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "parameters one after another along one axis";
+  let arguments = (ins Variadic<Quench_AnyTensor>:$inputs, I64Attr:$axis);
+  let results = (outs Quench_AnyTensor:$result);
+  let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)";
+}
+
+def Quench_ReshapeOp : Quench_WeightOp<"reshape"> {
+  let summary = "the same elements in row-major order under another shape";
+  let arguments = (ins Quench_AnyTensor:$input);
+  let results = (outs Quench_AnyTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Quench_CastOp : Quench_WeightOp<"cast"> {
+  let summary = "a parameter in another float type, rounded to nearest even";
+  let arguments = (ins Quench_FloatTensor:$input);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Quench_PackOp : Quench_WeightOp<"pack",
+    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "a weight matrix in panels of output channels";
+  let description = [{
+    Turns `[out, in]` into `[ceil(out/panel), in, panel]`, so that a kernel that
+    computes `panel` output channels reads one contiguous stream; missing output
+    channels are zero.
+  }];
+  let arguments = (ins Quench_AnyTensor:$input, I64Attr:$panel);
+  let results = (outs Quench_AnyTensor:$result);
+  let assemblyFormat = "$input `panel` $panel attr-dict `:` functional-type(operands, results)";
+}
+
+#endif // QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD
