@@ -29,12 +29,12 @@ def Quench_ParamOp : Quench_WeightOp<"param"> {
     The tensor that the archive holds under this name, in its own element type.
 
     ```mlir
-    %w = quench.param #quench.ref<"model"::"lm_head.weight"> : tensor<256x128xf32>
+    %w = quench.param <"model"::"lm_head.weight"> : tensor<256x128xf32>
     ```
   }];
   let arguments = (ins Quench_RefAttr:$ref);
   let results = (outs Quench_AnyTensor:$result);
-  let assemblyFormat = "qualified($ref) attr-dict `:` type($result)";
+  let assemblyFormat = "$ref attr-dict `:` type($result)";
 }
 
 def Quench_TransposeOp : Quench_WeightOp<"transpose",
