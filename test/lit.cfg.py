@@ -1,0 +1,52 @@
+"""Configuration of the lit tests.
+
+Every run of quench-opt also checks that its output survives the trip through
+text and bytecode (--verify-roundtrip), unless a test says quench-opt-plain.
+"""
+
+import os
+import shutil
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+
+config.name = "Quench"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".c"]
+config.excludes = ["Inputs", "Models", "Benchmark", "Unit", "lib"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.quench_obj_root, "test")
+
+bin_dir = os.path.join(config.quench_obj_root, "bin")
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope --allow-unused-prefixes=false"
+for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions.append(("%quench_libs", os.path.join(config.quench_obj_root, "lib")))
+config.substitutions.append(("%quench_src", config.quench_src_root))
+config.substitutions.append(("%quench_obj", config.quench_obj_root))
+config.substitutions.append(("%models", os.path.join(config.test_source_root, "Models")))
+config.substitutions.append(("%mlir_libs", config.llvm_libs_dir))
+config.substitutions.append(("%python", config.python_executable))
+
+quench_opt = os.path.join(bin_dir, "quench-opt")
+llvm_config.add_tool_substitutions(
+    [
+        ToolSubst("quench-opt-plain", quench_opt),
+        ToolSubst("quench-opt", quench_opt, extra_args=["--verify-roundtrip"]),
+        "quench-lsp-server",
+        "quench-reduce",
+        ToolSubst("quench", os.path.join(bin_dir, "quench"), unresolved="ignore"),
+        "FileCheck",
+        "not",
+        "split-file",
+        "mlir-opt",
+        "mlir-runner",
+        "llvm-readelf",
+        "llvm-objdump",
+    ],
+    [bin_dir, config.llvm_tools_dir],
+)
+llvm_config.with_environment("PATH", [bin_dir, config.llvm_tools_dir], append_path=True)
