@@ -11,7 +11,7 @@ packages=(
   # libraries of the runtime and the tests
   libabsl-dev libxxhash-dev libutf8proc-dev nlohmann-json3-dev libgtest-dev
   # scripts and tests
-  python3 python3-numpy curl unzip
+  python3 python3-numpy python3-pip
 )
 
 missing=()

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Compares a float MiniLM build with onnxruntime (from PyPI, in an environment of
+# its own) and prints the table of docs/performance.md. Arguments go to
+# test/Benchmark/float_bert.py.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+environment=${QUENCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quench}/benchmark
+if [ ! -x "$environment/bin/python" ]; then
+  python3 -m venv "$environment"
+fi
+"$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+  -r test/Benchmark/requirements.txt
+
+model=$(tools/fetch-minilm.sh)
+build/bin/quench build "$model" -o build/minilm --force
+exec "$environment/bin/python" test/Benchmark/float_bert.py build/minilm "$model" "$@"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything, runs every test, prints the counts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools/install-dependencies.sh
+start=$SECONDS
+cmake --preset release --log-level=WARNING
+cmake --build --preset release
+echo "built in $((SECONDS - start)) s"
+
+start=$SECONDS
+results=build/test/results.json
+rm -f "$results"
+status=0
+LIT_OPTS="--output $PWD/$results ${LIT_OPTS:-}" \
+  cmake --build --preset release --target check-quench || status=$?
+echo "tested in $((SECONDS - start)) s"
+
+# The counts are lit's own; a run without a result file has failed.
+python3 - "$results" "$status" <<'PYTHON'
+import collections, json, sys
+
+try:
+    tests = json.load(open(sys.argv[1]))["tests"]
+except OSError:
+    sys.exit("error: the tests did not run")
+codes = collections.Counter(t["code"] for t in tests)
+passed = codes["PASS"] + codes["XFAIL"]
+skipped = codes["UNSUPPORTED"] + codes["SKIPPED"]
+failed = len(tests) - passed - skipped
+print(f"{passed} passed, {failed} failed, {skipped} skipped")
+sys.exit(0 if sys.argv[2] == "0" and not failed and passed else 1)
+PYTHON
