@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Installs what Quench is built with, from Debian 12's own archive.
 # Needs root; tools/quickstart.sh and tools/check.sh call it.
+#
+#   install-dependencies.sh                 installs what is missing
+#   install-dependencies.sh --download DIR  only fetches the packages, with all
+#                                           that they need, for a machine offline
 set -euo pipefail
 
 packages=(
@@ -13,6 +17,18 @@ packages=(
   # scripts and tests
   python3 python3-numpy python3-pip
 )
+
+if [ "${1:-}" = --download ]; then
+  mkdir -p "${2:?error: --download needs a folder}"
+  cd "$2"
+  apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
+    --no-breaks --no-replaces --no-enhances "${packages[@]}" |
+    grep '^[a-z0-9]' | sort -u | xargs apt-get download
+  exit 0
+elif [ $# -ne 0 ]; then
+  echo "error: unknown argument '$1'; expected nothing or --download DIR" >&2
+  exit 2
+fi
 
 missing=()
 for package in "${packages[@]}"; do
