@@ -12,6 +12,8 @@
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Quench_Dialect : Dialect {
   let name = "quench";
@@ -56,6 +58,47 @@ def Quench_Dialect : Dialect {
 
 class Quench_Op<string mnemonic, list<Trait> traits = []>
     : Op<Quench_Dialect, mnemonic, traits>;
+
+// A pure op whose result types follow from its operands and attributes. One
+// function, `inferShapes`, checks them and gives the results; the verifier, the
+// builders and the reification of dynamic dimensions all derive from it.
+class Quench_ShapedOp<string mnemonic, list<Trait> traits = []>
+    : Quench_Op<mnemonic, !listconcat([Pure,
+        DeclareOpInterfaceMethods<InferTypeOpInterface>,
+        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>], traits)> {
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Checks the operands and attributes in `op` and adds the results to
+    /// `shapes`.
+    static ::llvm::LogicalResult inferShapes(Adaptor op, ::quench::ShapeInference &shapes);
+  }];
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::inferReturnTypes(
+        ::mlir::MLIRContext *context, std::optional<::mlir::Location> location,
+        ::mlir::ValueRange operands, ::mlir::DictionaryAttr attributes,
+        ::mlir::OpaqueProperties properties, ::mlir::RegionRange regions,
+        ::llvm::SmallVectorImpl<::mlir::Type> &inferredReturnTypes) {
+      ::quench::ShapeInference shapes(context, location, getOperationName(), operands);
+      if (::mlir::failed(shapes.checkOperands()) ||
+          ::mlir::failed(inferShapes(Adaptor(operands, attributes, properties, regions), shapes)))
+        return ::mlir::failure();
+      shapes.getTypes(inferredReturnTypes);
+      return ::mlir::success();
+    }
+    ::llvm::LogicalResult $cppClass::reifyResultShapes(
+        ::mlir::OpBuilder &builder, ::mlir::ReifiedRankedShapedTypeDims &reified) {
+      ::quench::ShapeInference shapes(getContext(), getLoc(), getOperationName(), (*this)->getOperands());
+      if (::mlir::failed(inferShapes(Adaptor(*this), shapes)))
+        return ::mlir::failure();
+      shapes.reify(builder, getLoc(), reified);
+      return ::mlir::success();
+    }
+    ::llvm::LogicalResult $cppClass::verify() {
+      ::quench::ShapeInference shapes(getContext(), getLoc(), getOperationName(), (*this)->getOperands());
+      return inferShapes(Adaptor(*this), shapes);
+    }
+  }];
+}
 
 def Quench_Float : AnyTypeOf<[F16, BF16, F32, F64], "f16, bf16, f32 or f64">;
 def Quench_FloatTensor

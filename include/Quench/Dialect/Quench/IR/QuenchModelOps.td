@@ -11,16 +11,11 @@
 
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
 
-// Every model op is pure, infers its result types, gives its dynamic result
-// dimensions, and decomposes to linalg on demand (AggregatedOpInterface).
+// Every model op is pure, infers its result types and gives its dynamic result
+// dimensions.
 class Quench_ModelOp<string mnemonic, list<Trait> traits = []>
-    : Quench_Op<mnemonic, !listconcat([Pure,
-        DeclareOpInterfaceMethods<InferTypeOpInterface>,
-        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface>,
-        DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>], traits)>;
+    : Quench_ShapedOp<mnemonic, traits>;
 
 //===----------------------------------------------------------------------===//
 // Contractions
@@ -32,7 +27,6 @@ def Quench_LinearOp : Quench_ModelOp<"linear"> {
                        Optional<Quench_FloatTensor>:$bias);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_MatmulOp : Quench_ModelOp<"matmul"> {
@@ -42,7 +36,6 @@ def Quench_MatmulOp : Quench_ModelOp<"matmul"> {
                        UnitAttr:$transpose_a, UnitAttr:$transpose_b);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -52,7 +45,6 @@ def Quench_MatmulOp : Quench_ModelOp<"matmul"> {
 class Quench_BinaryOp<string mnemonic, list<Trait> traits = []>
     : Quench_ModelOp<mnemonic, traits> {
   let results = (outs Quench_FloatTensor:$result);
-  let hasVerifier = 1;
 }
 
 def Quench_AddOp : Quench_BinaryOp<"add"> {
@@ -75,28 +67,27 @@ class Quench_UnaryOp<string mnemonic, list<Trait> traits = []>
   let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 
-def Quench_ReluOp : Quench_UnaryOp<"relu", [SameOperandsAndResultType]> { let summary = "max(x, 0)"; }
-def Quench_TanhOp : Quench_UnaryOp<"tanh", [SameOperandsAndResultType]> { let summary = "hyperbolic tangent"; }
-def Quench_SoftplusOp : Quench_UnaryOp<"softplus", [SameOperandsAndResultType]> { let summary = "log(1 + exp(x)), computed without overflow"; }
-def Quench_ExpOp : Quench_UnaryOp<"exp", [SameOperandsAndResultType]> { let summary = "exponential"; }
-def Quench_NegOp : Quench_UnaryOp<"neg", [SameOperandsAndResultType]> { let summary = "negation"; }
+def Quench_ReluOp : Quench_UnaryOp<"relu"> { let summary = "max(x, 0)"; }
+def Quench_TanhOp : Quench_UnaryOp<"tanh"> { let summary = "hyperbolic tangent"; }
+def Quench_SoftplusOp : Quench_UnaryOp<"softplus"> { let summary = "log(1 + exp(x)), computed without overflow"; }
+def Quench_ExpOp : Quench_UnaryOp<"exp"> { let summary = "exponential"; }
+def Quench_NegOp : Quench_UnaryOp<"neg"> { let summary = "negation"; }
 
-def Quench_GeluOp : Quench_UnaryOp<"gelu", [SameOperandsAndResultType]> {
+def Quench_GeluOp : Quench_UnaryOp<"gelu"> {
   let summary = "Gaussian error linear unit";
   let description = [{ `erf`: x Phi(x); `tanh`: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); `sigmoid`: x sigma(1.702 x). }];
   let arguments = (ins Quench_FloatTensor:$input, DefaultValuedAttr<Quench_GeluKindAttr, "::quench::GeluKind::Erf">:$kind);
   let assemblyFormat = "$input `by` $kind attr-dict `:` type($input)";
 }
 
-def Quench_SiluOp : Quench_UnaryOp<"silu", [AllTypesMatch<["input", "result"]>]> {
+def Quench_SiluOp : Quench_UnaryOp<"silu"> {
   let summary = "x sigma(s x)";
   let description = [{ `scale`, of the shape of the last dimension, is the `s` of the smooth-fused form; absent, it is 1. }];
   let arguments = (ins Quench_FloatTensor:$input, Optional<Quench_FloatTensor>:$scale);
   let assemblyFormat = "$input (`scale` $scale^ `:` type($scale))? attr-dict `:` type($input)";
-  let hasVerifier = 1;
 }
 
-def Quench_GatedOp : Quench_ModelOp<"gated", [AllTypesMatch<["gate", "up", "result"]>]> {
+def Quench_GatedOp : Quench_ModelOp<"gated", [AllTypesMatch<["gate", "up"]>]> {
   let summary = "f(gate) * up";
   let arguments = (ins Quench_FloatTensor:$gate, Quench_FloatTensor:$up, Quench_GateKindAttr:$kind);
   let results = (outs Quench_FloatTensor:$result);
@@ -107,27 +98,25 @@ def Quench_GatedOp : Quench_ModelOp<"gated", [AllTypesMatch<["gate", "up", "resu
 // Normalization
 //===----------------------------------------------------------------------===//
 
-def Quench_LayerNormOp : Quench_ModelOp<"layer_norm", [AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
+def Quench_LayerNormOp : Quench_ModelOp<"layer_norm", [AttrSizedOperandSegments]> {
   let summary = "(x - mean) / sqrt(var + eps) * gamma + beta over the last dimension";
   let arguments = (ins Quench_FloatTensor:$input, Optional<Quench_FloatTensor>:$gamma,
                        Optional<Quench_FloatTensor>:$beta, F64Attr:$eps);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input (`gamma` $gamma^)? (`beta` $beta^)? `eps` $eps attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
-def Quench_RMSNormOp : Quench_ModelOp<"rms_norm", [AllTypesMatch<["input", "result"]>]> {
+def Quench_RMSNormOp : Quench_ModelOp<"rms_norm"> {
   let summary = "x / sqrt(mean(x^2) + eps) * gamma over the last dimension";
   let arguments = (ins Quench_FloatTensor:$input, Optional<Quench_FloatTensor>:$gamma, F64Attr:$eps);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input (`gamma` $gamma^)? `eps` $eps attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
-def Quench_L2NormalizeOp : Quench_UnaryOp<"l2_normalize", [SameOperandsAndResultType]> {
+def Quench_L2NormalizeOp : Quench_UnaryOp<"l2_normalize"> {
   let summary = "x / max(|x|_2, eps) over the last dimension";
   let arguments = (ins Quench_FloatTensor:$input, F64Attr:$eps);
   let assemblyFormat = "$input `eps` $eps attr-dict `:` type($input)";
 }
-def Quench_SoftmaxOp : Quench_UnaryOp<"softmax", [SameOperandsAndResultType]> {
+def Quench_SoftmaxOp : Quench_UnaryOp<"softmax"> {
   let summary = "softmax over the last dimension, optionally stretched and clipped";
   let description = [{
     With `zeta` and `gamma` it is clip((zeta - gamma) softmax(x) + gamma, 0, 1)
@@ -135,7 +124,6 @@ def Quench_SoftmaxOp : Quench_UnaryOp<"softmax", [SameOperandsAndResultType]> {
   }];
   let arguments = (ins Quench_FloatTensor:$input, OptionalAttr<F64Attr>:$zeta, OptionalAttr<F64Attr>:$gamma);
   let assemblyFormat = "$input attr-dict `:` type($input)";
-  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -164,7 +152,6 @@ def Quench_AttentionOp : Quench_ModelOp<"attention", [AttrSizedOperandSegments]>
     $query `,` $key `,` $value (`mask` $mask^)? (`bias` $bias^)? `scale` $scale
     $mask_kind attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
 }
 
 def Quench_PositionsOp : Quench_ModelOp<"positions"> {
@@ -173,7 +160,6 @@ def Quench_PositionsOp : Quench_ModelOp<"positions"> {
                        I64Attr:$dim, DefaultValuedAttr<I64Attr, "0">:$offset);
   let results = (outs Quench_IntTensor:$result);
   let assemblyFormat = "$like `dim` $dim (`from` $start^)? attr-dict `:` type($like) `->` type($result)";
-  let hasVerifier = 1;
 }
 
 def Quench_RopeTableOp : Quench_ModelOp<"rope_table"> {
@@ -190,7 +176,7 @@ def Quench_RopeTableOp : Quench_ModelOp<"rope_table"> {
   let assemblyFormat = "$positions attr-dict `:` functional-type(operands, results)";
 }
 
-def Quench_RopeOp : Quench_ModelOp<"rope", [AllTypesMatch<["input", "result"]>]> {
+def Quench_RopeOp : Quench_ModelOp<"rope"> {
   let summary = "rotates pairs of channels by their position";
   let description = [{
     `input` is `[B, T, H, D]`, `cos` and `sin` `[T, R/2]`. The first `R` channels of
@@ -201,10 +187,9 @@ def Quench_RopeOp : Quench_ModelOp<"rope", [AllTypesMatch<["input", "result"]>]>
                        DefaultValuedAttr<Quench_RopeLayoutAttr, "::quench::RopeLayout::Half">:$layout);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `,` $cos `,` $sin $layout attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
-def Quench_KVCacheOp : Quench_ModelOp<"kv_cache", [AllTypesMatch<["cache", "updated"]>]> {
+def Quench_KVCacheOp : Quench_ModelOp<"kv_cache"> {
   let summary = "appends keys or values to a cache";
   let description = [{
     `cache` is `[B, C, G, D]`, `input` `[B, T, G, D]`. Writes `input` at tokens
@@ -214,7 +199,6 @@ def Quench_KVCacheOp : Quench_ModelOp<"kv_cache", [AllTypesMatch<["cache", "upda
   let arguments = (ins Quench_FloatTensor:$cache, Quench_FloatTensor:$input, I64:$position);
   let results = (outs Quench_FloatTensor:$updated, Quench_FloatTensor:$view);
   let assemblyFormat = "$cache `,` $input `at` $position attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -226,7 +210,6 @@ def Quench_EmbeddingOp : Quench_ModelOp<"embedding"> {
   let arguments = (ins Quench_IntTensor:$ids, Quench_FloatTensor:$table);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$ids `,` $table attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_PatchEmbedOp : Quench_ModelOp<"patch_embed"> {
@@ -235,7 +218,6 @@ def Quench_PatchEmbedOp : Quench_ModelOp<"patch_embed"> {
   let arguments = (ins Quench_FloatTensor:$input, Quench_FloatTensor:$weight, Optional<Quench_FloatTensor>:$bias);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_PatchesOp : Quench_ModelOp<"patches"> {
@@ -243,7 +225,6 @@ def Quench_PatchesOp : Quench_ModelOp<"patches"> {
   let arguments = (ins Quench_FloatTensor:$input, I64Attr:$height, I64Attr:$width);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `of` $height `x` $width attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_PrependOp : Quench_ModelOp<"prepend"> {
@@ -251,7 +232,6 @@ def Quench_PrependOp : Quench_ModelOp<"prepend"> {
   let arguments = (ins Quench_FloatTensor:$input, Quench_FloatTensor:$tokens);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$tokens `to` $input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_PoolOp : Quench_ModelOp<"pool"> {
@@ -260,7 +240,6 @@ def Quench_PoolOp : Quench_ModelOp<"pool"> {
   let arguments = (ins Quench_FloatTensor:$input, Optional<Quench_IntTensor>:$mask, Quench_PoolKindAttr:$kind);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input (`mask` $mask^)? `by` $kind attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -278,7 +257,6 @@ def Quench_CausalConv1DOp : Quench_ModelOp<"causal_conv1d", [AttrSizedOperandSeg
                        Optional<Quench_FloatTensor>:$bias, Optional<Quench_FloatTensor>:$state);
   let results = (outs Quench_FloatTensor:$result, Quench_FloatTensor:$updated);
   let assemblyFormat = "$input `,` $weight (`bias` $bias^)? (`state` $state^)? attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_Conv2DOp : Quench_ModelOp<"conv2d"> {
@@ -289,7 +267,6 @@ def Quench_Conv2DOp : Quench_ModelOp<"conv2d"> {
                        DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `,` $weight (`bias` $bias^)? `strides` $strides `padding` $padding attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Quench_SelectiveScanOp : Quench_ModelOp<"selective_scan", [AttrSizedOperandSegments]> {
@@ -307,7 +284,6 @@ def Quench_SelectiveScanOp : Quench_ModelOp<"selective_scan", [AttrSizedOperandS
   let assemblyFormat = [{
     $input `delta` $delta `a` $a `b` $b `c` $c (`d` $d^)? (`state` $state^)? attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -320,7 +296,6 @@ def Quench_WindowPartitionOp : Quench_ModelOp<"window_partition"> {
   let arguments = (ins Quench_FloatTensor:$input, I64Attr:$window, DefaultValuedAttr<I64Attr, "0">:$shift);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `window` $window attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 def Quench_WindowMergeOp : Quench_ModelOp<"window_merge"> {
   let summary = "the inverse of window_partition for a map of `height` x `width`; padding is dropped";
@@ -328,7 +303,6 @@ def Quench_WindowMergeOp : Quench_ModelOp<"window_merge"> {
                        DefaultValuedAttr<I64Attr, "0">:$shift);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input `window` $window `to` $height `x` $width attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCHMODELOPS_TD

@@ -16,11 +16,14 @@
 
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Interfaces/WeightProgramOpInterface.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Quench_WeightOp<string mnemonic, list<Trait> traits = []>
     : Quench_Op<mnemonic, !listconcat([Pure,
+        DeclareOpInterfaceMethods<WeightProgramOpInterface>], traits)>;
+
+// A weight op whose result type follows from its operands and attributes.
+class Quench_ShapedWeightOp<string mnemonic, list<Trait> traits = []>
+    : Quench_ShapedOp<mnemonic, !listconcat([
         DeclareOpInterfaceMethods<WeightProgramOpInterface>], traits)>;
 
 def Quench_ParamOp : Quench_WeightOp<"param"> {
@@ -35,10 +38,10 @@ def Quench_ParamOp : Quench_WeightOp<"param"> {
   let arguments = (ins Quench_RefAttr:$ref);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$ref attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
-def Quench_TransposeOp : Quench_WeightOp<"transpose",
-    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+def Quench_TransposeOp : Quench_ShapedWeightOp<"transpose"> {
   let summary = "permutes the dimensions of a parameter";
   let description = [{ Dimension `i` of the result is dimension `permutation[i]` of the input. }];
   let arguments = (ins Quench_AnyTensor:$input, DenseI64ArrayAttr:$permutation);
@@ -46,16 +49,14 @@ def Quench_TransposeOp : Quench_WeightOp<"transpose",
   let assemblyFormat = "$input $permutation attr-dict `:` functional-type(operands, results)";
 }
 
-def Quench_SliceOp : Quench_WeightOp<"slice",
-    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+def Quench_SliceOp : Quench_ShapedWeightOp<"slice"> {
   let summary = "a contiguous range of a parameter along one axis";
   let arguments = (ins Quench_AnyTensor:$input, I64Attr:$axis, I64Attr:$begin, I64Attr:$end);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$input `axis` $axis `[` $begin `,` $end `]` attr-dict `:` functional-type(operands, results)";
 }
 
-def Quench_ConcatOp : Quench_WeightOp<"concat",
-    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+def Quench_ConcatOp : Quench_ShapedWeightOp<"concat"> {
   let summary = "parameters one after another along one axis";
   let arguments = (ins Variadic<Quench_AnyTensor>:$inputs, I64Attr:$axis);
   let results = (outs Quench_AnyTensor:$result);
@@ -78,8 +79,7 @@ def Quench_CastOp : Quench_WeightOp<"cast"> {
   let hasVerifier = 1;
 }
 
-def Quench_PackOp : Quench_WeightOp<"pack",
-    [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+def Quench_PackOp : Quench_ShapedWeightOp<"pack"> {
   let summary = "a weight matrix in panels of output channels";
   let description = [{
     Turns `[out, in]` into `[ceil(out/panel), in, panel]`, so that a kernel that

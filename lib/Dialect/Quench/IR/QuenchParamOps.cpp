@@ -1,0 +1,362 @@
+//===- QuenchParamOps.cpp - Parameters and weight programs ---------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Dialect/Quench/IR/Quench.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/SmallBitVector.h"
+
+#include <cstring>
+
+using namespace mlir;
+using namespace quench;
+
+using llvm::Twine;
+using Dim = ShapeInference::Dim;
+
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
+
+static RankedTensorType getTensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// The bytes of one element of the tensor `value`; fails with a diagnostic at
+/// `op` for elements that are not whole bytes.
+static FailureOr<int64_t> getElementBytes(Operation *op, Value value) {
+  Type element = getTensorType(value).getElementType();
+  if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0)
+    return op->emitError("expected elements of whole bytes, found ")
+           << value.getType();
+  return element.getIntOrFloatBitWidth() / 8;
+}
+
+/// The product of `sizes`.
+static int64_t getVolume(ArrayRef<int64_t> sizes) {
+  int64_t volume = 1;
+  for (int64_t size : sizes)
+    volume *= size;
+  return volume;
+}
+
+/// Copies `rows` blocks of `bytes` bytes, the starts of which are `fromStride`
+/// and `toStride` bytes apart.
+static void copyBlocks(const char *from, int64_t fromStride, char *to,
+                       int64_t toStride, int64_t rows, int64_t bytes) {
+  for (int64_t row = 0; row < rows; ++row)
+    std::memcpy(to + row * toStride, from + row * fromStride, bytes);
+}
+
+/// Copies `count` elements of `bytes` bytes from places `stride` elements apart
+/// to adjacent ones.
+static void gather(const char *from, int64_t stride, char *to, int64_t count,
+                   int64_t bytes) {
+  auto copy = [&](auto width) {
+    for (int64_t index = 0; index < count; ++index)
+      std::memcpy(to + index * width, from + index * stride * width, width);
+  };
+  // A copy of constant size is one instruction.
+  switch (bytes) {
+  case 1:
+    return copy(std::integral_constant<int64_t, 1>());
+  case 2:
+    return copy(std::integral_constant<int64_t, 2>());
+  case 4:
+    return copy(std::integral_constant<int64_t, 4>());
+  case 8:
+    return copy(std::integral_constant<int64_t, 8>());
+  default:
+    return copy(bytes);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// ParamOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ParamOp::verify() {
+  if (!getTensorType(getResult()).hasStaticShape())
+    return emitOpError("expected a parameter of static shape, found ")
+           << getResult().getType();
+  if (getRef().getScope().empty() || getRef().getKey().empty())
+    return emitOpError("expected a scope and a key that are not empty");
+  return success();
+}
+
+LogicalResult ParamOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                       MutableArrayRef<char> result) {
+  return emitOpError("is read from its archive and not evaluated");
+}
+
+//===----------------------------------------------------------------------===//
+// TransposeOp
+//===----------------------------------------------------------------------===//
+
+/// Fails unless every dimension of `value` is static.
+static LogicalResult checkStatic(ShapeInference &shapes, Value value) {
+  for (int64_t index = 0, rank = shapes.getRank(value); index < rank; ++index)
+    if (failed(shapes.checkStatic(value, "a parameter", index)))
+      return failure();
+  return success();
+}
+
+LogicalResult TransposeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  ArrayRef<int64_t> permutation = op.getPermutation();
+  int64_t rank = shapes.getRank(input);
+  llvm::SmallBitVector seen(rank);
+  for (int64_t dim : permutation)
+    if (dim >= 0 && dim < rank)
+      seen.set(dim);
+  if (static_cast<int64_t>(permutation.size()) != rank || !seen.all())
+    return shapes.fail("expected a permutation of the ", rank,
+                       " dimensions of the input");
+  if (failed(checkStatic(shapes, input)))
+    return failure();
+  shapes.addResult(
+      llvm::map_to_vector(
+          permutation, [&](int64_t dim) { return shapes.getDim(input, dim); }),
+      shapes.getElementType(input));
+  return success();
+}
+
+LogicalResult TransposeOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                           MutableArrayRef<char> result) {
+  FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
+  if (failed(bytes))
+    return failure();
+  ArrayRef<int64_t> from = getTensorType(getInput()).getShape();
+  ArrayRef<int64_t> to = getTensorType(getResult()).getShape();
+  ArrayRef<int64_t> permutation = getPermutation();
+  int64_t rank = to.size();
+  if (rank == 0 || result.empty()) {
+    llvm::copy(operands.front(), result.begin());
+    return success();
+  }
+  // Strides in the input, in elements, of the dimensions of the result.
+  SmallVector<int64_t> strides(rank);
+  for (int64_t dim = 0; dim < rank; ++dim)
+    strides[dim] = getVolume(from.drop_front(permutation[dim] + 1));
+
+  SmallVector<int64_t> index(rank - 1, 0);
+  char *target = result.data();
+  int64_t source = 0, columns = to.back();
+  for (int64_t row = 0, rows = getVolume(to.drop_back()); row < rows; ++row) {
+    gather(operands.front().data() + source * *bytes, strides.back(), target,
+           columns, *bytes);
+    target += columns * *bytes;
+    for (int64_t dim = rank - 2; dim >= 0; --dim) {
+      source += strides[dim];
+      if (++index[dim] < to[dim])
+        break;
+      source -= strides[dim] * to[dim];
+      index[dim] = 0;
+    }
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// SliceOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult SliceOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t axis = op.getAxis(), begin = op.getBegin(), end = op.getEnd();
+  int64_t rank = shapes.getRank(input);
+  if (axis < 0 || axis >= rank)
+    return shapes.fail("expected axis below ", rank, ", found ", axis);
+  if (failed(checkStatic(shapes, input)))
+    return failure();
+  SmallVector<Dim> dims = shapes.getDims(input);
+  int64_t size = ShapeInference::getSize(dims[axis]);
+  if (begin < 0 || begin > end || end > size)
+    return shapes.fail("expected a range within [0, ", size, "), found [",
+                       begin, ", ", end, ")");
+  dims[axis] = shapes.getConstant(end - begin);
+  shapes.addResult(dims, shapes.getElementType(input));
+  return success();
+}
+
+LogicalResult SliceOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                       MutableArrayRef<char> result) {
+  FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
+  if (failed(bytes))
+    return failure();
+  ArrayRef<int64_t> shape = getTensorType(getInput()).getShape();
+  int64_t axis = getAxis();
+  int64_t inner = getVolume(shape.drop_front(axis + 1)) * *bytes;
+  int64_t size = (getEnd() - getBegin()) * inner;
+  copyBlocks(operands.front().data() + getBegin() * inner, shape[axis] * inner,
+             result.data(), size, getVolume(shape.take_front(axis)), size);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ConcatOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConcatOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  if (op.getInputs().empty())
+    return shapes.fail("expected at least one input, found none");
+  Value first = op.getInputs().front();
+  int64_t axis = op.getAxis(), rank = shapes.getRank(first);
+  if (axis < 0 || axis >= rank)
+    return shapes.fail("expected axis below ", rank, ", found ", axis);
+  SmallVector<Dim> dims = shapes.getDims(first);
+  dims[axis] = Dim();
+  Dim size = shapes.getConstant(0);
+  for (auto [index, input] : llvm::enumerate(op.getInputs())) {
+    std::string name = ("input " + Twine(index)).str();
+    if (failed(shapes.checkShape(input, name, dims)) ||
+        failed(shapes.checkElementType(input, name,
+                                       shapes.getElementType(first))) ||
+        failed(checkStatic(shapes, input)))
+      return failure();
+    size = size + shapes.getDim(input, axis);
+  }
+  dims[axis] = size;
+  shapes.addResult(dims, shapes.getElementType(first));
+  return success();
+}
+
+LogicalResult ConcatOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                        MutableArrayRef<char> result) {
+  FailureOr<int64_t> bytes = getElementBytes(*this, getResult());
+  if (failed(bytes))
+    return failure();
+  int64_t axis = getAxis();
+  ArrayRef<int64_t> shape = getTensorType(getResult()).getShape();
+  int64_t rows = getVolume(shape.take_front(axis));
+  int64_t stride = getVolume(shape.drop_front(axis)) * *bytes;
+  char *target = result.data();
+  for (auto [input, operand] : llvm::zip_equal(getInputs(), operands)) {
+    int64_t size =
+        getVolume(getTensorType(input).getShape().drop_front(axis)) * *bytes;
+    copyBlocks(operand.data(), size, target, stride, rows, size);
+    target += size;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ReshapeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ReshapeOp::verify() {
+  RankedTensorType from = getTensorType(getInput()),
+                   to = getTensorType(getResult());
+  if (!from.hasStaticShape() || !to.hasStaticShape() ||
+      from.getElementType() != to.getElementType() ||
+      from.getNumElements() != to.getNumElements())
+    return emitOpError("expected static shapes of as many elements of the same "
+                       "type, found ")
+           << from << " and " << to;
+  return success();
+}
+
+LogicalResult ReshapeOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                         MutableArrayRef<char> result) {
+  llvm::copy(operands.front(), result.begin());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// CastOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult CastOp::verify() {
+  RankedTensorType from = getTensorType(getInput()),
+                   to = getTensorType(getResult());
+  if (!from.hasStaticShape() || from.getShape() != to.getShape())
+    return emitOpError("expected the same static shape, found ")
+           << from << " and " << to;
+  return success();
+}
+
+/// `bits`, a number of the format `from`, rounded to nearest even in the format
+/// `to`.
+static uint64_t convert(const llvm::fltSemantics &from, unsigned width,
+                        uint64_t bits, const llvm::fltSemantics &to) {
+  APFloat value(from, APInt(width, bits));
+  bool losesInfo;
+  value.convert(to, APFloat::rmNearestTiesToEven, &losesInfo);
+  return value.bitcastToAPInt().getZExtValue();
+}
+
+LogicalResult CastOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                      MutableArrayRef<char> result) {
+  auto from = cast<FloatType>(getTensorType(getInput()).getElementType());
+  auto to = cast<FloatType>(getTensorType(getResult()).getElementType());
+  ArrayRef<char> input = operands.front();
+  if (from == to) {
+    llvm::copy(input, result.begin());
+    return success();
+  }
+  // The usual conversion of large checkpoints, done at the speed of memory.
+  if (from.isBF16() && to.isF32()) {
+    for (size_t index = 0, count = input.size() / 2; index < count; ++index) {
+      uint16_t source;
+      std::memcpy(&source, input.data() + 2 * index, 2);
+      uint32_t target = static_cast<uint32_t>(source) << 16;
+      std::memcpy(result.data() + 4 * index, &target, 4);
+    }
+    return success();
+  }
+  int64_t fromBytes = from.getWidth() / 8, toBytes = to.getWidth() / 8;
+  for (size_t index = 0, count = input.size() / fromBytes; index < count;
+       ++index) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, input.data() + index * fromBytes, fromBytes);
+    bits = convert(from.getFloatSemantics(), from.getWidth(), bits,
+                   to.getFloatSemantics());
+    std::memcpy(result.data() + index * toBytes, &bits, toBytes);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// PackOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult PackOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t panel = op.getPanel();
+  if (panel < 1)
+    return shapes.fail("expected a panel of at least 1, found ", panel);
+  if (failed(shapes.checkShape(input, "input", {Dim(), Dim()})) ||
+      failed(checkStatic(shapes, input)))
+    return failure();
+  shapes.addResult({shapes.getDim(input, 0).ceilDiv(panel),
+                    shapes.getDim(input, 1), shapes.getConstant(panel)},
+                   shapes.getElementType(input));
+  return success();
+}
+
+LogicalResult PackOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                      MutableArrayRef<char> result) {
+  FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
+  if (failed(bytes))
+    return failure();
+  ArrayRef<int64_t> shape = getTensorType(getInput()).getShape();
+  int64_t out = shape[0], in = shape[1], panel = getPanel();
+  const char *source = operands.front().data();
+  char *target = result.data();
+  for (int64_t begin = 0; begin < out; begin += panel) {
+    int64_t rows = std::min(panel, out - begin);
+    for (int64_t column = 0; column < in; ++column) {
+      gather(source + (begin * in + column) * *bytes, in, target, rows, *bytes);
+      std::memset(target + rows * *bytes, 0, (panel - rows) * *bytes);
+      target += panel * *bytes;
+    }
+  }
+  return success();
+}
