@@ -1,0 +1,28 @@
+//===- Remarks.cpp - Why passes did what they did -------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Pipelines/Remarks.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Remark/RemarkStreamer.h"
+
+using namespace mlir;
+
+LogicalResult quench::enableRemarks(MLIRContext &context, StringRef path) {
+  remark::RemarkCategories categories;
+  categories.all = ".*";
+  auto policy = std::make_unique<remark::RemarkEmittingPolicyAll>();
+  if (path == "-")
+    return remark::enableOptimizationRemarks(context, /*streamer=*/nullptr,
+                                             std::move(policy), categories,
+                                             /*printAsEmitRemarks=*/true);
+  return remark::enableOptimizationRemarksWithLLVMStreamer(
+      context, path, llvm::remarks::Format::YAML, std::move(policy),
+      categories);
+}

@@ -1,0 +1,11 @@
+//===- Version.cpp - The version of Quench --------------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Support/Version.h"
+
+llvm::StringRef quench::getVersion() { return QUENCH_VERSION; }
