@@ -9,11 +9,15 @@
 #include "Quench/InitAll.h"
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Plugin/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Tools/Plugins/DialectPlugin.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "llvm/Config/llvm-config.h"
 
 void quench::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -22,4 +26,28 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<QuenchDialect>();
 }
 
-void quench::registerAllPasses() { mlir::registerAllPasses(); }
+/// What this library adds to the passes of MLIR.
+static void registerOwnPasses() { quench::registerQuenchPluginPasses(); }
+
+void quench::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerOwnPasses();
+}
+
+//===----------------------------------------------------------------------===//
+// The library as a plugin of the stock mlir-opt
+//===----------------------------------------------------------------------===//
+
+extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT mlir::DialectPluginLibraryInfo
+mlirGetDialectPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "Quench", LLVM_VERSION_STRING,
+          [](mlir::DialectRegistry *registry) {
+            registry->insert<quench::QuenchDialect>();
+          }};
+}
+
+extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT mlir::PassPluginLibraryInfo
+mlirGetPassPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "Quench", LLVM_VERSION_STRING,
+          registerOwnPasses};
+}

@@ -7,14 +7,35 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/InitAll.h"
+#include "Quench/Plugin/PluginLoader.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/WithColor.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   quench::registerAllDialects(registry);
   quench::registerAllPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "Quench optimizer driver\n", registry));
+
+  // Before the other options, so that passes of plugins are flags too.
+  llvm::SmallVector<const char *> arguments(argv, argv + argc);
+  quench::PluginSet plugins;
+  if (llvm::Error error = plugins.loadFromArguments(arguments)) {
+    llvm::WithColor::error(llvm::errs(), "quench-opt")
+        << llvm::toString(std::move(error)) << "\n";
+    return 1;
+  }
+  plugins.registerDialects(registry);
+  // For --help alone: its uses are gone by now.
+  llvm::cl::list<std::string> loadPlugin(
+      "load-plugin", llvm::cl::value_desc("file"),
+      llvm::cl::desc("Load passes and dialects from a plugin of Quench"));
+
+  int count = arguments.size();
+  arguments.push_back(nullptr);
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(count, const_cast<char **>(arguments.data()),
+                        "Quench optimizer driver\n", registry));
 }
