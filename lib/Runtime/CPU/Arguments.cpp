@@ -1,0 +1,275 @@
+//===- Arguments.cpp - The arguments of one call of an entry point --------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Arguments.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <cstring>
+
+using namespace quench::rt;
+
+// The symbols that the runtime gives a meaning.
+static constexpr char kSequence[] = "sequence";
+static constexpr char kContext[] = "context";
+
+static absl::Status inputError(const Port &port, absl::string_view message) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("input '", port.name, "' ", message));
+}
+
+static absl::Span<const int64_t> shapeOf(const qrt_tensor &tensor) {
+  return {tensor.shape, static_cast<size_t>(tensor.rank)};
+}
+
+absl::Status Arguments::prepare(absl::string_view params) {
+  if (absl::Status status = matchInputs(); !status.ok())
+    return status;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i])
+      if (absl::Status status = bindShape(entry.inputs[i], *inputs[i]);
+          !status.ok())
+        return status;
+  if (absl::Status status = checkPosition(); !status.ok())
+    return status;
+
+  // Generated code reads the parameters and never writes them.
+  addDescriptor(const_cast<char *>(params.data()),
+                {static_cast<int64_t>(params.size())});
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (absl::Status status = addInput(entry.inputs[i], inputs[i]);
+        !status.ok())
+      return status;
+  for (const Port &port : entry.outputs)
+    if (absl::Status status = addOutput(port); !status.ok())
+      return status;
+  for (std::vector<int64_t> &descriptor : descriptors)
+    descriptorPointers.push_back(descriptor.data());
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::matchInputs() {
+  inputs.assign(entry.inputs.size(), nullptr);
+  for (const qrt_tensor &tensor : given) {
+    absl::string_view name = tensor.name ? tensor.name : "";
+    size_t i = 0;
+    while (i < inputs.size() && entry.inputs[i].name != name)
+      ++i;
+    if (i == inputs.size())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the model has no input '", name, "'; '", entry.name, "' takes ",
+          absl::StrJoin(entry.inputs, ", ",
+                        [](std::string *out, const Port &port) {
+                          absl::StrAppend(out, port.name);
+                        })));
+    const Port &port = entry.inputs[i];
+    if (inputs[i])
+      return inputError(port, "was given twice");
+    if (absl::Status status = checkType(port, tensor); !status.ok())
+      return status;
+    inputs[i] = &tensor;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Port &port = entry.inputs[i];
+    if (!inputs[i] && port.role == Role::Data && !port.defaultValue)
+      return inputError(port,
+                        absl::StrCat("is missing; expected ", port.typeStr()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::checkType(const Port &port,
+                                  const qrt_tensor &tensor) const {
+  if (tensor.dtype < QRT_BOOL || tensor.dtype > QRT_F64)
+    return inputError(port, absl::StrCat("has the unknown element type ",
+                                         static_cast<int>(tensor.dtype)));
+  if (tensor.rank < 0 || !countElements(shapeOf(tensor)))
+    return inputError(port, "has a shape that no tensor can have");
+  bool fits = port.role == Role::State ? tensor.dtype == port.dtype
+                                       : isLossless(tensor.dtype, port.dtype);
+  if (!fits || static_cast<size_t>(tensor.rank) != port.shape.size())
+    return inputError(port, absl::StrCat("is ", nameOf(tensor.dtype), " ",
+                                         formatShape(shapeOf(tensor)),
+                                         ", expected ", port.typeStr()));
+  if (!tensor.data && *countElements(shapeOf(tensor)) != 0)
+    return inputError(port, "has no data");
+  if (port.role == Role::State &&
+      reinterpret_cast<uintptr_t>(tensor.data) % byteSize(port.dtype) != 0)
+    return inputError(port, absl::StrCat("is updated in place and must be "
+                                         "aligned to ",
+                                         byteSize(port.dtype), " bytes"));
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::bindShape(const Port &port, const qrt_tensor &tensor) {
+  for (size_t i = 0; i < port.shape.size(); ++i) {
+    const Dim &dim = port.shape[i];
+    int64_t extent = tensor.shape[i];
+    if (!dim.symbol.empty()) {
+      if (absl::Status status =
+              bind(dim.symbol, extent, absl::StrCat("input '", port.name, "'"));
+          !status.ok())
+        return status;
+    } else if (extent != dim.size) {
+      return inputError(port, absl::StrCat("has the shape ",
+                                           formatShape(shapeOf(tensor)),
+                                           ", expected ", port.typeStr()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::bind(const std::string &symbol, int64_t value,
+                             std::string source) {
+  auto limits = manifest.symbols.find(symbol);
+  if (limits != manifest.symbols.end()) {
+    if (value < limits->second.min)
+      return absl::InvalidArgumentError(
+          absl::StrCat(source, ": ", symbol, " is ", value,
+                       ", the smallest is ", limits->second.min));
+    if (limits->second.max && value > *limits->second.max)
+      return absl::InvalidArgumentError(
+          absl::StrCat(source, ": ", symbol, " is ", value, ", the limit is ",
+                       *limits->second.max));
+  }
+  auto [bound, isNew] = symbols.try_emplace(symbol, Binding{value, source});
+  if (!isNew && bound->second.value != value)
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": ", symbol, " is ", value, ", but it is ",
+                     bound->second.value, " in ", bound->second.source));
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::checkPosition() {
+  int64_t position = 0;
+  bool hasPosition = false;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Port &port = entry.inputs[i];
+    if (port.role != Role::Position)
+      continue;
+    hasPosition = true;
+    if (inputs[i])
+      convert(inputs[i]->dtype, inputs[i]->data, QRT_I64, &position, 1);
+    else
+      position = static_cast<int64_t>(port.defaultValue.value_or(0));
+    if (position < 0)
+      return inputError(port,
+                        absl::StrCat("is ", position, ", expected 0 or more"));
+  }
+  if (!hasPosition)
+    return absl::OkStatus();
+
+  // An entry point without the symbol takes one token at a time.
+  auto sequence = symbols.find(kSequence);
+  int64_t numTokens = sequence == symbols.end() ? 1 : sequence->second.value;
+  int64_t needed;
+  if (__builtin_add_overflow(position, numTokens, &needed))
+    needed = INT64_MAX;
+  auto context = symbols.find(kContext);
+  if (context == symbols.end())
+    return bind(kContext, needed, "position + sequence");
+  if (needed > context->second.value)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "position ", position, " and ", numTokens, " new tokens exceed the ",
+        context->second.value, " that ", context->second.source, " holds"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>>
+Arguments::resolve(const Port &port) const {
+  std::vector<int64_t> shape;
+  for (const Dim &dim : port.shape) {
+    if (dim.symbol.empty()) {
+      shape.push_back(dim.size);
+      continue;
+    }
+    auto bound = symbols.find(dim.symbol);
+    if (bound == symbols.end())
+      return absl::InvalidArgumentError(
+          absl::StrCat("no input gives ", dim.symbol, ", which the shape of '",
+                       port.name, "' needs"));
+    shape.push_back(bound->second.value);
+  }
+  return shape;
+}
+
+/// Fails when an element lies outside of the range of the port.
+static absl::Status checkRange(const Port &port, const void *data,
+                               absl::Span<const int64_t> shape) {
+  auto [low, high] = *port.range;
+  int64_t count = *countElements(shape);
+  for (int64_t i = 0; i < count; ++i) {
+    double value = elementAt(port.dtype, data, i);
+    if (value >= low && value < high)
+      continue;
+    std::vector<int64_t> index(shape.size());
+    int64_t rest = i;
+    for (size_t d = shape.size(); d-- > 0; rest /= shape[d])
+      index[d] = rest % shape[d];
+    return inputError(port,
+                      absl::StrCat("is ", value, " at ", formatShape(index),
+                                   ", expected [", low, ", ", high, ")"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::addInput(const Port &port, const qrt_tensor *tensor) {
+  absl::StatusOr<std::vector<int64_t>> shape = resolve(port);
+  if (!shape.ok())
+    return shape.status();
+  void *data = tensor ? tensor->data : nullptr;
+  bool isInPlace = tensor && (port.role == Role::State ||
+                              (tensor->dtype == port.dtype &&
+                               reinterpret_cast<uintptr_t>(data) % 64 == 0));
+  if (!isInPlace) {
+    absl::StatusOr<Tensor> copy = makeTensor(port.name, port.dtype, *shape);
+    if (!copy.ok())
+      return copy.status();
+    data = copy->data.get();
+    int64_t count = copy->numElements();
+    if (tensor)
+      convert(tensor->dtype, tensor->data, port.dtype, data, count);
+    else if (port.defaultValue)
+      fill(port.dtype, data, count, *port.defaultValue);
+    else
+      std::memset(data, 0, copy->numBytes());
+    temporaries.push_back(*std::move(copy));
+  }
+  if (tensor && port.range)
+    if (absl::Status status = checkRange(port, data, *shape); !status.ok())
+      return status;
+  addDescriptor(data, *shape);
+  return absl::OkStatus();
+}
+
+absl::Status Arguments::addOutput(const Port &port) {
+  absl::StatusOr<std::vector<int64_t>> shape = resolve(port);
+  if (!shape.ok())
+    return shape.status();
+  absl::StatusOr<Tensor> output =
+      makeTensor(port.name, port.dtype, *std::move(shape));
+  if (!output.ok())
+    return output.status();
+  addDescriptor(output->data.get(), output->shape);
+  outputs.push_back(*std::move(output));
+  return absl::OkStatus();
+}
+
+void Arguments::addDescriptor(void *data, absl::Span<const int64_t> shape) {
+  size_t rank = shape.size();
+  auto address = static_cast<int64_t>(reinterpret_cast<intptr_t>(data));
+  std::vector<int64_t> words(3 + 2 * rank);
+  words[0] = words[1] = address;
+  int64_t stride = 1;
+  for (size_t i = rank; i-- > 0; stride *= shape[i]) {
+    words[3 + i] = shape[i];
+    words[3 + rank + i] = stride;
+  }
+  descriptors.push_back(std::move(words));
+}

@@ -1,0 +1,69 @@
+//===- Arguments.h - The arguments of one call of an entry point *- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_RUNTIME_CPU_ARGUMENTS_H
+#define QUENCH_RUNTIME_CPU_ARGUMENTS_H
+
+#include "Manifest.h"
+#include "Tensor.h"
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+namespace quench::rt {
+
+/// Turns the tensors that a caller gives into what generated code takes:
+/// resolves the symbols from the shapes, checks every limit, converts, fills
+/// in what was left out and makes room for the outputs. All errors name the
+/// input, what was found and what was expected.
+class Arguments {
+public:
+  Arguments(const Manifest &manifest, const Entry &entry,
+            absl::Span<const qrt_tensor> given)
+      : manifest(manifest), entry(entry), given(given) {}
+
+  absl::Status prepare(absl::string_view params);
+
+  /// One memref descriptor each, in the order of the manifest.
+  void *const *pointers() const { return descriptorPointers.data(); }
+
+  std::vector<Tensor> takeOutputs() { return std::move(outputs); }
+
+private:
+  /// A symbol of this call.
+  struct Binding {
+    int64_t value;
+    std::string source; ///< What gave the value.
+  };
+
+  absl::Status matchInputs();
+  absl::Status checkType(const Port &port, const qrt_tensor &tensor) const;
+  absl::Status bindShape(const Port &port, const qrt_tensor &tensor);
+  absl::Status bind(const std::string &symbol, int64_t value,
+                    std::string source);
+  absl::Status checkPosition();
+  absl::StatusOr<std::vector<int64_t>> resolve(const Port &port) const;
+  absl::Status addInput(const Port &port, const qrt_tensor *tensor);
+  absl::Status addOutput(const Port &port);
+  void addDescriptor(void *data, absl::Span<const int64_t> shape);
+
+  const Manifest &manifest;
+  const Entry &entry;
+  absl::Span<const qrt_tensor> given;
+
+  std::vector<const qrt_tensor *> inputs; ///< By port; null: left out.
+  absl::flat_hash_map<std::string, Binding> symbols;
+  std::vector<Tensor> temporaries, outputs;
+  std::vector<std::vector<int64_t>> descriptors;
+  std::vector<void *> descriptorPointers;
+};
+
+} // namespace quench::rt
+
+#endif // QUENCH_RUNTIME_CPU_ARGUMENTS_H

@@ -1,0 +1,35 @@
+//===- Context.h - One execution of a session -------------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_RUNTIME_CPU_CONTEXT_H
+#define QUENCH_RUNTIME_CPU_CONTEXT_H
+
+#include "BufferCache.h"
+#include "ThreadPool.h"
+
+#include "absl/status/status.h"
+#include "quench-rt/quench_rt.h"
+
+#include <string>
+
+/// The buffers and the threads of a session, as generated code sees them.
+struct qrt_context {
+  explicit qrt_context(int numThreads) : pool(numThreads) {}
+
+  /// Runs an entry point. Fails when memory ran out on the way; all buffers of
+  /// the run are free again then.
+  absl::Status run(qrt_entry_fn entry, void *const *args);
+
+  quench::rt::BufferCache buffers;
+  quench::rt::ThreadPool pool;
+
+  /// Bytes that could not be had when the run was given up, else zero.
+  std::atomic<uint64_t> missingBytes{0};
+};
+
+#endif // QUENCH_RUNTIME_CPU_CONTEXT_H

@@ -1,0 +1,94 @@
+//===- Manifest.h - What a compiled model takes and gives -------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_RUNTIME_CPU_MANIFEST_H
+#define QUENCH_RUNTIME_CPU_MANIFEST_H
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "quench-rt/quench_rt.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace quench::rt {
+
+/// A number, or the name of a symbol.
+struct Dim {
+  int64_t size = 0;
+  std::string symbol;
+
+  std::string str() const;
+};
+
+enum class Role { Data, State, Position };
+
+/// An input or an output of an entry point.
+struct Port {
+  std::string name;
+  qrt_dtype dtype;
+  std::vector<Dim> shape;
+  Role role = Role::Data;
+  std::optional<double> defaultValue;
+  std::optional<std::pair<double, double>> range; ///< [low, high)
+
+  /// "I64 [batch, sequence]"
+  std::string typeStr() const;
+};
+
+struct Entry {
+  std::string name;
+  std::vector<Port> inputs, outputs;
+};
+
+/// The limits of a named dimension.
+struct Symbol {
+  int64_t min = 0;
+  std::optional<int64_t> max;
+};
+
+struct ParamsInfo {
+  enum class Mode { Embed, External, Memory };
+  Mode mode = Mode::Memory;
+  std::string file;
+  uint64_t bytes = 0;
+  std::string xxh3;
+};
+
+struct TokenizerInfo {
+  std::vector<std::string> vocab;
+  bool lowercase = true;
+  bool stripAccents = true;
+  bool chineseChars = true;
+  std::string unk, cls, sep, pad;
+  int64_t maxLength = 0;
+  int64_t maxCharsPerWord = 100;
+};
+
+/// The manifest of docs/dev/manifest.md.
+struct Manifest {
+  static absl::StatusOr<Manifest> parse(absl::string_view text);
+
+  /// The entry of that name, the first when it is empty, or null.
+  const Entry *findEntry(absl::string_view name) const;
+
+  std::string version, name, modelType, target, cpu, recipe, hash;
+  std::vector<std::string> features;
+  ParamsInfo params;
+  std::map<std::string, Symbol> symbols;
+  std::vector<Entry> entries;
+  std::optional<TokenizerInfo> tokenizer;
+};
+
+} // namespace quench::rt
+
+#endif // QUENCH_RUNTIME_CPU_MANIFEST_H

@@ -1,0 +1,121 @@
+//===- Session.cpp - A model that is ready to run -------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Session.h"
+
+#include "Arguments.h"
+#include "CpuFeatures.h"
+#include "Error.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <new>
+
+using namespace quench::rt;
+
+static constexpr int kMaxThreads = 1024;
+
+qrt_session::qrt_session(const qrt_model &model, Manifest manifest,
+                         Params params, int numThreads)
+    : model(model), manifestText(model.manifest, model.manifest_size),
+      manifest(std::move(manifest)), params(std::move(params)),
+      context(numThreads) {}
+
+absl::StatusOr<std::unique_ptr<qrt_session>>
+qrt_session::create(const qrt_model &model, const qrt_options &options) {
+  if (options.num_threads < 0 || options.num_threads > kMaxThreads)
+    return absl::InvalidArgumentError(
+        absl::StrCat("number of threads is ", options.num_threads,
+                     ", expected 0 to ", kMaxThreads));
+  if (model.abi_version != QRT_ABI_VERSION)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the model was built for version ", model.abi_version,
+        " of the runtime ABI, but this runtime has version ", QRT_ABI_VERSION));
+  absl::StatusOr<Manifest> manifest =
+      Manifest::parse({model.manifest, model.manifest_size});
+  if (!manifest.ok())
+    return absl::FailedPreconditionError(manifest.status().message());
+  if (manifest->entries.size() != model.num_entries)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "manifest: entries has ", manifest->entries.size(),
+        " elements, but the model has ", model.num_entries, " entry points"));
+  if (absl::Status status = checkCpuFeatures(manifest->features, manifest->cpu);
+      !status.ok())
+    return status;
+  absl::StatusOr<Params> params = Params::open(
+      model, manifest->params, options.params_path ? options.params_path : "",
+      options.skip_params_check == 0);
+  if (!params.ok())
+    return params.status();
+  return std::unique_ptr<qrt_session>(new qrt_session(
+      model, *std::move(manifest), *std::move(params), options.num_threads));
+}
+
+absl::StatusOr<const Entry *>
+qrt_session::findEntry(absl::string_view name) const {
+  if (const Entry *entry = manifest.findEntry(name))
+    return entry;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the model has no entry point '", name, "'; it has ",
+                   absl::StrJoin(manifest.entries, ", ",
+                                 [](std::string *out, const Entry &entry) {
+                                   absl::StrAppend(out, entry.name);
+                                 })));
+}
+
+absl::StatusOr<std::vector<Tensor>>
+qrt_session::run(const Entry &entry, absl::Span<const qrt_tensor> inputs) {
+  Arguments arguments(manifest, entry, inputs);
+  if (absl::Status status = arguments.prepare(params.bytes()); !status.ok())
+    return status;
+  absl::MutexLock lock(&mutex);
+  ThreadPool::CallerPin pin(context.pool);
+  qrt_entry_fn function = model.entries[&entry - manifest.entries.data()];
+  if (absl::Status status = context.run(function, arguments.pointers());
+      !status.ok())
+    return status;
+  return arguments.takeOutputs();
+}
+
+//===----------------------------------------------------------------------===//
+// C ABI
+//===----------------------------------------------------------------------===//
+
+qrt_status qrt_session_create(const qrt_model *model,
+                              const qrt_options *options,
+                              qrt_session **session) {
+  absl::StatusOr<std::unique_ptr<qrt_session>> created =
+      qrt_session::create(*model, options ? *options : qrt_options{});
+  *session = created.ok() ? created->release() : nullptr;
+  return report(created.status());
+}
+
+void qrt_session_destroy(qrt_session *session) { delete session; }
+
+const char *qrt_session_manifest(const qrt_session *session) {
+  return session->manifestText.c_str();
+}
+
+qrt_status qrt_run(qrt_session *session, const char *entryName,
+                   const qrt_tensor *inputs, size_t numInputs,
+                   qrt_tensor **outputs, size_t *numOutputs) {
+  *outputs = nullptr;
+  *numOutputs = 0;
+  absl::StatusOr<const Entry *> entry =
+      session->findEntry(entryName ? entryName : "");
+  if (!entry.ok())
+    return report(entry.status());
+  absl::StatusOr<std::vector<Tensor>> results =
+      session->run(**entry, {inputs, numInputs});
+  if (!results.ok())
+    return report(results.status());
+  *numOutputs = results->size();
+  *outputs = handOver(*std::move(results));
+  return QRT_OK;
+}

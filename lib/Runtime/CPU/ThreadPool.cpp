@@ -1,0 +1,145 @@
+//===- ThreadPool.cpp - Persistent threads, static split ------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ThreadPool.h"
+
+#include "Machine.h"
+
+#include "absl/time/clock.h"
+
+#include <csignal>
+
+using namespace quench::rt;
+
+/// Longer than the serial stretches between the loops of a model, short enough
+/// not to harm who shares the cores.
+static constexpr absl::Duration kSpin = absl::Microseconds(50);
+static constexpr size_t kStackBytes = size_t(8) << 20;
+
+static void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+void Gate::open() {
+  isOpen.store(true);
+  if (!isAsleep.load())
+    return;
+  absl::MutexLock lock(&mutex);
+  opened.Signal();
+}
+
+void Gate::pass(absl::Duration spin) {
+  if (spin > absl::ZeroDuration()) {
+    absl::Time end = absl::Now() + spin;
+    do {
+      for (int i = 0; i < 32 && !isOpen.load(std::memory_order_acquire); ++i)
+        relax();
+    } while (!isOpen.load(std::memory_order_acquire) && absl::Now() < end);
+  }
+  // Either open() sees that this thread sleeps, or this thread that it is open.
+  if (!isOpen.load(std::memory_order_acquire)) {
+    absl::MutexLock lock(&mutex);
+    isAsleep.store(true);
+    while (!isOpen.load())
+      opened.Wait(&mutex);
+    isAsleep.store(false);
+  }
+  isOpen.store(false, std::memory_order_relaxed);
+}
+
+static bool bind(pthread_t thread, int core) {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  CPU_SET(core, &mask);
+  return pthread_setaffinity_np(thread, sizeof(mask), &mask) == 0;
+}
+
+ThreadPool::ThreadPool(int numThreads) {
+  std::vector<int> cores = usableCores();
+  int numCores = static_cast<int>(cores.size());
+  if (numThreads == 0)
+    numThreads = numCores;
+  // Threads that share a core would only take time from each other.
+  spin = numThreads <= numCores ? kSpin : absl::ZeroDuration();
+  // A smaller pool is left to the scheduler: the pools of several sessions
+  // would otherwise crowd on the same cores.
+  bool binds = numThreads == numCores && numThreads > 1 &&
+               sched_getaffinity(0, sizeof(processMask), &processMask) == 0;
+  if (binds)
+    callerCore = cores[0];
+
+  // Signals are the program's own affair: no worker takes one.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  for (int i = 1; i < numThreads; ++i) {
+    auto worker = std::make_unique<Worker>();
+    worker->pool = this;
+    worker->index = i;
+    worker->core = binds ? cores[i] : -1;
+    if (pthread_create(&worker->thread, &attributes, work, worker.get()) != 0)
+      break;
+    workers.push_back(std::move(worker));
+  }
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+ThreadPool::~ThreadPool() {
+  task = nullptr;
+  for (auto &worker : workers)
+    worker->start.open();
+  for (auto &worker : workers)
+    pthread_join(worker->thread, nullptr);
+}
+
+void *ThreadPool::work(void *argument) {
+  Worker &worker = *static_cast<Worker *>(argument);
+  ThreadPool &pool = *worker.pool;
+  if (worker.core >= 0)
+    bind(pthread_self(), worker.core);
+  while (true) {
+    worker.start.pass(pool.spin);
+    if (!pool.task)
+      return nullptr;
+    pool.task(pool.state, worker.index);
+    if (pool.numPending.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      pool.done.open();
+  }
+}
+
+void ThreadPool::run(int count, Task newTask, void *newState) {
+  if (count > 1) {
+    task = newTask;
+    state = newState;
+    numPending.store(count - 1, std::memory_order_relaxed);
+    for (int i = 0; i < count - 1; ++i)
+      workers[i]->start.open();
+  }
+  newTask(newState, 0);
+  if (count > 1)
+    done.pass(spin);
+}
+
+ThreadPool::CallerPin::CallerPin(const ThreadPool &pool) {
+  if (pool.callerCore < 0 ||
+      sched_getaffinity(0, sizeof(before), &before) != 0 ||
+      !CPU_EQUAL(&before, &pool.processMask))
+    return;
+  pinned = bind(pthread_self(), pool.callerCore);
+}
+
+ThreadPool::CallerPin::~CallerPin() {
+  if (pinned)
+    sched_setaffinity(0, sizeof(before), &before);
+}

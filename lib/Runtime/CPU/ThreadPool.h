@@ -1,0 +1,95 @@
+//===- ThreadPool.h - Persistent threads, static split ----------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_RUNTIME_CPU_THREADPOOL_H
+#define QUENCH_RUNTIME_CPU_THREADPOOL_H
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <pthread.h>
+#include <sched.h>
+#include <vector>
+
+namespace quench::rt {
+
+/// Lets one thread wait for another: spins for a while, then sleeps.
+class Gate {
+public:
+  /// Lets the next, or the waiting, pass() through.
+  void open();
+
+  /// Waits for open() and closes the gate again. One thread at a time.
+  void pass(absl::Duration spin);
+
+private:
+  std::atomic<bool> isOpen{false};
+  std::atomic<bool> isAsleep{false};
+  absl::Mutex mutex;
+  absl::CondVar opened;
+};
+
+/// Threads that live as long as the pool. The caller of run() is the first of
+/// them. When the pool has a thread for every core that the process may use,
+/// each is bound to its core, the caller for as long as a CallerPin lives.
+class ThreadPool {
+public:
+  /// The work of thread `index`.
+  using Task = void (*)(void *state, int index);
+
+  /// Starts `numThreads - 1` threads, zero meaning one for each core. A machine
+  /// that refuses to start that many gives a smaller pool.
+  explicit ThreadPool(int numThreads);
+  ~ThreadPool();
+
+  int size() const { return static_cast<int>(workers.size()) + 1; }
+
+  /// Runs `task(state, i)` for every i in [0, count), 1 <= count <= size(), and
+  /// returns when all are done.
+  void run(int count, Task task, void *state);
+
+  /// Binds the calling thread to the first core of a pool that binds its
+  /// threads, unless it was already bound elsewhere.
+  class CallerPin {
+  public:
+    explicit CallerPin(const ThreadPool &pool);
+    ~CallerPin();
+
+  private:
+    cpu_set_t before;
+    bool pinned = false;
+  };
+
+private:
+  struct Worker {
+    ThreadPool *pool;
+    int index;
+    int core; ///< -1: not bound.
+    pthread_t thread;
+    Gate start;
+  };
+  static void *work(void *worker);
+
+  std::vector<std::unique_ptr<Worker>> workers;
+  int callerCore = -1;
+  cpu_set_t processMask;
+  absl::Duration spin;
+
+  // What the workers that were started by run() read.
+  Task task = nullptr;
+  void *state = nullptr;
+  std::atomic<int> numPending{0};
+  Gate done;
+};
+
+} // namespace quench::rt
+
+#endif // QUENCH_RUNTIME_CPU_THREADPOOL_H

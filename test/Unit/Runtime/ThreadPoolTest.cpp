@@ -1,0 +1,114 @@
+//===- ThreadPoolTest.cpp - Persistent threads, static split --------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Context.h"
+
+#include "gtest/gtest.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+using quench::rt::ThreadPool;
+
+TEST(ThreadPool, RunsEveryIndexOnce) {
+  for (int size : {1, 2, 3, 8}) {
+    ThreadPool pool(size);
+    ASSERT_EQ(pool.size(), size);
+    for (int count = 1; count <= size; ++count)
+      for (int repeat = 0; repeat < 200; ++repeat) {
+        std::vector<std::atomic<int>> runs(size);
+        pool.run(
+            count,
+            [](void *state, int index) {
+              ++(*static_cast<std::vector<std::atomic<int>> *>(state))[index];
+            },
+            &runs);
+        for (int i = 0; i < size; ++i)
+          ASSERT_EQ(runs[i], i < count ? 1 : 0);
+      }
+  }
+}
+
+TEST(ThreadPool, WakesFromSleep) {
+  ThreadPool pool(2);
+  std::atomic<int> runs{0};
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    pool.run(
+        2, [](void *state, int) { ++*static_cast<std::atomic<int> *>(state); },
+        &runs);
+  }
+  EXPECT_EQ(runs, 10);
+}
+
+TEST(ThreadPool, GivesTheCallerItsCoresBack) {
+  cpu_set_t before, after;
+  sched_getaffinity(0, sizeof(before), &before);
+  {
+    ThreadPool pool(0);
+    ThreadPool::CallerPin pin(pool);
+  }
+  sched_getaffinity(0, sizeof(after), &after);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
+}
+
+namespace {
+/// How often each iteration of a loop ran.
+struct Counts {
+  std::vector<std::atomic<int>> runs;
+  std::atomic<int> numParts{0};
+};
+} // namespace
+
+static void count(qrt_context *, const void *closure, int64_t begin,
+                  int64_t end) {
+  auto &counts = **static_cast<Counts *const *>(closure);
+  ++counts.numParts;
+  for (int64_t i = begin; i < end; ++i)
+    ++counts.runs[i];
+}
+
+TEST(ParallelFor, SplitsEvenlyAndCompletely) {
+  qrt_context context(3);
+  for (int64_t n : {1, 2, 3, 4, 5, 7, 100}) {
+    Counts counts{std::vector<std::atomic<int>>(n)};
+    Counts *closure = &counts;
+    qrt_parallel_for(&context, n, count, &closure);
+    for (int64_t i = 0; i < n; ++i)
+      ASSERT_EQ(counts.runs[i], 1);
+    EXPECT_EQ(counts.numParts, std::min<int64_t>(n, 3));
+  }
+  qrt_parallel_for(&context, 0, nullptr, nullptr);
+  qrt_parallel_for(&context, -5, nullptr, nullptr);
+}
+
+static void nest(qrt_context *ctx, const void *closure, int64_t begin,
+                 int64_t end) {
+  auto self = std::this_thread::get_id();
+  for (int64_t i = begin; i < end; ++i) {
+    qrt_parallel_for(
+        ctx, 10,
+        [](qrt_context *, const void *caller, int64_t begin, int64_t end) {
+          EXPECT_EQ(*static_cast<const std::thread::id *>(caller),
+                    std::this_thread::get_id());
+          EXPECT_EQ(begin, 0);
+          EXPECT_EQ(end, 10);
+        },
+        &self);
+    ++**static_cast<std::atomic<int> *const *>(closure);
+  }
+}
+
+TEST(ParallelFor, RunsNestedLoopsInline) {
+  qrt_context context(3);
+  std::atomic<int> total{0};
+  std::atomic<int> *closure = &total;
+  qrt_parallel_for(&context, 20, nest, &closure);
+  EXPECT_EQ(total, 20);
+}
