@@ -388,13 +388,13 @@ const Archive::Tensor *Archive::find(StringRef name) const {
 
 SmallVector<StringRef> Archive::findSimilar(StringRef name) const {
   SmallVector<std::pair<unsigned, StringRef>> ranked;
-  unsigned limit = std::max<size_t>(2, name.size() / 3);
+  unsigned limit = name.size() / 3;
   for (const Tensor &tensor : table) {
     // A prefix such as `model.` that one side lacks is the usual mistake.
     bool isTail = tensor.name.ends_with(("." + name).str()) ||
                   name.ends_with(("." + tensor.name).str());
     unsigned distance =
-        isTail ? 1 : name.edit_distance(tensor.name, true, limit);
+        isTail ? 0 : name.edit_distance(tensor.name, true, limit);
     if (distance <= limit)
       ranked.emplace_back(distance, tensor.name);
   }

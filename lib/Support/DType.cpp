@@ -11,6 +11,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 using namespace mlir;
 using namespace quench;
@@ -130,4 +131,24 @@ std::optional<DType> quench::getDType(Type type) {
     if (getElementType(row.dtype, type.getContext()) == type)
       return row.dtype;
   return std::nullopt;
+}
+
+std::optional<int64_t> quench::getByteSize(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return std::nullopt;
+  Type element = tensor.getElementType();
+  std::optional<int64_t> bits;
+  if (element.isInteger(1))
+    bits = 8;
+  else if (element.isIntOrFloat())
+    bits = element.getIntOrFloatBitWidth();
+  else if (std::optional<DType> dtype = getDType(element))
+    bits = getBitWidth(*dtype);
+  for (int64_t size : tensor.getShape())
+    if (bits)
+      bits = llvm::checkedMul(*bits, size);
+  if (!bits || *bits % 8 != 0)
+    return std::nullopt;
+  return *bits / 8;
 }

@@ -41,12 +41,12 @@ countBytes(const SafeTensorsWriter::Entry &entry) {
 }
 
 void SafeTensorsWriter::sortForAlignment(MutableArrayRef<Entry> entries) {
-  auto trailing = [](const Entry &entry) {
-    return countr_zero(countBytes(entry).value_or(0) | alignment);
-  };
-  llvm::stable_sort(entries, [&](const Entry &a, const Entry &b) {
-    return trailing(a) > trailing(b);
-  });
+  SmallVector<Entry> sorted;
+  for (uint64_t multiple = alignment; multiple != 0; multiple /= 2)
+    for (const Entry &entry : entries)
+      if (MinAlign(countBytes(entry).value_or(1), alignment) == multiple)
+        sorted.push_back(entry);
+  llvm::move(sorted, entries.begin());
 }
 
 Expected<std::unique_ptr<SafeTensorsWriter>>

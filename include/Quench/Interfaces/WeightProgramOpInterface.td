@@ -20,9 +20,10 @@ def WeightProgramOpInterface : OpInterface<"WeightProgramOpInterface"> {
   let methods = [
     InterfaceMethod<[{
         Computes the result from the bytes of the operands. `operands[i]` holds
-        the elements of operand `i`, dense and row-major in its element type;
-        `result` has room for those of the result. A parameter reads its archive
-        and is never asked. Fails with a diagnostic at the op.
+        the elements of operand `i`, dense and row-major in its element type, at
+        any alignment: archives promise none. `result` has room for those of the
+        result. A parameter reads its archive and is never asked. May be called
+        by several threads at once. Fails with a diagnostic at the op.
       }],
       "::llvm::LogicalResult", "evaluateWeights",
       (ins "::llvm::ArrayRef<::llvm::ArrayRef<char>>":$operands,

@@ -63,6 +63,11 @@ mlir::Type getElementType(DType dtype, mlir::MLIRContext *context);
 /// signed ones.
 std::optional<DType> getDType(mlir::Type type);
 
+/// Bytes of a dense row-major tensor of static shape `type`, elements narrower
+/// than a byte packed (`i1` is one byte an element); none where they are no
+/// whole number of bytes, overflow, or the type has no bytes.
+std::optional<int64_t> getByteSize(mlir::Type type);
+
 } // namespace quench
 
 #endif // QUENCH_SUPPORT_DTYPE_H

@@ -27,7 +27,8 @@ public:
 
   std::string path(llvm::StringRef name = "") const {
     llvm::SmallString<128> path(folder);
-    llvm::sys::path::append(path, name);
+    if (!name.empty())
+      llvm::sys::path::append(path, name);
     return path.str().str();
   }
   /// Writes a file and returns its path.
