@@ -19,42 +19,39 @@ using namespace quench::rt;
 static constexpr char kSequence[] = "sequence";
 static constexpr char kContext[] = "context";
 
-static absl::Status inputError(const Port &port, absl::string_view message) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("input '", port.name, "' ", message));
+static Status inputError(const Port &port, absl::string_view message) {
+  return invalidArgument(absl::StrCat("input '", port.name, "' ", message));
 }
 
 static absl::Span<const int64_t> shapeOf(const qrt_tensor &tensor) {
   return {tensor.shape, static_cast<size_t>(tensor.rank)};
 }
 
-absl::Status Arguments::prepare(absl::string_view params) {
-  if (absl::Status status = matchInputs(); !status.ok())
+Status Arguments::prepare(absl::string_view params) {
+  if (Status status = matchInputs())
     return status;
   for (size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i])
-      if (absl::Status status = bindShape(entry.inputs[i], *inputs[i]);
-          !status.ok())
+      if (Status status = bindShape(entry.inputs[i], *inputs[i]))
         return status;
-  if (absl::Status status = checkPosition(); !status.ok())
+  if (Status status = checkPosition())
     return status;
 
   // Generated code reads the parameters and never writes them.
   addDescriptor(const_cast<char *>(params.data()),
                 {static_cast<int64_t>(params.size())});
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (absl::Status status = addInput(entry.inputs[i], inputs[i]);
-        !status.ok())
+    if (Status status = addInput(entry.inputs[i], inputs[i]))
       return status;
   for (const Port &port : entry.outputs)
-    if (absl::Status status = addOutput(port); !status.ok())
+    if (Status status = addOutput(port))
       return status;
   for (std::vector<int64_t> &descriptor : descriptors)
     descriptorPointers.push_back(descriptor.data());
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::Status Arguments::matchInputs() {
+Status Arguments::matchInputs() {
   inputs.assign(entry.inputs.size(), nullptr);
   for (const qrt_tensor &tensor : given) {
     absl::string_view name = tensor.name ? tensor.name : "";
@@ -62,7 +59,7 @@ absl::Status Arguments::matchInputs() {
     while (i < inputs.size() && entry.inputs[i].name != name)
       ++i;
     if (i == inputs.size())
-      return absl::InvalidArgumentError(absl::StrCat(
+      return invalidArgument(absl::StrCat(
           "the model has no input '", name, "'; '", entry.name, "' takes ",
           absl::StrJoin(entry.inputs, ", ",
                         [](std::string *out, const Port &port) {
@@ -71,7 +68,7 @@ absl::Status Arguments::matchInputs() {
     const Port &port = entry.inputs[i];
     if (inputs[i])
       return inputError(port, "was given twice");
-    if (absl::Status status = checkType(port, tensor); !status.ok())
+    if (Status status = checkType(port, tensor))
       return status;
     inputs[i] = &tensor;
   }
@@ -81,11 +78,10 @@ absl::Status Arguments::matchInputs() {
       return inputError(port,
                         absl::StrCat("is missing; expected ", port.typeStr()));
   }
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::Status Arguments::checkType(const Port &port,
-                                  const qrt_tensor &tensor) const {
+Status Arguments::checkType(const Port &port, const qrt_tensor &tensor) const {
   if (tensor.dtype < QRT_BOOL || tensor.dtype > QRT_F64)
     return inputError(port, absl::StrCat("has the unknown element type ",
                                          static_cast<int>(tensor.dtype)));
@@ -104,17 +100,16 @@ absl::Status Arguments::checkType(const Port &port,
     return inputError(port, absl::StrCat("is updated in place and must be "
                                          "aligned to ",
                                          byteSize(port.dtype), " bytes"));
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::Status Arguments::bindShape(const Port &port, const qrt_tensor &tensor) {
+Status Arguments::bindShape(const Port &port, const qrt_tensor &tensor) {
   for (size_t i = 0; i < port.shape.size(); ++i) {
     const Dim &dim = port.shape[i];
     int64_t extent = tensor.shape[i];
     if (!dim.symbol.empty()) {
-      if (absl::Status status =
-              bind(dim.symbol, extent, absl::StrCat("input '", port.name, "'"));
-          !status.ok())
+      if (Status status =
+              bind(dim.symbol, extent, absl::StrCat("input '", port.name, "'")))
         return status;
     } else if (extent != dim.size) {
       return inputError(port, absl::StrCat("has the shape ",
@@ -122,31 +117,31 @@ absl::Status Arguments::bindShape(const Port &port, const qrt_tensor &tensor) {
                                            ", expected ", port.typeStr()));
     }
   }
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::Status Arguments::bind(const std::string &symbol, int64_t value,
-                             std::string source) {
+Status Arguments::bind(const std::string &symbol, int64_t value,
+                       std::string source) {
   auto limits = manifest.symbols.find(symbol);
   if (limits != manifest.symbols.end()) {
     if (value < limits->second.min)
-      return absl::InvalidArgumentError(
-          absl::StrCat(source, ": ", symbol, " is ", value,
-                       ", the smallest is ", limits->second.min));
+      return invalidArgument(absl::StrCat(source, ": ", symbol, " is ", value,
+                                          ", the smallest is ",
+                                          limits->second.min));
     if (limits->second.max && value > *limits->second.max)
-      return absl::InvalidArgumentError(
-          absl::StrCat(source, ": ", symbol, " is ", value, ", the limit is ",
-                       *limits->second.max));
+      return invalidArgument(absl::StrCat(source, ": ", symbol, " is ", value,
+                                          ", the limit is ",
+                                          *limits->second.max));
   }
   auto [bound, isNew] = symbols.try_emplace(symbol, Binding{value, source});
   if (!isNew && bound->second.value != value)
-    return absl::InvalidArgumentError(
-        absl::StrCat(source, ": ", symbol, " is ", value, ", but it is ",
-                     bound->second.value, " in ", bound->second.source));
-  return absl::OkStatus();
+    return invalidArgument(absl::StrCat(source, ": ", symbol, " is ", value,
+                                        ", but it is ", bound->second.value,
+                                        " in ", bound->second.source));
+  return Status();
 }
 
-absl::Status Arguments::checkPosition() {
+Status Arguments::checkPosition() {
   int64_t position = 0;
   bool hasPosition = false;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -163,7 +158,7 @@ absl::Status Arguments::checkPosition() {
                         absl::StrCat("is ", position, ", expected 0 or more"));
   }
   if (!hasPosition)
-    return absl::OkStatus();
+    return Status();
 
   // An entry point without the symbol takes one token at a time.
   auto sequence = symbols.find(kSequence);
@@ -175,14 +170,13 @@ absl::Status Arguments::checkPosition() {
   if (context == symbols.end())
     return bind(kContext, needed, "position + sequence");
   if (needed > context->second.value)
-    return absl::InvalidArgumentError(absl::StrCat(
+    return invalidArgument(absl::StrCat(
         "position ", position, " and ", numTokens, " new tokens exceed the ",
         context->second.value, " that ", context->second.source, " holds"));
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::StatusOr<std::vector<int64_t>>
-Arguments::resolve(const Port &port) const {
+StatusOr<std::vector<int64_t>> Arguments::resolve(const Port &port) const {
   std::vector<int64_t> shape;
   for (const Dim &dim : port.shape) {
     if (dim.symbol.empty()) {
@@ -191,17 +185,17 @@ Arguments::resolve(const Port &port) const {
     }
     auto bound = symbols.find(dim.symbol);
     if (bound == symbols.end())
-      return absl::InvalidArgumentError(
-          absl::StrCat("no input gives ", dim.symbol, ", which the shape of '",
-                       port.name, "' needs"));
+      return invalidArgument(absl::StrCat("no input gives ", dim.symbol,
+                                          ", which the shape of '", port.name,
+                                          "' needs"));
     shape.push_back(bound->second.value);
   }
   return shape;
 }
 
 /// Fails when an element lies outside of the range of the port.
-static absl::Status checkRange(const Port &port, const void *data,
-                               absl::Span<const int64_t> shape) {
+static Status checkRange(const Port &port, const void *data,
+                         absl::Span<const int64_t> shape) {
   auto [low, high] = *port.range;
   int64_t count = *countElements(shape);
   for (int64_t i = 0; i < count; ++i) {
@@ -216,11 +210,11 @@ static absl::Status checkRange(const Port &port, const void *data,
                       absl::StrCat("is ", value, " at ", formatShape(index),
                                    ", expected [", low, ", ", high, ")"));
   }
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::Status Arguments::addInput(const Port &port, const qrt_tensor *tensor) {
-  absl::StatusOr<std::vector<int64_t>> shape = resolve(port);
+Status Arguments::addInput(const Port &port, const qrt_tensor *tensor) {
+  StatusOr<std::vector<int64_t>> shape = resolve(port);
   if (!shape.ok())
     return shape.status();
   void *data = tensor ? tensor->data : nullptr;
@@ -228,7 +222,7 @@ absl::Status Arguments::addInput(const Port &port, const qrt_tensor *tensor) {
                               (tensor->dtype == port.dtype &&
                                reinterpret_cast<uintptr_t>(data) % 64 == 0));
   if (!isInPlace) {
-    absl::StatusOr<Tensor> copy = makeTensor(port.name, port.dtype, *shape);
+    StatusOr<Tensor> copy = makeTensor(port.name, port.dtype, *shape);
     if (!copy.ok())
       return copy.status();
     data = copy->data.get();
@@ -242,23 +236,23 @@ absl::Status Arguments::addInput(const Port &port, const qrt_tensor *tensor) {
     temporaries.push_back(*std::move(copy));
   }
   if (tensor && port.range)
-    if (absl::Status status = checkRange(port, data, *shape); !status.ok())
+    if (Status status = checkRange(port, data, *shape))
       return status;
   addDescriptor(data, *shape);
-  return absl::OkStatus();
+  return Status();
 }
 
-absl::Status Arguments::addOutput(const Port &port) {
-  absl::StatusOr<std::vector<int64_t>> shape = resolve(port);
+Status Arguments::addOutput(const Port &port) {
+  StatusOr<std::vector<int64_t>> shape = resolve(port);
   if (!shape.ok())
     return shape.status();
-  absl::StatusOr<Tensor> output =
+  StatusOr<Tensor> output =
       makeTensor(port.name, port.dtype, *std::move(shape));
   if (!output.ok())
     return output.status();
   addDescriptor(output->data.get(), output->shape);
   outputs.push_back(*std::move(output));
-  return absl::OkStatus();
+  return Status();
 }
 
 void Arguments::addDescriptor(void *data, absl::Span<const int64_t> shape) {

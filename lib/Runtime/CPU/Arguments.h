@@ -12,9 +12,9 @@
 #include "Manifest.h"
 #include "Tensor.h"
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/status/status.h"
+#include "Status.h"
 #include "absl/types/span.h"
+#include <map>
 
 namespace quench::rt {
 
@@ -28,7 +28,7 @@ public:
             absl::Span<const qrt_tensor> given)
       : manifest(manifest), entry(entry), given(given) {}
 
-  absl::Status prepare(absl::string_view params);
+  Status prepare(absl::string_view params);
 
   /// One memref descriptor each, in the order of the manifest.
   void *const *pointers() const { return descriptorPointers.data(); }
@@ -42,15 +42,14 @@ private:
     std::string source; ///< What gave the value.
   };
 
-  absl::Status matchInputs();
-  absl::Status checkType(const Port &port, const qrt_tensor &tensor) const;
-  absl::Status bindShape(const Port &port, const qrt_tensor &tensor);
-  absl::Status bind(const std::string &symbol, int64_t value,
-                    std::string source);
-  absl::Status checkPosition();
-  absl::StatusOr<std::vector<int64_t>> resolve(const Port &port) const;
-  absl::Status addInput(const Port &port, const qrt_tensor *tensor);
-  absl::Status addOutput(const Port &port);
+  Status matchInputs();
+  Status checkType(const Port &port, const qrt_tensor &tensor) const;
+  Status bindShape(const Port &port, const qrt_tensor &tensor);
+  Status bind(const std::string &symbol, int64_t value, std::string source);
+  Status checkPosition();
+  StatusOr<std::vector<int64_t>> resolve(const Port &port) const;
+  Status addInput(const Port &port, const qrt_tensor *tensor);
+  Status addOutput(const Port &port);
   void addDescriptor(void *data, absl::Span<const int64_t> shape);
 
   const Manifest &manifest;
@@ -58,7 +57,7 @@ private:
   absl::Span<const qrt_tensor> given;
 
   std::vector<const qrt_tensor *> inputs; ///< By port; null: left out.
-  absl::flat_hash_map<std::string, Binding> symbols;
+  std::map<std::string, Binding> symbols;
   std::vector<Tensor> temporaries, outputs;
   std::vector<std::vector<int64_t>> descriptors;
   std::vector<void *> descriptorPointers;

@@ -39,7 +39,7 @@ static int roundToStep(uint64_t &units) {
 
 BufferCache::~BufferCache() {
   releaseAll();
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   for (Buffer *buffer : freeBuffers)
     while (buffer) {
       Buffer *next = buffer->next;
@@ -54,7 +54,7 @@ void *BufferCache::allocate(uint64_t bytes) {
   uint64_t units = bytes == 0 ? 1 : (bytes + kUnit - 1) / kUnit;
   int step = roundToStep(units);
 
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   Buffer *buffer = freeBuffers[step];
   if (buffer)
     freeBuffers[step] = buffer->next;
@@ -76,23 +76,23 @@ void *BufferCache::allocate(uint64_t bytes) {
 void BufferCache::release(void *bytes) {
   if (!bytes)
     return;
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   moveToFree(Buffer::of(bytes));
 }
 
 void BufferCache::releaseAll() {
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   while (usedBuffers)
     moveToFree(usedBuffers);
 }
 
 void BufferCache::beginRun() {
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   ++numRuns;
 }
 
 uint64_t BufferCache::systemAllocations() const {
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   return numSystemAllocations;
 }
 

@@ -9,11 +9,9 @@
 #ifndef QUENCH_RUNTIME_CPU_BUFFERCACHE_H
 #define QUENCH_RUNTIME_CPU_BUFFERCACHE_H
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-
 #include <array>
 #include <cstdint>
+#include <mutex>
 
 namespace quench::rt {
 
@@ -49,15 +47,15 @@ private:
   struct Buffer;
   static constexpr int kNumSteps = 512;
 
-  void *takeFromSystem(uint64_t units) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void dropStale() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void moveToFree(Buffer *buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void *takeFromSystem(uint64_t units);
+  void dropStale();
+  void moveToFree(Buffer *buffer);
 
-  mutable absl::Mutex mutex;
-  std::array<Buffer *, kNumSteps> freeBuffers ABSL_GUARDED_BY(mutex) = {};
-  Buffer *usedBuffers ABSL_GUARDED_BY(mutex) = nullptr;
-  uint64_t numRuns ABSL_GUARDED_BY(mutex) = 0;
-  uint64_t numSystemAllocations ABSL_GUARDED_BY(mutex) = 0;
+  mutable std::mutex mutex;
+  std::array<Buffer *, kNumSteps> freeBuffers = {};
+  Buffer *usedBuffers = nullptr;
+  uint64_t numRuns = 0;
+  uint64_t numSystemAllocations = 0;
 };
 
 } // namespace quench::rt

@@ -15,6 +15,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+using namespace quench::rt;
+
 // Generated code has no path for "no memory left" and nothing to destroy, so a
 // failed qrt_alloc leaves it by a jump to the point where the calling thread
 // entered it: the run itself, or its share of a loop.
@@ -41,16 +43,15 @@ template <typename Code>
 
 [[noreturn]] static void leave() { longjmp(*entryPoint, 1); }
 
-absl::Status qrt_context::run(qrt_entry_fn entry, void *const *args) {
+Status qrt_context::run(qrt_entry_fn entry, void *const *args) {
   buffers.beginRun();
   missingBytes = 0;
   auto code = [&] { entry(this, args); };
   if (enter(code))
-    return absl::OkStatus();
+    return Status();
   buffers.releaseAll();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the machine has no memory left for a buffer of ",
-                   missingBytes.load(), " bytes"));
+  return failure(absl::StrCat("the machine has no memory left for a buffer of ",
+                              missingBytes.load(), " bytes"));
 }
 
 void *qrt_alloc(qrt_context *ctx, uint64_t bytes) {

@@ -12,7 +12,7 @@
 #include "BufferCache.h"
 #include "ThreadPool.h"
 
-#include "absl/status/status.h"
+#include "Status.h"
 #include "quench-rt/quench_rt.h"
 
 #include <string>
@@ -23,7 +23,7 @@ struct qrt_context {
 
   /// Runs an entry point. Fails when memory ran out on the way; all buffers of
   /// the run are free again then.
-  absl::Status run(qrt_entry_fn entry, void *const *args);
+  quench::rt::Status run(qrt_entry_fn entry, void *const *args);
 
   quench::rt::BufferCache buffers;
   quench::rt::ThreadPool pool;

@@ -168,16 +168,15 @@ bool quench::rt::hasCpuFeature(absl::string_view name) {
 bool quench::rt::hasCpuFeature(absl::string_view name) { return false; }
 #endif
 
-absl::Status
-quench::rt::checkCpuFeatures(const std::vector<std::string> &features,
-                             absl::string_view builtFor) {
+Status quench::rt::checkCpuFeatures(const std::vector<std::string> &features,
+                                    absl::string_view builtFor) {
   std::vector<absl::string_view> missing;
   for (const std::string &feature : features)
     if (!hasCpuFeature(feature))
       missing.push_back(feature);
   if (missing.empty())
-    return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("this CPU lacks ", absl::StrJoin(missing, ", "),
-                   ", which the model was built for (", builtFor, ")"));
+    return Status();
+  return failure(absl::StrCat("this CPU lacks ", absl::StrJoin(missing, ", "),
+                              ", which the model was built for (", builtFor,
+                              ")"));
 }

@@ -9,7 +9,7 @@
 #ifndef QUENCH_RUNTIME_CPU_CPUFEATURES_H
 #define QUENCH_RUNTIME_CPU_CPUFEATURES_H
 
-#include "absl/status/status.h"
+#include "Status.h"
 
 #include <string>
 #include <vector>
@@ -21,8 +21,8 @@ bool hasCpuFeature(absl::string_view name);
 
 /// Fails with the list of those among `features` that this CPU lacks.
 /// `builtFor` names what the code was built for.
-absl::Status checkCpuFeatures(const std::vector<std::string> &features,
-                              absl::string_view builtFor);
+Status checkCpuFeatures(const std::vector<std::string> &features,
+                        absl::string_view builtFor);
 
 } // namespace quench::rt
 

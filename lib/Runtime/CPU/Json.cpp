@@ -89,9 +89,9 @@ private:
 };
 } // namespace
 
-absl::StatusOr<json> quench::rt::parseJson(absl::string_view text) {
+StatusOr<json> quench::rt::parseJson(absl::string_view text) {
   Builder builder;
   if (!json::sax_parse(text.begin(), text.end(), &builder))
-    return absl::InvalidArgumentError(builder.error);
+    return invalidArgument(builder.error);
   return std::move(builder.root);
 }

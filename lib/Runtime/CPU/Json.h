@@ -9,14 +9,14 @@
 #ifndef QUENCH_RUNTIME_CPU_JSON_H
 #define QUENCH_RUNTIME_CPU_JSON_H
 
-#include "absl/status/statusor.h"
+#include "Status.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 
 namespace quench::rt {
 
 /// Parses one JSON value. Refuses duplicate keys and nesting deeper than 32.
-absl::StatusOr<nlohmann::json> parseJson(absl::string_view text);
+StatusOr<nlohmann::json> parseJson(absl::string_view text);
 
 } // namespace quench::rt
 

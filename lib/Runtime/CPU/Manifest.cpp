@@ -44,7 +44,7 @@ namespace {
 /// the path to it; what is read after an error has no meaning.
 class Reader {
 public:
-  Reader(const json &value, std::string path, absl::Status &error)
+  Reader(const json &value, std::string path, Status &error)
       : value(value), path(std::move(path)), error(error) {
     if (!value.is_object())
       fail("an object");
@@ -78,8 +78,8 @@ private:
   }
 
   void keep(std::string message) {
-    error.Update(
-        absl::InvalidArgumentError(absl::StrCat("manifest: ", message)));
+    if (error.ok())
+      error = invalidArgument(absl::StrCat("manifest: ", message));
   }
   void fail(absl::string_view wanted) { fail(value, path, wanted); }
   void fail(const json &found, absl::string_view where,
@@ -238,18 +238,18 @@ private:
 
   const json &value;
   std::string path;
-  absl::Status &error;
+  Status &error;
 };
 } // namespace
 
-absl::StatusOr<Manifest> Manifest::parse(absl::string_view text) {
-  absl::StatusOr<json> value = parseJson(text);
+StatusOr<Manifest> Manifest::parse(absl::string_view text) {
+  StatusOr<json> value = parseJson(text);
   if (!value.ok())
-    return absl::InvalidArgumentError(
+    return invalidArgument(
         absl::StrCat("manifest: ", value.status().message()));
 
   Manifest manifest;
-  absl::Status error;
+  Status error;
   Reader reader(*value, "", error);
   reader.required("quench", manifest.version);
   reader.required("name", manifest.name);
@@ -266,6 +266,6 @@ absl::StatusOr<Manifest> Manifest::parse(absl::string_view text) {
   if (!error.ok())
     return error;
   if (manifest.entries.empty())
-    return absl::InvalidArgumentError("manifest: entries is empty");
+    return invalidArgument("manifest: entries is empty");
   return manifest;
 }

@@ -9,7 +9,7 @@
 #ifndef QUENCH_RUNTIME_CPU_MANIFEST_H
 #define QUENCH_RUNTIME_CPU_MANIFEST_H
 
-#include "absl/status/statusor.h"
+#include "Status.h"
 #include "absl/strings/string_view.h"
 #include "quench-rt/quench_rt.h"
 
@@ -76,7 +76,7 @@ struct TokenizerInfo {
 
 /// The manifest of docs/dev/manifest.md.
 struct Manifest {
-  static absl::StatusOr<Manifest> parse(absl::string_view text);
+  static StatusOr<Manifest> parse(absl::string_view text);
 
   /// The entry of that name, the first when it is empty, or null.
   const Entry *findEntry(absl::string_view name) const;

@@ -8,7 +8,7 @@
 
 #include "MappedFile.h"
 
-#include "Error.h"
+#include "Status.h"
 
 #include "absl/strings/str_cat.h"
 
@@ -20,22 +20,21 @@
 
 using namespace quench::rt;
 
-absl::StatusOr<MappedFile> MappedFile::open(const std::string &path) {
+StatusOr<MappedFile> MappedFile::open(const std::string &path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return systemError(absl::StrCat("cannot open '", path, "'"));
+    return systemFailure(absl::StrCat("cannot open '", path, "'"));
   struct stat status;
-  absl::Status error;
+  Status error;
   MappedFile file;
   if (fstat(fd, &status) != 0) {
-    error = systemError(absl::StrCat("cannot read '", path, "'"));
+    error = systemFailure(absl::StrCat("cannot read '", path, "'"));
   } else if (!S_ISREG(status.st_mode)) {
-    error =
-        absl::InternalError(absl::StrCat("'", path, "' is not a regular file"));
+    error = failure(absl::StrCat("'", path, "' is not a regular file"));
   } else if (status.st_size > 0) {
     void *memory = mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (memory == MAP_FAILED) {
-      error = systemError(absl::StrCat("cannot map '", path, "'"));
+      error = systemFailure(absl::StrCat("cannot map '", path, "'"));
     } else {
       file.data = static_cast<const char *>(memory);
       file.size = status.st_size;

@@ -9,7 +9,7 @@
 #ifndef QUENCH_RUNTIME_CPU_MAPPEDFILE_H
 #define QUENCH_RUNTIME_CPU_MAPPEDFILE_H
 
-#include "absl/status/statusor.h"
+#include "Status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -22,7 +22,7 @@ namespace quench::rt {
 class MappedFile {
 public:
   /// Maps all of a regular file. Errors name the path.
-  static absl::StatusOr<MappedFile> open(const std::string &path);
+  static StatusOr<MappedFile> open(const std::string &path);
 
   MappedFile() = default;
   MappedFile(MappedFile &&other) noexcept { *this = std::move(other); }

@@ -8,11 +8,10 @@
 
 #include "Params.h"
 
-#include "Error.h"
+#include "Status.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 #include <cstring>
 #include <dlfcn.h>
@@ -28,7 +27,7 @@ static constexpr absl::string_view kFooterMagic = "QNCHPAY1";
 static constexpr size_t kFooterBytes = 64;
 
 /// The file whose code or data holds `address`.
-static absl::StatusOr<std::string> fileOf(const void *address) {
+static StatusOr<std::string> fileOf(const void *address) {
   Dl_info info;
   link_map *map = nullptr;
   if (dladdr1(address, &info, reinterpret_cast<void **>(&map),
@@ -39,7 +38,7 @@ static absl::StatusOr<std::string> fileOf(const void *address) {
   std::string path(4096, '\0');
   ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
   if (size < 0)
-    return systemError("cannot read /proc/self/exe");
+    return systemFailure("cannot read /proc/self/exe");
   path.resize(size);
   return path;
 }
@@ -51,90 +50,89 @@ static uint64_t readU64(absl::string_view bytes, size_t offset) {
 }
 
 /// The payload at the end of a file.
-static absl::StatusOr<absl::string_view> findPayload(absl::string_view bytes,
-                                                     const std::string &path) {
+static StatusOr<absl::string_view> findPayload(absl::string_view bytes,
+                                               const std::string &path) {
   if (bytes.size() < kFooterBytes)
-    return absl::DataLossError(absl::StrCat(
+    return failure(absl::StrCat(
         "'", path, "' carries no parameters; was it stripped or cut?"));
   size_t end = bytes.size() - kFooterBytes;
   absl::string_view footer = bytes.substr(end);
   if (!absl::StartsWith(footer, kFooterMagic))
-    return absl::DataLossError(absl::StrCat(
+    return failure(absl::StrCat(
         "'", path, "' carries no parameters; was it stripped or cut?"));
   uint64_t offset = readU64(footer, 8), size = readU64(footer, 16);
   if (offset % 64 != 0 || offset > end || size > end - offset)
-    return absl::DataLossError(
-        absl::StrCat("'", path, "': parameters at [", offset, ", +", size,
-                     ") are not within the ", end, " bytes before the footer"));
+    return failure(absl::StrCat("'", path, "': parameters at [", offset, ", +",
+                                size, ") are not within the ", end,
+                                " bytes before the footer"));
   return bytes.substr(offset, size);
 }
 
 /// The data buffer of a safetensors archive. Its header does not matter here:
 /// the hash vouches for every byte.
-static absl::StatusOr<absl::string_view>
-findArchiveData(absl::string_view bytes, const std::string &path) {
+static StatusOr<absl::string_view> findArchiveData(absl::string_view bytes,
+                                                   const std::string &path) {
   uint64_t headerSize = bytes.size() < 8 ? 0 : readU64(bytes, 0);
   if (bytes.size() < 8 || headerSize > bytes.size() - 8)
-    return absl::DataLossError(absl::StrCat(
+    return failure(absl::StrCat(
         "'", path, "' is not a safetensors archive, or it was cut short"));
   absl::string_view data = bytes.substr(8 + headerSize);
   if ((8 + headerSize) % 64 != 0)
-    return absl::DataLossError(absl::StrCat("'", path, "': data begin at byte ",
-                                            8 + headerSize,
-                                            ", expected a multiple of 64"));
+    return failure(absl::StrCat("'", path, "': data begin at byte ",
+                                8 + headerSize, ", expected a multiple of 64"));
   return data;
 }
 
-static std::string folderOf(const std::string &path) {
-  return path.substr(0, path.rfind('/') + 1);
+/// The file that the parameters are read from.
+static StatusOr<std::string> findFile(const qrt_model &model,
+                                      const ParamsInfo &info,
+                                      const std::string &path) {
+  if (!path.empty())
+    return path;
+  StatusOr<std::string> own = fileOf(&model);
+  if (!own.ok() || info.mode == ParamsInfo::Mode::Embed)
+    return own;
+  if (absl::StartsWith(info.file, "/"))
+    return info.file;
+  return absl::StrCat(own->substr(0, own->rfind('/') + 1), info.file);
 }
 
-absl::StatusOr<Params> Params::open(const qrt_model &model,
-                                    const ParamsInfo &info,
-                                    const std::string &path, bool verify) {
+StatusOr<Params> Params::open(const qrt_model &model, const ParamsInfo &info,
+                              const std::string &path, bool verify) {
   Params params;
-  std::string place = path;
-  absl::StatusOr<absl::string_view> found;
+  std::string where = "memory";
   if (path.empty() && (model.params || info.mode == ParamsInfo::Mode::Memory)) {
-    found = absl::string_view(static_cast<const char *>(model.params),
-                              model.params_size);
+    params.view = {static_cast<const char *>(model.params), model.params_size};
   } else {
-    if (path.empty()) {
-      absl::StatusOr<std::string> file = fileOf(&model);
-      if (!file.ok())
-        return file.status();
-      bool isBeside = info.mode == ParamsInfo::Mode::External &&
-                      !absl::StartsWith(info.file, "/");
-      place = info.mode == ParamsInfo::Mode::Embed ? *file
-              : isBeside ? absl::StrCat(folderOf(*file), info.file)
-                         : info.file;
-    }
-    absl::StatusOr<MappedFile> file = MappedFile::open(place);
+    StatusOr<std::string> place = findFile(model, info, path);
+    if (!place.ok())
+      return place.status();
+    StatusOr<MappedFile> file = MappedFile::open(*place);
     if (!file.ok())
-      return absl::Status(
-          file.status().code(),
-          absl::StrCat("parameters: ", file.status().message()));
+      return failure(absl::StrCat("parameters: ", file.status().message()));
     params.file = *std::move(file);
-    found = path.empty() && info.mode == ParamsInfo::Mode::Embed
-                ? findPayload(params.file.bytes(), place)
-                : findArchiveData(params.file.bytes(), place);
+    bool isPayload = path.empty() && info.mode == ParamsInfo::Mode::Embed;
+    StatusOr<absl::string_view> found =
+        isPayload ? findPayload(params.file.bytes(), *place)
+                  : findArchiveData(params.file.bytes(), *place);
+    if (!found.ok())
+      return found.status();
+    params.view = *found;
+    where = absl::StrCat("'", *place, "'");
   }
-  if (!found.ok())
-    return found.status();
-  std::string where =
-      params.file.bytes().empty() ? "memory" : absl::StrCat("'", place, "'");
-  if (found->size() != info.bytes)
-    return absl::DataLossError(
-        absl::StrCat("parameters in ", where, " are ", found->size(),
+
+  if (params.view.size() != info.bytes)
+    return failure(
+        absl::StrCat("parameters in ", where, " are ", params.view.size(),
                      " bytes, but the model was built for ", info.bytes));
   if (verify && !info.xxh3.empty()) {
-    XXH128_hash_t hash = XXH3_128bits(found->data(), found->size());
-    std::string hex = absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+    XXH128_hash_t hash = XXH3_128bits(params.view.data(), params.view.size());
+    std::string hex = absl::StrCat(absl::Hex(hash.high64, absl::kZeroPad16),
+                                   absl::Hex(hash.low64, absl::kZeroPad16));
     if (hex != info.xxh3)
-      return absl::DataLossError(
-          absl::StrCat("parameters in ", where, " have the hash ", hex,
-                       ", but the model was built for ", info.xxh3));
+      return failure(absl::StrCat("parameters in ", where, " have the hash ",
+                                  hex, ", but the model was built for ",
+                                  info.xxh3));
   }
-  params.view = *found;
   return params;
 }

@@ -20,9 +20,8 @@ class Params {
 public:
   /// Finds and, if `verify`, hashes the bytes. `path` names the archive, or is
   /// empty: where the manifest says.
-  static absl::StatusOr<Params> open(const qrt_model &model,
-                                     const ParamsInfo &info,
-                                     const std::string &path, bool verify);
+  static StatusOr<Params> open(const qrt_model &model, const ParamsInfo &info,
+                               const std::string &path, bool verify);
 
   absl::string_view bytes() const { return view; }
 

@@ -10,7 +10,7 @@
 
 #include "Arguments.h"
 #include "CpuFeatures.h"
-#include "Error.h"
+#include "Status.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -27,28 +27,27 @@ qrt_session::qrt_session(const qrt_model &model, Manifest manifest,
       manifest(std::move(manifest)), params(std::move(params)),
       context(numThreads) {}
 
-absl::StatusOr<std::unique_ptr<qrt_session>>
+StatusOr<std::unique_ptr<qrt_session>>
 qrt_session::create(const qrt_model &model, const qrt_options &options) {
   if (options.num_threads < 0 || options.num_threads > kMaxThreads)
-    return absl::InvalidArgumentError(
-        absl::StrCat("number of threads is ", options.num_threads,
-                     ", expected 0 to ", kMaxThreads));
+    return invalidArgument(absl::StrCat("number of threads is ",
+                                        options.num_threads, ", expected 0 to ",
+                                        kMaxThreads));
   if (model.abi_version != QRT_ABI_VERSION)
-    return absl::FailedPreconditionError(absl::StrCat(
+    return failure(absl::StrCat(
         "the model was built for version ", model.abi_version,
         " of the runtime ABI, but this runtime has version ", QRT_ABI_VERSION));
-  absl::StatusOr<Manifest> manifest =
+  StatusOr<Manifest> manifest =
       Manifest::parse({model.manifest, model.manifest_size});
   if (!manifest.ok())
-    return absl::FailedPreconditionError(manifest.status().message());
+    return failure(manifest.status().message());
   if (manifest->entries.size() != model.num_entries)
-    return absl::FailedPreconditionError(absl::StrCat(
+    return failure(absl::StrCat(
         "manifest: entries has ", manifest->entries.size(),
         " elements, but the model has ", model.num_entries, " entry points"));
-  if (absl::Status status = checkCpuFeatures(manifest->features, manifest->cpu);
-      !status.ok())
+  if (Status status = checkCpuFeatures(manifest->features, manifest->cpu))
     return status;
-  absl::StatusOr<Params> params = Params::open(
+  StatusOr<Params> params = Params::open(
       model, manifest->params, options.params_path ? options.params_path : "",
       options.skip_params_check == 0);
   if (!params.ok())
@@ -57,11 +56,10 @@ qrt_session::create(const qrt_model &model, const qrt_options &options) {
       model, *std::move(manifest), *std::move(params), options.num_threads));
 }
 
-absl::StatusOr<const Entry *>
-qrt_session::findEntry(absl::string_view name) const {
+StatusOr<const Entry *> qrt_session::findEntry(absl::string_view name) const {
   if (const Entry *entry = manifest.findEntry(name))
     return entry;
-  return absl::InvalidArgumentError(
+  return invalidArgument(
       absl::StrCat("the model has no entry point '", name, "'; it has ",
                    absl::StrJoin(manifest.entries, ", ",
                                  [](std::string *out, const Entry &entry) {
@@ -69,16 +67,15 @@ qrt_session::findEntry(absl::string_view name) const {
                                  })));
 }
 
-absl::StatusOr<std::vector<Tensor>>
+StatusOr<std::vector<Tensor>>
 qrt_session::run(const Entry &entry, absl::Span<const qrt_tensor> inputs) {
   Arguments arguments(manifest, entry, inputs);
-  if (absl::Status status = arguments.prepare(params.bytes()); !status.ok())
+  if (Status status = arguments.prepare(params.bytes()))
     return status;
-  absl::MutexLock lock(&mutex);
+  std::lock_guard<std::mutex> lock(mutex);
   ThreadPool::CallerPin pin(context.pool);
   qrt_entry_fn function = model.entries[&entry - manifest.entries.data()];
-  if (absl::Status status = context.run(function, arguments.pointers());
-      !status.ok())
+  if (Status status = context.run(function, arguments.pointers()))
     return status;
   return arguments.takeOutputs();
 }
@@ -90,10 +87,10 @@ qrt_session::run(const Entry &entry, absl::Span<const qrt_tensor> inputs) {
 qrt_status qrt_session_create(const qrt_model *model,
                               const qrt_options *options,
                               qrt_session **session) {
-  absl::StatusOr<std::unique_ptr<qrt_session>> created =
+  StatusOr<std::unique_ptr<qrt_session>> created =
       qrt_session::create(*model, options ? *options : qrt_options{});
   *session = created.ok() ? created->release() : nullptr;
-  return report(created.status());
+  return created.status().report();
 }
 
 void qrt_session_destroy(qrt_session *session) { delete session; }
@@ -107,14 +104,14 @@ qrt_status qrt_run(qrt_session *session, const char *entryName,
                    qrt_tensor **outputs, size_t *numOutputs) {
   *outputs = nullptr;
   *numOutputs = 0;
-  absl::StatusOr<const Entry *> entry =
+  StatusOr<const Entry *> entry =
       session->findEntry(entryName ? entryName : "");
   if (!entry.ok())
-    return report(entry.status());
-  absl::StatusOr<std::vector<Tensor>> results =
+    return entry.status().report();
+  StatusOr<std::vector<Tensor>> results =
       session->run(**entry, {inputs, numInputs});
   if (!results.ok())
-    return report(results.status());
+    return results.status().report();
   *numOutputs = results->size();
   *outputs = handOver(*std::move(results));
   return QRT_OK;

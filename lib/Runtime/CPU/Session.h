@@ -14,22 +14,22 @@
 #include "Params.h"
 #include "Tensor.h"
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include <memory>
+#include <mutex>
 
 /// A model with its parameters, buffers and threads.
 struct qrt_session {
   /// Checks the ABI, the CPU and the parameters. The model outlives the
   /// session.
-  static absl::StatusOr<std::unique_ptr<qrt_session>>
+  static quench::rt::StatusOr<std::unique_ptr<qrt_session>>
   create(const qrt_model &model, const qrt_options &options);
 
   /// Runs `entry`, one call at a time. See qrt_run().
-  absl::StatusOr<std::vector<quench::rt::Tensor>>
+  quench::rt::StatusOr<std::vector<quench::rt::Tensor>>
   run(const quench::rt::Entry &entry, absl::Span<const qrt_tensor> inputs);
 
   /// The entry of that name; fails with the names there are.
-  absl::StatusOr<const quench::rt::Entry *>
+  quench::rt::StatusOr<const quench::rt::Entry *>
   findEntry(absl::string_view name) const;
 
   const qrt_model &model;
@@ -41,8 +41,8 @@ private:
   qrt_session(const qrt_model &model, quench::rt::Manifest manifest,
               quench::rt::Params params, int numThreads);
 
-  absl::Mutex mutex;
-  qrt_context context ABSL_GUARDED_BY(mutex);
+  std::mutex mutex;
+  qrt_context context;
 };
 
 #endif // QUENCH_RUNTIME_CPU_SESSION_H

@@ -231,26 +231,24 @@ void quench::rt::fill(qrt_dtype dtype, void *data, int64_t count,
 // Memory
 //===----------------------------------------------------------------------===//
 
-absl::StatusOr<Bytes> quench::rt::allocateBytes(int64_t count) {
+StatusOr<Bytes> quench::rt::allocateBytes(int64_t count) {
   int64_t rounded = (std::max<int64_t>(count, 1) + 63) & ~int64_t(63);
   void *memory = std::aligned_alloc(64, rounded);
   if (!memory)
-    return absl::ResourceExhaustedError(
+    return failure(
         absl::StrCat("the machine has no memory left for ", count, " bytes"));
   return Bytes(static_cast<char *>(memory));
 }
 
-absl::StatusOr<Tensor> quench::rt::makeTensor(std::string name, qrt_dtype dtype,
-                                              std::vector<int64_t> shape) {
+StatusOr<Tensor> quench::rt::makeTensor(std::string name, qrt_dtype dtype,
+                                        std::vector<int64_t> shape) {
   std::optional<int64_t> count = countElements(shape);
   if (!count)
-    return absl::ResourceExhaustedError(
-        absl::StrCat("'", name, "' of shape ", formatShape(shape),
-                     " is larger than any memory"));
-  absl::StatusOr<Bytes> data = allocateBytes(*count * byteSize(dtype));
+    return failure(absl::StrCat("'", name, "' of shape ", formatShape(shape),
+                                " is larger than any memory"));
+  StatusOr<Bytes> data = allocateBytes(*count * byteSize(dtype));
   if (!data.ok())
-    return absl::ResourceExhaustedError(
-        absl::StrCat("'", name, "': ", data.status().message()));
+    return failure(absl::StrCat("'", name, "': ", data.status().message()));
   return Tensor{std::move(name), dtype, std::move(shape), *std::move(data)};
 }
 

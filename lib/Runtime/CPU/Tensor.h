@@ -9,7 +9,7 @@
 #ifndef QUENCH_RUNTIME_CPU_TENSOR_H
 #define QUENCH_RUNTIME_CPU_TENSOR_H
 
-#include "absl/status/statusor.h"
+#include "Status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "quench-rt/quench_rt.h"
@@ -58,7 +58,7 @@ struct FreeBytes {
 using Bytes = std::unique_ptr<char, FreeBytes>;
 
 /// Fails when the machine has none left.
-absl::StatusOr<Bytes> allocateBytes(int64_t count);
+StatusOr<Bytes> allocateBytes(int64_t count);
 
 /// A tensor that owns its elements.
 struct Tensor {
@@ -72,8 +72,8 @@ struct Tensor {
 };
 
 /// A tensor of that shape, its elements not set.
-absl::StatusOr<Tensor> makeTensor(std::string name, qrt_dtype dtype,
-                                  std::vector<int64_t> shape);
+StatusOr<Tensor> makeTensor(std::string name, qrt_dtype dtype,
+                            std::vector<int64_t> shape);
 
 /// Hands tensors over to a caller of the C ABI, who frees them by
 /// qrt_tensors_free().

@@ -10,15 +10,13 @@
 
 #include "Machine.h"
 
-#include "absl/time/clock.h"
-
 #include <csignal>
 
 using namespace quench::rt;
 
 /// Longer than the serial stretches between the loops of a model, short enough
 /// not to harm who shares the cores.
-static constexpr absl::Duration kSpin = absl::Microseconds(50);
+static constexpr std::chrono::microseconds kSpin(50);
 static constexpr size_t kStackBytes = size_t(8) << 20;
 
 static void relax() {
@@ -31,24 +29,25 @@ void Gate::open() {
   isOpen.store(true);
   if (!isAsleep.load())
     return;
-  absl::MutexLock lock(&mutex);
-  opened.Signal();
+  std::lock_guard<std::mutex> lock(mutex);
+  opened.notify_one();
 }
 
-void Gate::pass(absl::Duration spin) {
-  if (spin > absl::ZeroDuration()) {
-    absl::Time end = absl::Now() + spin;
+void Gate::pass(std::chrono::microseconds spin) {
+  using Clock = std::chrono::steady_clock;
+  if (spin.count() > 0) {
+    Clock::time_point end = Clock::now() + spin;
     do {
       for (int i = 0; i < 32 && !isOpen.load(std::memory_order_acquire); ++i)
         relax();
-    } while (!isOpen.load(std::memory_order_acquire) && absl::Now() < end);
+    } while (!isOpen.load(std::memory_order_acquire) && Clock::now() < end);
   }
   // Either open() sees that this thread sleeps, or this thread that it is open.
   if (!isOpen.load(std::memory_order_acquire)) {
-    absl::MutexLock lock(&mutex);
+    std::unique_lock<std::mutex> lock(mutex);
     isAsleep.store(true);
     while (!isOpen.load())
-      opened.Wait(&mutex);
+      opened.wait(lock);
     isAsleep.store(false);
   }
   isOpen.store(false, std::memory_order_relaxed);
@@ -67,7 +66,7 @@ ThreadPool::ThreadPool(int numThreads) {
   if (numThreads == 0)
     numThreads = numCores;
   // Threads that share a core would only take time from each other.
-  spin = numThreads <= numCores ? kSpin : absl::ZeroDuration();
+  spin = numThreads <= numCores ? kSpin : kSpin.zero();
   // A smaller pool is left to the scheduler: the pools of several sessions
   // would otherwise crowd on the same cores.
   bool binds = numThreads == numCores && numThreads > 1 &&

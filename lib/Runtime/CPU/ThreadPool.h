@@ -9,12 +9,12 @@
 #ifndef QUENCH_RUNTIME_CPU_THREADPOOL_H
 #define QUENCH_RUNTIME_CPU_THREADPOOL_H
 
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
-
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <pthread.h>
 #include <sched.h>
 #include <vector>
@@ -28,13 +28,13 @@ public:
   void open();
 
   /// Waits for open() and closes the gate again. One thread at a time.
-  void pass(absl::Duration spin);
+  void pass(std::chrono::microseconds spin);
 
 private:
   std::atomic<bool> isOpen{false};
   std::atomic<bool> isAsleep{false};
-  absl::Mutex mutex;
-  absl::CondVar opened;
+  std::mutex mutex;
+  std::condition_variable opened;
 };
 
 /// Threads that live as long as the pool. The caller of run() is the first of
@@ -81,7 +81,7 @@ private:
   std::vector<std::unique_ptr<Worker>> workers;
   int callerCore = -1;
   cpu_set_t processMask;
-  absl::Duration spin;
+  std::chrono::microseconds spin;
 
   // What the workers that were started by run() read.
   Task task = nullptr;

@@ -1,4 +1,4 @@
-//===- Error.cpp - Errors across the C ABI --------------------------------===//
+//===- Status.cpp - Success, or what went wrong ---------------------------===//
 //
 // Part of the Quench project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -6,13 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Error.h"
+#include "Status.h"
 
 #include "absl/strings/str_cat.h"
 
 #include <cerrno>
 #include <cstring>
-#include <string>
 
 using namespace quench::rt;
 
@@ -21,15 +20,22 @@ static std::string &lastError() {
   return text;
 }
 
-qrt_status quench::rt::report(const absl::Status &status) {
-  if (status.ok())
-    return QRT_OK;
-  lastError() = std::string(status.message());
-  return absl::IsInvalidArgument(status) ? QRT_INVALID_ARGUMENT : QRT_FAILED;
+qrt_status Status::report() const {
+  if (!ok())
+    lastError() = text;
+  return code;
 }
 
-absl::Status quench::rt::systemError(absl::string_view what) {
-  return absl::InternalError(absl::StrCat(what, ": ", std::strerror(errno)));
+Status quench::rt::invalidArgument(std::string text) {
+  return {QRT_INVALID_ARGUMENT, std::move(text)};
+}
+
+Status quench::rt::failure(std::string text) {
+  return {QRT_FAILED, std::move(text)};
+}
+
+Status quench::rt::systemFailure(absl::string_view what) {
+  return failure(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
 const char *qrt_last_error(void) { return lastError().c_str(); }
