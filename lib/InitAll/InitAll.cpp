@@ -8,8 +8,6 @@
 
 #include "Quench/InitAll.h"
 
-#include "Quench/Codegen/CPU/Passes.h"
-#include "Quench/Codegen/CPU/Pipeline.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Plugin/Passes.h"
 
@@ -29,11 +27,7 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
 }
 
 /// What this library adds to the passes of MLIR.
-static void registerOwnPasses() {
-  quench::registerCPUPasses();
-  quench::registerCPUPipelines();
-  quench::registerQuenchPluginPasses();
-}
+static void registerOwnPasses() { quench::registerQuenchPluginPasses(); }
 
 void quench::registerAllPasses() {
   mlir::registerAllPasses();
