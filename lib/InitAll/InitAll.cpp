@@ -9,6 +9,7 @@
 #include "Quench/InitAll.h"
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Plugin/Passes.h"
 
 #include "mlir/InitAllDialects.h"
@@ -27,7 +28,10 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
 }
 
 /// What this library adds to the passes of MLIR.
-static void registerOwnPasses() { quench::registerQuenchPluginPasses(); }
+static void registerOwnPasses() {
+  quench::registerQuenchDialectPasses();
+  quench::registerQuenchPluginPasses();
+}
 
 void quench::registerAllPasses() {
   mlir::registerAllPasses();

@@ -41,6 +41,27 @@ void QuenchDialect::initialize() {
 }
 
 //===----------------------------------------------------------------------===//
+// RefAttr
+//===----------------------------------------------------------------------===//
+
+Attribute RefAttr::parse(AsmParser &parser, Type type) {
+  std::string scope, key;
+  if (parser.parseLess() || parser.parseString(&scope) ||
+      parser.parseColon() || parser.parseColon() || parser.parseString(&key) ||
+      parser.parseGreater())
+    return {};
+  return get(parser.getContext(), scope, key);
+}
+
+void RefAttr::print(AsmPrinter &printer) const {
+  printer << '<';
+  printer.printString(getScope());
+  printer << "::";
+  printer.printString(getKey());
+  printer << '>';
+}
+
+//===----------------------------------------------------------------------===//
 // Attributes of modules and entry points
 //===----------------------------------------------------------------------===//
 

@@ -25,7 +25,7 @@ def Quench_RefAttr : Quench_Attr<"Ref", "ref"> {
     to `scope`. The bytes are never part of the IR.
   }];
   let parameters = (ins StringRefParameter<>:$scope, StringRefParameter<>:$key);
-  let assemblyFormat = "`<` $scope `:` `:` $key `>`";
+  let hasCustomAssemblyFormat = 1;
 }
 
 class Quench_I32Enum<string name, string summary, list<I32EnumAttrCase> cases>

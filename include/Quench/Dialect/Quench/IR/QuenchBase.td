@@ -67,11 +67,12 @@ class Quench_ShapedOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<InferTypeOpInterface>,
         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>], traits)> {
   let hasVerifier = 1;
-  let extraClassDeclaration = [{
+  code shapeDeclaration = [{
     /// Checks the operands and attributes in `op` and adds the results to
     /// `shapes`.
     static ::llvm::LogicalResult inferShapes(Adaptor op, ::quench::ShapeInference &shapes);
   }];
+  let extraClassDeclaration = shapeDeclaration;
   let extraClassDefinition = [{
     ::llvm::LogicalResult $cppClass::inferReturnTypes(
         ::mlir::MLIRContext *context, std::optional<::mlir::Location> location,

@@ -12,10 +12,16 @@
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
 
-// Every model op is pure, infers its result types and gives its dynamic result
-// dimensions.
+// Every model op is pure, infers its result types, gives its dynamic result
+// dimensions, and decomposes to linalg on demand (AggregatedOpInterface).
 class Quench_ModelOp<string mnemonic, list<Trait> traits = []>
-    : Quench_ShapedOp<mnemonic, traits>;
+    : Quench_ShapedOp<mnemonic, !listconcat([AggregatedOpInterface], traits)> {
+  // Declared by hand: upstream names its types without their namespaces.
+  let extraClassDeclaration = shapeDeclaration # [{
+    /// Builds the op from linalg, tensor, scf, arith and math ops.
+    ::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>> decomposeOperation(::mlir::OpBuilder &builder);
+  }];
+}
 
 //===----------------------------------------------------------------------===//
 // Contractions

@@ -1,0 +1,227 @@
+//===- DecomposeAttention.cpp - Attention and positions as loops
+//------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorBuilder.h"
+
+#include "Quench/Dialect/Quench/IR/Quench.h"
+
+#include "DecomposeNorms.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace quench;
+
+//===----------------------------------------------------------------------===//
+// attention
+//===----------------------------------------------------------------------===//
+
+/// The heads of `value` `[B, L, G, D]` that `groups` names, one after another.
+/// Runs of adjacent heads are copied at once.
+static Value gatherHeads(TensorBuilder &builder, Value value,
+                         ArrayRef<int64_t> groups) {
+  SmallVector<OpFoldResult> sizes = builder.getSizes(value);
+  sizes[2] = builder.getIndexAttr(groups.size());
+  Value gathered = builder.empty(
+      sizes, cast<RankedTensorType>(value.getType()).getElementType());
+  for (size_t begin = 0, end; begin < groups.size(); begin = end) {
+    end = begin + 1;
+    while (end < groups.size() && groups[end] == groups[end - 1] + 1)
+      ++end;
+    Value run = builder.slice(value, 2, builder.getIndexAttr(groups[begin]),
+                              builder.getIndexAttr(end - begin));
+    gathered = builder.insert(run, gathered, 2, builder.getIndexAttr(begin));
+  }
+  return gathered;
+}
+
+// Heads are split in groups and heads of a group, [B, G, R, T, L] for the
+// scores, so that every operand is indexed by loops alone.
+FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Type type = getQuery().getType().getElementType();
+  Type compute = getComputeType(type);
+  Value key = getKey(), value = getValue();
+  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
+    key = gatherHeads(builder, key, *groups);
+    value = gatherHeads(builder, value, *groups);
+  }
+  SmallVector<OpFoldResult> querySizes = builder.getSizes(getQuery());
+  OpFoldResult batch = querySizes[0], tokens = querySizes[1];
+  OpFoldResult length = builder.getSize(key, 1);
+  OpFoldResult groups = builder.getSize(key, 2);
+  OpFoldResult repeats = builder.getIndexAttr(
+      *getConstantIntValue(querySizes[2]) / *getConstantIntValue(groups));
+  Value query = builder.expand(getQuery(), {{0}, {1}, {2, 3}, {4}},
+                               {batch, tokens, groups, repeats, querySizes[3]});
+
+  SmallVector<OpFoldResult> sizes = {batch, groups, repeats, tokens, length};
+  enum : unsigned { B, G, R, T, L, D };
+  Value scores = builder.fold(
+      builder.fill(sizes, compute, 0), {B, G, R, T, L}, 6,
+      {{query, {B, T, G, R, D}}, {key, {B, L, G, D}}},
+      [](LoopBody &loop, Scalar sum) { return sum + loop[0] * loop[1]; });
+
+  SmallVector<LoopInput> inputs = {{scores, {B, G, R, T, L}}};
+  unsigned biasInput = inputs.size();
+  if (Value bias = getBias()) {
+    SmallVector<unsigned> loops = {B, G, R, T, L};
+    int64_t rank = getBias().getType().getRank();
+    if (rank >= 3) {
+      SmallVector<ReassociationIndices> split =
+          rank == 3 ? SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}}
+                    : SmallVector<ReassociationIndices>{{0}, {1, 2}, {3}, {4}};
+      bias = builder.expand(bias, split,
+                            ArrayRef<OpFoldResult>(sizes).take_back(rank + 1));
+    }
+    int64_t used = rank >= 3 ? rank + 1 : rank;
+    inputs.push_back(
+        {bias, llvm::to_vector(ArrayRef<unsigned>(loops).take_back(used))});
+  }
+  unsigned maskInput = inputs.size();
+  if (getMask())
+    inputs.push_back({getMask(), {B, L}});
+
+  // The first query stands at position L - T.
+  Value first;
+  if (getMaskKind() != MaskKind::Full)
+    first = arith::SubIOp::create(builder, builder.getIndex(length),
+                                  builder.getIndex(tokens));
+  scores = builder.map(sizes, compute, inputs, [&](LoopBody &loop) {
+    ImplicitLocOpBuilder &inner = loop.getBuilder();
+    Scalar score = loop[0] * getScale().convertToDouble();
+    if (getBias())
+      score = score + loop[biasInput];
+    Scalar hidden = score.constant(-std::numeric_limits<double>::infinity());
+    if (getMask())
+      score = select(loop.isSet(maskInput), score, hidden);
+    if (getMaskKind() == MaskKind::Full)
+      return score;
+    Value position = arith::AddIOp::create(inner, first, loop.getIndex(T));
+    Value visible = arith::CmpIOp::create(inner, arith::CmpIPredicate::sle,
+                                          loop.getIndex(L), position);
+    score = select(visible, score, hidden);
+    if (getMaskKind() == MaskKind::Causal)
+      return score;
+    Value distance = arith::SubIOp::create(inner, position, loop.getIndex(L));
+    Value window = arith::ConstantIndexOp::create(inner, *getWindow());
+    Value near = arith::CmpIOp::create(inner, arith::CmpIPredicate::slt,
+                                       distance, window);
+    return select(near, score, hidden);
+  });
+  Value weights = buildSoftmax(builder, scores, compute, getZeta(), getGamma());
+
+  SmallVector<OpFoldResult> outSizes = {batch, tokens, groups, repeats,
+                                        builder.getSize(value, 3)};
+  enum : unsigned { OB, OT, OG, OR, OE, OL };
+  Value result = builder.fold(
+      builder.fill(outSizes, compute, 0), {OB, OT, OG, OR, OE}, 6,
+      {{weights, {OB, OG, OR, OT, OL}}, {value, {OB, OL, OG, OE}}},
+      [](LoopBody &loop, Scalar sum) { return sum + loop[0] * loop[1]; });
+  result = builder.convert(result, type);
+  result = builder.collapse(result, {{0}, {1}, {2, 3}, {4}});
+  return SmallVector<Value>{builder.cast(result, getResult().getType())};
+}
+
+//===----------------------------------------------------------------------===//
+// positions, rope_table, rope
+//===----------------------------------------------------------------------===//
+
+FailureOr<SmallVector<Value>> PositionsOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Type type = getResult().getType().getElementType();
+  Value start = arith::ConstantOp::create(
+      builder, builder.getIntegerAttr(type, getOffset()));
+  if (getStart())
+    start = arith::AddIOp::create(builder, start, getStart());
+  Value result =
+      builder.map(builder.getResultSizes(*this), type, {}, [&](LoopBody &loop) {
+        ImplicitLocOpBuilder &inner = loop.getBuilder();
+        Value count = arith::IndexCastOp::create(inner, type, loop.getIndex(0));
+        return Scalar(inner, arith::AddIOp::create(inner, start, count));
+      });
+  return SmallVector<Value>{result};
+}
+
+FailureOr<SmallVector<Value>> RopeTableOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  FloatType compute = getComputeType(getElementType());
+  SmallVector<APFloat> frequencies;
+  for (double frequency : getInvFreq()) {
+    APFloat rounded(frequency);
+    bool losesInfo;
+    rounded.convert(compute.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                    &losesInfo);
+    frequencies.push_back(rounded);
+  }
+  auto tableType = RankedTensorType::get(
+      {static_cast<int64_t>(frequencies.size())}, compute);
+  Value table = arith::ConstantOp::create(
+      builder, DenseElementsAttr::get(tableType, frequencies));
+  double factor = getAttentionFactor().convertToDouble();
+  return builder.mapMany(
+      builder.getResultSizes(*this), {getElementType(), getElementType()},
+      {{getPositions(), {0}}, {table, {1}}}, [&](LoopBody &loop) {
+        ImplicitLocOpBuilder &inner = loop.getBuilder();
+        Scalar position(
+            inner, arith::SIToFPOp::create(inner, compute, Value(loop[0])));
+        Scalar angle = position * loop[1];
+        return SmallVector<Scalar>{cos(angle) * factor, sin(angle) * factor};
+      });
+}
+
+FailureOr<SmallVector<Value>> RopeOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Type type = getInput().getType().getElementType();
+  SmallVector<OpFoldResult> sizes = builder.getSizes(getInput());
+  int64_t channels = getInput().getType().getDimSize(3);
+  int64_t pairs = getCos().getType().getDimSize(1);
+  bool half = getLayout() == RopeLayout::Half;
+  OpFoldResult count = builder.getIndexAttr(pairs);
+  OpFoldResult first = builder.getIndexAttr(0);
+  OpFoldResult second = builder.getIndexAttr(half ? pairs : 1);
+  int64_t stride = half ? 1 : 2;
+
+  Value x = builder.slice(getInput(), 3, first, count, stride);
+  Value y = builder.slice(getInput(), 3, second, count, stride);
+  SmallVector<OpFoldResult> pairSizes(sizes);
+  pairSizes.back() = count;
+  SmallVector<Value> rotated = builder.mapMany(
+      pairSizes, {type, type},
+      {{x, {0, 1, 2, 3}},
+       {y, {0, 1, 2, 3}},
+       {getCos(), {1, 3}},
+       {getSin(), {1, 3}}},
+      [](LoopBody &loop) {
+        Scalar x = loop[0], y = loop[1], cos = loop[2], sin = loop[3];
+        return SmallVector<Scalar>{x * cos - y * sin, y * cos + x * sin};
+      });
+  // Where all channels rotate nothing of the input is left.
+  Value result =
+      2 * pairs == channels ? builder.empty(sizes, type) : Value(getInput());
+  result = builder.insert(rotated[0], result, 3, first, stride);
+  result = builder.insert(rotated[1], result, 3, second, stride);
+  return SmallVector<Value>{result};
+}
+
+//===----------------------------------------------------------------------===//
+// kv_cache
+//===----------------------------------------------------------------------===//
+
+FailureOr<SmallVector<Value>> KVCacheOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this, 1);
+  Value position = arith::IndexCastOp::create(builder, builder.getIndexType(),
+                                              getPosition());
+  Value updated = builder.insert(getInput(), getCache(), 1, position);
+  Value view = builder.slice(updated, 1, builder.getIndexAttr(0), sizes[1]);
+  return SmallVector<Value>{updated, builder.cast(view, getView().getType())};
+}
