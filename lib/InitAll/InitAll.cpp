@@ -8,6 +8,8 @@
 
 #include "Quench/InitAll.h"
 
+#include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Codegen/CPU/Pipeline.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Plugin/Passes.h"
@@ -30,6 +32,8 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
 /// What this library adds to the passes of MLIR.
 static void registerOwnPasses() {
   quench::registerQuenchDialectPasses();
+  quench::registerCPUPasses();
+  quench::registerCPUPipelines();
   quench::registerQuenchPluginPasses();
 }
 

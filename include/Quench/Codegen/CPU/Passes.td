@@ -1,0 +1,137 @@
+//===- Passes.td - Passes of the CPU code generator --------*- tablegen -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_CODEGEN_CPU_PASSES
+#define QUENCH_CODEGEN_CPU_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// From tensors to machine code
+//===----------------------------------------------------------------------===//
+
+def OutlineParamsPass : Pass<"quench-outline-params", "::mlir::ModuleOp"> {
+  let summary = "Collect the parameters that code reads in one function";
+  let description = [{
+    Every value that a weight program computes and that something else reads
+    becomes a *root*: a result of `@quench_params`, which holds the programs of
+    the whole module, equal ones once. The attribute `quench.offsets` places
+    root `i` in the parameter bytes, at a multiple of 64; and
+    `quench.payload_bytes` is the size of all of them. Entry points get the
+    parameter bytes as their first argument and view the roots in it.
+
+    ```mlir
+    func.func @encode(%x: tensor<2xf32>) -> tensor<2xf32> attributes {quench.entry} {
+      %w = quench.param <"model"::"w"> : tensor<2xf32>
+      ...
+    }
+    // becomes
+    func.func @encode(%params: memref<64xi8>, %x: tensor<2xf32>) -> tensor<2xf32> ... {
+      %c0 = arith.constant 0 : index
+      %view = memref.view %params[%c0][] : memref<64xi8> to memref<2xf32>
+      %w = bufferization.to_tensor %view restrict : memref<2xf32> to tensor<2xf32>
+      ...
+    }
+    func.func private @quench_params() -> tensor<2xf32>
+        attributes {quench.offsets = array<i64: 0>, quench.payload_bytes = 64 : i64} {
+      %0 = quench.param <"model"::"w"> : tensor<2xf32>
+      return %0 : tensor<2xf32>
+    }
+    ```
+
+    An entry point may read parameters; any other function is given them.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def LowerEntryPointsPass
+    : Pass<"quench-lower-entry-points", "::mlir::ModuleOp"> {
+  let summary = "Give entry points arguments that are buffers";
+  let description = [{
+    An entry point on tensors becomes one on buffers: the parameter bytes, the
+    inputs and states, then a buffer for every result that is not the new value
+    of a state. Results are computed in these buffers where bufferization can,
+    and copied to them where it cannot. States are updated in place.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def BufferizePass : Pass<"quench-bufferize", "::mlir::ModuleOp"> {
+  let summary = "Compute in buffers instead of on tensors";
+  let description = [{
+    Runs upstream's one-shot bufferization on the whole module, after making
+    producers write straight into the places where their results are inserted.
+    Private functions take buffers whose rows may be apart but whose innermost
+    elements are contiguous, and give results through arguments.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def SplitCopiesPass : Pass<"quench-split-copies", "::mlir::func::FuncOp"> {
+  let summary = "Copy between buffers with gaps run by run";
+  let description = [{
+    Makes of a `memref.copy` that is not one run of bytes loops over the outer
+    dimensions, down to runs that are contiguous on both sides.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def OutlineParallelLoopsPass
+    : Pass<"quench-outline-parallel-loops", "::mlir::ModuleOp"> {
+  let summary = "Make functions of the bodies of parallel loops";
+  let description = [{
+    The outermost `scf.forall` and `scf.parallel` on buffers become calls, marked
+    `quench.parallel`, of private functions that take a range of the linearized
+    iterations and what the body uses. Read as a plain call, the whole range runs
+    on one thread; `quench-lower-runtime-calls` gives it to the threads. Loops
+    inside a parallel loop, and loops that reduce, stay.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def PlaceBuffersPass : Pass<"quench-place-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Put small buffers on the stack and free the others";
+  let description = [{
+    A buffer of a static size up to `max-stack-buffer` goes to the stack of its
+    function, once, however often the code around it runs, as long as all such
+    buffers of the function stay within `max-stack`. Every other buffer is freed
+    after its last use. The pass fails on a buffer that outlives the block that
+    allocates it.
+  }];
+  let options = [
+    Option<"maxStackBuffer", "max-stack-buffer", "int64_t", "16384",
+           "largest buffer on the stack, in bytes">,
+    Option<"maxStack", "max-stack", "int64_t", "131072",
+           "most bytes on the stack of one function">
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+def LowerRuntimeCallsPass
+    : Pass<"quench-lower-runtime-calls", "::mlir::ModuleOp"> {
+  let summary = "Call the runtime for memory and threads";
+  let description = [{
+    Works on the LLVM dialect. Functions that allocate, or run parallel loops, or
+    call such functions, take the context of the run as their first argument;
+    allocation goes to `qrt_alloc` and `qrt_free`; calls marked `quench.parallel`
+    go to `qrt_parallel_for` with a closure on the stack. The C interface of an
+    entry point becomes a function of the type `qrt_entry_fn` that keeps its
+    name, everything else becomes private.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // QUENCH_CODEGEN_CPU_PASSES

@@ -1,0 +1,29 @@
+//===- Pipeline.h - From model ops to LLVM on a CPU -------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_CODEGEN_CPU_PIPELINE_H
+#define QUENCH_CODEGEN_CPU_PIPELINE_H
+
+#include "Quench/Codegen/CPU/CPUTarget.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace quench {
+
+/// Tensors, buffers and loops to the LLVM dialect, for modules whose parameters
+/// are outlined and whose `@quench_params` was taken away.
+void buildCPULoweringPipeline(mlir::OpPassManager &pm);
+
+/// Registers the pipelines for textual use: `quench-cpu-lowering-pipeline`.
+void registerCPUPipelines();
+
+} // namespace quench
+
+#endif // QUENCH_CODEGEN_CPU_PIPELINE_H

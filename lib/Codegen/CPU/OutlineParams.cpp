@@ -1,0 +1,194 @@
+//===- OutlineParams.cpp - Parameters in one function ---------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Dialect/Quench/IR/Quench.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace quench {
+#define GEN_PASS_DEF_OUTLINEPARAMSPASS
+#include "Quench/Codegen/CPU/Passes.h.inc"
+} // namespace quench
+
+using namespace mlir;
+using namespace quench;
+
+namespace {
+
+constexpr int64_t alignment = 64;
+
+/// The weight programs of a module, equal ones once, and their roots.
+class Programs {
+public:
+  Programs(func::FuncOp func)
+      : builder(OpBuilder::atBlockBegin(&func.getBody().front())) {}
+
+  /// The index of the root that computes what `value` computes.
+  int64_t addRoot(Value value) {
+    Value copy = add(value);
+    auto [it, isNew] = indices.try_emplace(copy, roots.size());
+    if (isNew)
+      roots.push_back(copy);
+    return it->second;
+  }
+
+  ArrayRef<Value> getRoots() const { return roots; }
+
+private:
+  Value add(Value value) {
+    if (Value known = mapping.lookupOrNull(value))
+      return known;
+    Operation *op = value.getDefiningOp();
+    for (Value operand : op->getOperands())
+      add(operand);
+    Operation *copy = builder.clone(*op, mapping);
+    constexpr auto ignoreLocations =
+        OperationEquivalence::Flags::IgnoreLocations;
+    llvm::hash_code hash = OperationEquivalence::computeHash(
+        copy, OperationEquivalence::directHashValue,
+        OperationEquivalence::ignoreHashValue, ignoreLocations);
+    SmallVector<Operation *> &equals = known[hash];
+    for (Operation *other : equals) {
+      if (!OperationEquivalence::isEquivalentTo(copy, other, ignoreLocations))
+        continue;
+      copy->erase();
+      mapping.map(op->getResults(), other->getResults());
+      return mapping.lookup(value);
+    }
+    equals.push_back(copy);
+    return mapping.lookup(value);
+  }
+
+  OpBuilder builder;
+  IRMapping mapping;
+  DenseMap<size_t, SmallVector<Operation *>> known;
+  DenseMap<Value, int64_t> indices;
+  SmallVector<Value> roots;
+};
+
+bool isParameter(Value value) {
+  return isa_and_present<WeightProgramOpInterface>(value.getDefiningOp());
+}
+
+/// Bytes of a dense tensor, or nothing when its type does not say.
+std::optional<int64_t> getByteSize(RankedTensorType type) {
+  Type element = type.getElementType();
+  if (!type.hasStaticShape() || !element.isIntOrFloat())
+    return std::nullopt;
+  return type.getNumElements() *
+         llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+}
+
+struct OutlineParams : quench::impl::OutlineParamsPassBase<OutlineParams> {
+  using OutlineParamsPassBase::OutlineParamsPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (Operation *other = module.lookupSymbol("quench_params")) {
+      other->emitOpError("takes the name of the function of the parameters");
+      return signalPassFailure();
+    }
+
+    // Programs in the order in which the code reads them, so that equal modules
+    // have equal parameter bytes.
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto params =
+        func::FuncOp::create(builder, module.getLoc(), "quench_params",
+                             builder.getFunctionType({}, {}));
+    params.setPrivate();
+    params.addEntryBlock();
+    Programs programs(params);
+    SmallVector<std::pair<OpOperand *, int64_t>> uses;
+    for (auto func : module.getOps<func::FuncOp>()) {
+      if (func == params)
+        continue;
+      WalkResult result = func.walk([&](Operation *op) {
+        if (isa<WeightProgramOpInterface>(op))
+          return WalkResult::advance();
+        for (OpOperand &operand : op->getOpOperands()) {
+          if (!isParameter(operand.get()))
+            continue;
+          if (!func->hasAttr(attrs::entry)) {
+            operand.get().getDefiningOp()->emitOpError()
+                << "is read in '" << func.getName()
+                << "', expected an entry point";
+            return WalkResult::interrupt();
+          }
+          uses.emplace_back(&operand, programs.addRoot(operand.get()));
+        }
+        return WalkResult::advance();
+      });
+      if (result.wasInterrupted())
+        return signalPassFailure();
+    }
+
+    SmallVector<int64_t> offsets;
+    int64_t end = 0;
+    for (Value root : programs.getRoots()) {
+      auto type = cast<RankedTensorType>(root.getType());
+      std::optional<int64_t> size = getByteSize(type);
+      if (!size) {
+        root.getDefiningOp()->emitOpError()
+            << "has the type " << type
+            << ", expected a static shape of integers or floats";
+        return signalPassFailure();
+      }
+      offsets.push_back(end);
+      end = llvm::alignTo(end + *size, alignment);
+    }
+    builder.setInsertionPointToEnd(&params.getBody().front());
+    func::ReturnOp::create(builder, params.getLoc(), programs.getRoots());
+    params.setFunctionType(builder.getFunctionType(
+        {}, ValueRange(programs.getRoots()).getTypes()));
+    params->setAttr("quench.offsets", builder.getDenseI64ArrayAttr(offsets));
+    params->setAttr("quench.payload_bytes", builder.getI64IntegerAttr(end));
+
+    // Views, one for each entry point and root.
+    auto payload = MemRefType::get({end}, builder.getI8Type());
+    for (auto func : module.getOps<func::FuncOp>())
+      if (func->hasAttr(attrs::entry) &&
+          failed(func.insertArgument(0, payload, {}, func.getLoc())))
+        return signalPassFailure();
+    DenseMap<std::pair<Operation *, int64_t>, Value> views;
+    for (auto [use, index] : uses) {
+      auto func = use->getOwner()->getParentOfType<func::FuncOp>();
+      Value &view = views[{func, index}];
+      if (!view) {
+        builder.setInsertionPointToStart(&func.getBody().front());
+        Location loc = use->get().getLoc();
+        auto type = cast<RankedTensorType>(use->get().getType());
+        Value offset =
+            arith::ConstantIndexOp::create(builder, loc, offsets[index]);
+        Value buffer = memref::ViewOp::create(
+            builder, loc,
+            MemRefType::get(type.getShape(), type.getElementType()),
+            func.getArgument(0), offset, ValueRange());
+        view = bufferization::ToTensorOp::create(builder, loc, type, buffer,
+                                                 /*restrict=*/true);
+      }
+      use->set(view);
+    }
+
+    // The programs in the code have no readers left.
+    SmallVector<Operation *> dead;
+    module.walk<WalkOrder::PostOrder>([&](WeightProgramOpInterface op) {
+      if (op->getParentOfType<func::FuncOp>() != params)
+        dead.push_back(op);
+    });
+    for (Operation *op : llvm::reverse(dead))
+      op->erase();
+  }
+};
+
+} // namespace

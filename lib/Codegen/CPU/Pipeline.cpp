@@ -1,0 +1,88 @@
+//===- Pipeline.cpp - From model ops to LLVM on a CPU ---------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Codegen/CPU/Pipeline.h"
+
+#include "Quench/Codegen/CPU/Passes.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void quench::buildCPULoweringPipeline(OpPassManager &pm) {
+  pm.addPass(createLowerEntryPointsPass());
+  pm.addPass(createBufferizePass());
+
+  // Loops of scalars and vectors.
+  OpPassManager &loops = pm.nest<func::FuncOp>();
+  loops.addPass(createCSEPass());
+  loops.addPass(createCanonicalizerPass());
+  loops.addPass(createSplitCopiesPass());
+  loops.addPass(createConvertLinalgToLoopsPass());
+  loops.addPass(memref::createFoldMemRefAliasOpsPass());
+  loops.addPass(createCanonicalizerPass());
+  loops.addPass(createCSEPass());
+  pm.addPass(createOutlineParallelLoopsPass());
+
+  // Halves and brain floats are stored as such and computed in f32.
+  arith::ArithEmulateUnsupportedFloatsOptions narrow;
+  narrow.sourceTypeStrs = {"f16", "bf16"};
+  OpPassManager &scalars = pm.nest<func::FuncOp>();
+  scalars.addPass(arith::createArithEmulateUnsupportedFloats(narrow));
+  scalars.addPass(math::createMathExtendToSupportedTypes());
+  scalars.addPass(createConvertVectorToSCFPass(
+      VectorTransferToSCFOptions().enableFullUnroll()));
+  scalars.addPass(createPlaceBuffersPass());
+  scalars.addPass(memref::createExpandStridedMetadataPass());
+  scalars.addPass(createLowerAffinePass());
+  scalars.addPass(createCanonicalizerPass());
+  scalars.addPass(createCSEPass());
+  scalars.addPass(createSCFToControlFlowPass());
+
+  // LLVM's intrinsics before libm, or a fused multiply-add becomes a call;
+  // libm, which takes vectors apart, before vectors become LLVM's.
+  scalars.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  FinalizeMemRefToLLVMConversionPassOptions memref;
+  memref.useAlignedAlloc = true;
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memref));
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createLowerRuntimeCallsPass());
+}
+
+void quench::registerCPUPipelines() {
+  PassPipelineRegistration<>(
+      "quench-cpu-lowering-pipeline",
+      "Lower tensors, buffers and loops to the LLVM dialect",
+      buildCPULoweringPipeline);
+}
