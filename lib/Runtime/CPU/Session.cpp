@@ -25,7 +25,7 @@ qrt_session::qrt_session(const qrt_model &model, Manifest manifest,
                          Params params, int numThreads)
     : model(model), manifestText(model.manifest, model.manifest_size),
       manifest(std::move(manifest)), params(std::move(params)),
-      context(numThreads) {}
+      context(numThreads), poolSize(context.pool.size()) {}
 
 StatusOr<std::unique_ptr<qrt_session>>
 qrt_session::create(const qrt_model &model, const qrt_options &options) {
@@ -52,8 +52,16 @@ qrt_session::create(const qrt_model &model, const qrt_options &options) {
       options.skip_params_check == 0);
   if (!params.ok())
     return params.status();
-  return std::unique_ptr<qrt_session>(new qrt_session(
+  std::unique_ptr<qrt_session> session(new qrt_session(
       model, *std::move(manifest), *std::move(params), options.num_threads));
+  if (session->manifest.tokenizer) {
+    StatusOr<WordPiece> tokenizer =
+        WordPiece::create(*session->manifest.tokenizer);
+    if (!tokenizer.ok())
+      return tokenizer.status();
+    session->tokenizer.emplace(*std::move(tokenizer));
+  }
+  return session;
 }
 
 StatusOr<const Entry *> qrt_session::findEntry(absl::string_view name) const {
@@ -91,6 +99,28 @@ qrt_status qrt_session_create(const qrt_model *model,
       qrt_session::create(*model, options ? *options : qrt_options{});
   *session = created.ok() ? created->release() : nullptr;
   return created.status().report();
+}
+
+qrt_status qrt_tokenize(qrt_session *session, const char *const *texts,
+                        const size_t *sizes, size_t count, int truncate,
+                        qrt_tensor **tensors, size_t *numTensors) {
+  *tensors = nullptr;
+  *numTensors = 0;
+  if (!session->tokenizer)
+    return invalidArgument("the model has no tokenizer: it takes ids, not text")
+        .report();
+  if (count == 0)
+    return invalidArgument("no text was given").report();
+  std::vector<absl::string_view> views;
+  for (size_t i = 0; i < count; ++i)
+    views.emplace_back(texts[i], sizes[i]);
+  StatusOr<std::vector<Tensor>> result =
+      session->tokenizer->encodeBatch(views, truncate != 0);
+  if (!result.ok())
+    return result.status().report();
+  *numTensors = result->size();
+  *tensors = handOver(*std::move(result));
+  return QRT_OK;
 }
 
 void qrt_session_destroy(qrt_session *session) { delete session; }

@@ -13,6 +13,7 @@
 #include "Manifest.h"
 #include "Params.h"
 #include "Tensor.h"
+#include "WordPiece.h"
 
 #include <memory>
 #include <mutex>
@@ -32,10 +33,14 @@ struct qrt_session {
   quench::rt::StatusOr<const quench::rt::Entry *>
   findEntry(absl::string_view name) const;
 
+  int numThreads() const { return poolSize; }
+
   const qrt_model &model;
   const std::string manifestText;
   const quench::rt::Manifest manifest;
   const quench::rt::Params params;
+  /// Of a model that takes text.
+  std::optional<quench::rt::WordPiece> tokenizer;
 
 private:
   qrt_session(const qrt_model &model, quench::rt::Manifest manifest,
@@ -43,6 +48,7 @@ private:
 
   std::mutex mutex;
   qrt_context context;
+  const int poolSize;
 };
 
 #endif // QUENCH_RUNTIME_CPU_SESSION_H

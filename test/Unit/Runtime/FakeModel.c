@@ -124,12 +124,27 @@ const float fakeParams[FAKE_VOCAB * FAKE_WIDTH] __attribute__((aligned(64))) = {
     ROW(0), ROW(1), ROW(2),  ROW(3),  ROW(4),  ROW(5),  ROW(6),  ROW(7),
     ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15)};
 
+/* Programs that keep the parameters elsewhere, or take no text, say so. */
+#ifndef FAKE_PARAMS
+#define FAKE_PARAMS "{\"mode\": \"memory\", \"bytes\": 256}"
+#endif
+#ifndef FAKE_TOKENIZER
+#define FAKE_TOKENIZER                                                         \
+  "{\"kind\": \"wordpiece\","                                                  \
+  " \"vocab\": [\"[PAD]\", \"[UNK]\", \"[CLS]\", \"[SEP]\", \"a\", \"cat\","   \
+  "   \"sat\", \"##s\", \"##ting\", \"the\", \"dog\", \"run\", \"##ning\","    \
+  "   \".\", \",\", \"##n\"],"                                                 \
+  " \"lowercase\": true, \"strip_accents\": null, \"chinese_chars\": true,"    \
+  " \"unk\": \"[UNK]\", \"cls\": \"[CLS]\", \"sep\": \"[SEP]\","               \
+  " \"pad\": \"[PAD]\", \"max_length\": 8, \"max_chars_per_word\": 100}"
+#endif
+
 const char fakeManifest[] =
     "{\"quench\": \"0.1.0\", \"name\": \"fake\", \"model_type\": \"bert\","
     " \"target\": \"x86_64-pc-linux-gnu\", \"cpu\": \"x86-64\","
     " \"features\": [\"sse2\"], \"recipe\": \"float\","
     " \"hash\": \"0123456789abcdef0123456789abcdef\","
-    " \"params\": {\"mode\": \"memory\", \"bytes\": 256},"
+    " \"params\": " FAKE_PARAMS ","
     " \"symbols\": {\"batch\": {\"min\": 1, \"max\": null},"
     "               \"sequence\": {\"min\": 1, \"max\": 8},"
     "               \"context\": {\"min\": 1, \"max\": 32}},"
@@ -166,10 +181,4 @@ const char fakeManifest[] =
     "    {\"name\": \"bytes\", \"dtype\": \"I64\", \"shape\": []}],"
     "   \"outputs\": [{\"name\": \"bytes\", \"dtype\": \"I64\","
     "     \"shape\": []}]}],"
-    " \"tokenizer\": {\"kind\": \"wordpiece\","
-    "   \"vocab\": [\"[PAD]\", \"[UNK]\", \"[CLS]\", \"[SEP]\", \"a\", \"cat\","
-    "     \"sat\", \"##s\", \"##ting\", \"the\", \"dog\", \"run\", \"##ning\","
-    "     \".\", \",\", \"##n\"],"
-    "   \"lowercase\": true, \"strip_accents\": null, \"chinese_chars\": true,"
-    "   \"unk\": \"[UNK]\", \"cls\": \"[CLS]\", \"sep\": \"[SEP]\","
-    "   \"pad\": \"[PAD]\", \"max_length\": 8, \"max_chars_per_word\": 100}}";
+    " \"tokenizer\": " FAKE_TOKENIZER "}";
