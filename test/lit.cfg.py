@@ -30,6 +30,7 @@ config.substitutions.append(("%quench_obj", config.quench_obj_root))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "Models")))
 config.substitutions.append(("%mlir_libs", config.llvm_libs_dir))
 config.substitutions.append(("%python", config.python_executable))
+config.substitutions.append(("%cc", config.c_compiler))
 
 quench_opt = os.path.join(bin_dir, "quench-opt")
 llvm_config.add_tool_substitutions(

@@ -10,8 +10,6 @@
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -89,55 +87,24 @@ static Error runLinker(const LinkTools &tools, ArrayRef<StringRef> args) {
                            "' failed: " + StringRef(message).trim());
 }
 
-Error quench::linkExecutable(const LinkTools &tools, StringRef object,
-                             StringRef output) {
-  return runLinker(tools, {object, tools.runtime, "-o", output, "-pthread",
-                           "-ldl", "-static-libstdc++", "-static-libgcc",
-                           "-Wl,--gc-sections", "-Wl,--build-id=none"});
-}
-
-Error quench::linkShared(const LinkTools &tools, StringRef object,
-                         StringRef output) {
-  // The runtime's members are pulled in by the names that callers use.
-  static constexpr StringRef callerSide[] = {"qrt_last_error",
-                                             "qrt_session_create",
-                                             "qrt_session_destroy",
-                                             "qrt_session_manifest",
-                                             "qrt_run",
-                                             "qrt_tensors_free",
-                                             "qrt_tokenize"};
-  SmallVector<std::string> roots;
-  for (StringRef name : callerSide)
-    roots.push_back(("-Wl,-u," + name).str());
-  SmallVector<StringRef> args = {"-shared", object, tools.runtime};
-  args.append(roots.begin(), roots.end());
-  args.append({"-o", output, "-pthread", "-ldl", "-static-libstdc++",
-               "-static-libgcc", "-Wl,--gc-sections", "-Wl,--build-id=none",
-               "-Wl,-Bsymbolic"});
+Error quench::linkModel(const LinkTools &tools, LinkKind kind, StringRef object,
+                        StringRef output) {
+  SmallVector<StringRef> args = {object,
+                                 tools.runtime,
+                                 "-o",
+                                 output,
+                                 "-pthread",
+                                 "-ldl",
+                                 "-lm",
+                                 "-static-libstdc++",
+                                 "-static-libgcc",
+                                 "-Wl,--gc-sections",
+                                 "-Wl,--build-id=none"};
+  if (kind == LinkKind::Executable)
+    return runLinker(tools, args);
+  // The library keeps its own runtime, whatever else the process has loaded;
+  // one name of the caller side pulls in all of it.
+  args.append({"-shared", "-Wl,-Bsymbolic", "-Wl,-u,qrt_session_create",
+               "-Wl,-z,defs"});
   return runLinker(tools, args);
-}
-
-Error quench::appendPayload(StringRef path, ArrayRef<char> payload) {
-  std::error_code ec;
-  raw_fd_ostream os(path, ec, sys::fs::CD_OpenExisting, sys::fs::FA_Write,
-                    sys::fs::OF_Append);
-  if (ec)
-    return createFileError(path, ec);
-  uint64_t end = 0;
-  if ((ec = sys::fs::file_size(path, end)))
-    return createFileError(path, ec);
-  uint64_t offset = alignTo(end, 4096);
-  os.write_zeros(offset - end);
-  os.write(payload.data(), payload.size());
-  char footer[64] = {'Q', 'N', 'C', 'H', 'P', 'A', 'Y', '1'};
-  support::endian::write64le(footer + 8, offset);
-  support::endian::write64le(footer + 16, payload.size());
-  os.write(footer, sizeof(footer));
-  os.close();
-  if (os.has_error()) {
-    ec = os.error();
-    os.clear_error();
-    return createFileError(path, ec);
-  }
-  return Error::success();
 }

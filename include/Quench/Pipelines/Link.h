@@ -9,7 +9,6 @@
 #ifndef QUENCH_PIPELINES_LINK_H
 #define QUENCH_PIPELINES_LINK_H
 
-#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -29,19 +28,16 @@ struct LinkTools {
                                         llvm::StringRef runtime);
 };
 
-/// Links `object` with the runtime into a program at `output`, which is
-/// written in place. Fails with what the linker printed.
-llvm::Error linkExecutable(const LinkTools &tools, llvm::StringRef object,
-                           llvm::StringRef output);
+/// What linking makes.
+enum class LinkKind {
+  Executable, ///< a program with the runtime's command line
+  Shared      ///< exports its model and the caller side of quench_rt.h
+};
 
-/// The same for a shared library, which exports its model and the caller side
-/// of quench_rt.h.
-llvm::Error linkShared(const LinkTools &tools, llvm::StringRef object,
-                       llvm::StringRef output);
-
-/// Appends parameter bytes to a linked file, page aligned, with the footer of
-/// docs/dev/manifest.md.
-llvm::Error appendPayload(llvm::StringRef path, llvm::ArrayRef<char> payload);
+/// Links the object file `object` with the runtime. `output` is written in
+/// place. Fails with what the linker printed.
+llvm::Error linkModel(const LinkTools &tools, LinkKind kind,
+                      llvm::StringRef object, llvm::StringRef output);
 
 } // namespace quench
 

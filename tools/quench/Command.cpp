@@ -1,0 +1,134 @@
+//===- Command.cpp - What the subcommands of quench share -----------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Command.h"
+
+#include "Quench/Pipelines/Remarks.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/ThreadPool.h"
+#include "llvm/Support/WithColor.h"
+
+namespace cl = llvm::cl;
+using namespace quench;
+
+ExitStatus badCommandLine(const llvm::Twine &message) {
+  llvm::errs() << "quench: error: " << message << "\n";
+  return ExitBadCommandLine;
+}
+
+//===----------------------------------------------------------------------===//
+// Progress
+//===----------------------------------------------------------------------===//
+
+/// A line of timing a phase where `verbose`; otherwise, at a terminal, the name
+/// of the phase that runs, wiped out when it ends.
+static void reportPhase(bool verbose, Phase phase,
+                        std::optional<double> seconds) {
+  llvm::raw_ostream &os = llvm::errs();
+  if (verbose) {
+    if (seconds)
+      os << "quench: " << llvm::left_justify(stringifyPhase(phase), 10)
+         << llvm::format("%8.3f s\n", *seconds);
+    return;
+  }
+  if (!llvm::sys::Process::StandardErrIsDisplayed())
+    return;
+  if (seconds)
+    os << "\r\033[K";
+  else
+    os << "\r\033[K[" << static_cast<int>(phase) + 1 << '/'
+       << allPhases().size() << "] " << stringifyPhase(phase) << " ...";
+}
+
+//===----------------------------------------------------------------------===//
+// ModelOptions
+//===----------------------------------------------------------------------===//
+
+ModelOptions::ModelOptions(cl::SubCommand &sub)
+    : input(cl::Positional, cl::sub(sub), cl::desc("MODEL")),
+      dtype("dtype", cl::sub(sub), cl::init("f32"), cl::value_desc("type"),
+            cl::desc("Compute in f32, f64, f16 or bf16 (checkpoints only, "
+                     "default f32)")),
+      remarks("remarks", cl::sub(sub), cl::value_desc("file"),
+              cl::desc("Write why passes did what they did: YAML, or lines of "
+                       "text where the file is -")),
+      threads("threads", cl::sub(sub), cl::init(0), cl::value_desc("n"),
+              cl::desc("Threads of the compiler (default: one a core)")),
+      verbose("verbose", cl::sub(sub),
+              cl::desc("Print the time of every phase")) {}
+
+llvm::Error ModelOptions::get(const Environment &environment,
+                              PhaseOptions &options) const {
+  if (input.empty())
+    return llvm::createStringError(
+        "no MODEL: expected a checkpoint folder or an IR file");
+  if (!llvm::is_contained({"f32", "f64", "f16", "bf16"}, dtype.getValue()))
+    return llvm::createStringError("--dtype: found '" + dtype +
+                                   "', expected f32, f64, f16 or bf16");
+  options.importers = &environment.importers;
+  options.import.dtype = dtype;
+  options.onPhase = [verbose = verbose.getValue()](
+                        Phase phase, std::optional<double> seconds) {
+    reportPhase(verbose, phase, seconds);
+  };
+  return llvm::Error::success();
+}
+
+mlir::LogicalResult ModelOptions::configure(mlir::MLIRContext &context) const {
+  if (threads == 1)
+    context.disableMultithreading();
+  if (remarks.empty())
+    return mlir::success();
+  return enableRemarks(context, remarks);
+}
+
+//===----------------------------------------------------------------------===//
+// CompileOptions
+//===----------------------------------------------------------------------===//
+
+CompileOptions::CompileOptions(cl::SubCommand &sub)
+    : cpu("cpu", cl::sub(sub), cl::init("native"), cl::value_desc("cpu"),
+          cl::desc("native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, "
+                   "x86-64-v4+vnni or an LLVM CPU name, then "
+                   "[,+feature...] (default native)")),
+      params("param", cl::sub(sub), cl::value_desc("scope=path"),
+             cl::desc("Read the parameters of a scope from another archive")),
+      insertBefore("insert-before", cl::sub(sub),
+                   cl::value_desc("phase=pipeline"),
+                   cl::desc("Run passes before a phase")),
+      insertAfter("insert-after", cl::sub(sub),
+                  cl::value_desc("phase=pipeline"),
+                  cl::desc("Run passes after a phase")) {}
+
+llvm::Error CompileOptions::get(PhaseOptions &phases,
+                                llvm::StringMap<std::string> &archives) const {
+  for (llvm::StringRef text : params) {
+    auto [scope, path] = text.split('=');
+    if (scope.empty() || path.empty())
+      return llvm::createStringError("--param: found '" + text +
+                                     "', expected scope=path");
+    if (!archives.try_emplace(scope, path.str()).second)
+      return llvm::createStringError("--param: scope '" + scope +
+                                     "' is given twice");
+  }
+  using Position = PhaseExtensions::Position;
+  for (llvm::StringRef text : insertBefore)
+    if (llvm::Error error =
+            phases.extensions.addTextual(Position::Before, text))
+      return llvm::joinErrors(llvm::createStringError("--insert-before"),
+                              std::move(error));
+  for (llvm::StringRef text : insertAfter)
+    if (llvm::Error error = phases.extensions.addTextual(Position::After, text))
+      return llvm::joinErrors(llvm::createStringError("--insert-after"),
+                              std::move(error));
+  return llvm::Error::success();
+}

@@ -1,0 +1,104 @@
+//===- Command.h - Subcommands of quench ------------------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_TOOLS_QUENCH_COMMAND_H
+#define QUENCH_TOOLS_QUENCH_COMMAND_H
+
+#include "Quench/Pipelines/Build.h"
+#include "Quench/Plugin/PluginLoader.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/CommandLine.h"
+
+#include <memory>
+#include <string>
+
+/// Exit statuses of the tools, part of their interface.
+enum ExitStatus {
+  ExitDone = 0,
+  ExitFailed = 1, ///< the input or the machine cannot
+  ExitBadCommandLine = 2
+};
+
+/// What a command works with.
+struct Environment {
+  mlir::MLIRContext &context;
+  const quench::ImporterRegistry &importers;
+  const quench::PluginSet &plugins;
+  /// The path that this tool was started as.
+  llvm::StringRef program;
+};
+
+/// A subcommand: its options and what it does.
+class Command {
+public:
+  /// The texts are kept by reference. `summary` is one line, `help` what
+  /// `--help` prints after the options: explanations and examples.
+  Command(llvm::StringRef name, llvm::StringRef summary, llvm::StringRef help)
+      : sub(name, summary), help(help) {}
+  virtual ~Command() = default;
+
+  /// Runs with parsed options. Failures are diagnostics on the context.
+  virtual ExitStatus run(const Environment &environment) = 0;
+
+  llvm::cl::SubCommand sub;
+  llvm::StringRef help;
+};
+
+std::unique_ptr<Command> makeBuildCommand();
+std::unique_ptr<Command> makeImportCommand();
+std::unique_ptr<Command> makeInspectCommand();
+std::unique_ptr<Command> makeNewCommand();
+std::unique_ptr<Command> makeRunCommand();
+
+/// Reports a mistake in the command line.
+ExitStatus badCommandLine(const llvm::Twine &message);
+
+/// The options of every command that reads a model.
+class ModelOptions {
+public:
+  explicit ModelOptions(llvm::cl::SubCommand &sub);
+
+  /// Fills what `options` says about reading a model. Fails with a mistake in
+  /// the command line.
+  llvm::Error get(const Environment &environment,
+                  quench::PhaseOptions &options) const;
+
+  /// Sets the threads of the compiler and where remarks go. Fails with a
+  /// diagnostic.
+  mlir::LogicalResult configure(mlir::MLIRContext &context) const;
+
+  const std::string &path() const { return input; }
+
+private:
+  llvm::cl::opt<std::string> input;
+  llvm::cl::opt<std::string> dtype;
+  llvm::cl::opt<std::string> remarks;
+  llvm::cl::opt<unsigned> threads;
+  llvm::cl::opt<bool> verbose;
+};
+
+/// The options of commands that turn models into code.
+class CompileOptions {
+public:
+  explicit CompileOptions(llvm::cl::SubCommand &sub);
+
+  /// Fills `params` and the extensions of `phases`. Fails with a mistake in
+  /// the command line.
+  llvm::Error get(quench::PhaseOptions &phases,
+                  llvm::StringMap<std::string> &params) const;
+
+  llvm::cl::opt<std::string> cpu;
+
+private:
+  llvm::cl::list<std::string> params;
+  llvm::cl::list<std::string> insertBefore;
+  llvm::cl::list<std::string> insertAfter;
+};
+
+#endif // QUENCH_TOOLS_QUENCH_COMMAND_H

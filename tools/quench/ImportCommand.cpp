@@ -1,0 +1,62 @@
+//===- ImportCommand.cpp - quench import ----------------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Command.h"
+
+#include "Quench/Pipelines/Model.h"
+
+namespace cl = llvm::cl;
+using namespace quench;
+
+static constexpr llvm::StringRef helpText = R"(
+MODEL is a folder with config.json and safetensors, as Hugging Face publishes
+them. The IR names the parameters; their bytes stay in the folder. A file name
+that ends in .mlirbc holds bytecode, any other text.
+
+EXAMPLES:
+
+  quench import all-MiniLM-L6-v2 -o minilm.mlir
+  quench import all-MiniLM-L6-v2 -o - | grep quench.linear
+  quench import llama --dtype f64 -o llama.mlirbc
+)";
+
+namespace {
+class ImportCommand : public Command {
+public:
+  ImportCommand()
+      : Command("import", "Write the IR of a checkpoint", helpText), model(sub),
+        output("o", cl::sub(sub), cl::init("-"), cl::value_desc("file"),
+               cl::desc("IR file, - for standard output (default)")),
+        force("force", cl::sub(sub),
+              cl::desc("Replace an output that exists")) {}
+
+  ExitStatus run(const Environment &environment) override {
+    PhaseOptions options;
+    if (llvm::Error error = model.get(environment, options))
+      return badCommandLine(llvm::toString(std::move(error)));
+    options.stopAfter = Phase::Import;
+    if (failed(model.configure(environment.context)))
+      return ExitFailed;
+    BuildOptions build;
+    build.phases = std::move(options);
+    build.force = force;
+    return failed(buildModel(environment.context, model.path(), output, build))
+               ? ExitFailed
+               : ExitDone;
+  }
+
+private:
+  ModelOptions model;
+  cl::opt<std::string> output;
+  cl::opt<bool> force;
+};
+} // namespace
+
+std::unique_ptr<Command> makeImportCommand() {
+  return std::make_unique<ImportCommand>();
+}
