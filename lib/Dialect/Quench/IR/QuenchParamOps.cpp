@@ -8,9 +8,10 @@
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
+#include "Quench/Support/Numerics.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 
-#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/SmallBitVector.h"
 
 #include <cstring>
@@ -282,44 +283,42 @@ LogicalResult CastOp::verify() {
   return success();
 }
 
-/// `bits`, a number of the format `from`, rounded to nearest even in the format
-/// `to`.
-static uint64_t convert(const llvm::fltSemantics &from, unsigned width,
-                        uint64_t bits, const llvm::fltSemantics &to) {
-  APFloat value(from, APInt(width, bits));
-  bool losesInfo;
-  value.convert(to, APFloat::rmNearestTiesToEven, &losesInfo);
-  return value.bitcastToAPInt().getZExtValue();
+/// Converts the elements of `input` from the format `From` to `To`.
+template <typename From, typename To>
+static void convert(ArrayRef<char> input, char *result) {
+  size_t count = input.size() / sizeof(typename From::Bits);
+  for (size_t index = 0; index < count; ++index) {
+    typename From::Bits bits;
+    std::memcpy(&bits, input.data() + index * sizeof(bits), sizeof(bits));
+    typename To::Bits converted = To::encode(From::decode(bits));
+    std::memcpy(result + index * sizeof(converted), &converted,
+                sizeof(converted));
+  }
+}
+
+/// Calls `body` with the format of `type`.
+template <typename Body>
+static void dispatch(FloatType type, Body body) {
+  if (type.isF16())
+    body(numerics::F16());
+  else if (type.isBF16())
+    body(numerics::BF16());
+  else if (type.isF32())
+    body(numerics::F32());
+  else
+    body(numerics::F64());
 }
 
 LogicalResult CastOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
                                       MutableArrayRef<char> result) {
   auto from = cast<FloatType>(getTensorType(getInput()).getElementType());
   auto to = cast<FloatType>(getTensorType(getResult()).getElementType());
-  ArrayRef<char> input = operands.front();
-  if (from == to) {
-    llvm::copy(input, result.begin());
-    return success();
-  }
-  // The usual conversion of large checkpoints, done at the speed of memory.
-  if (from.isBF16() && to.isF32()) {
-    for (size_t index = 0, count = input.size() / 2; index < count; ++index) {
-      uint16_t source;
-      std::memcpy(&source, input.data() + 2 * index, 2);
-      uint32_t target = static_cast<uint32_t>(source) << 16;
-      std::memcpy(result.data() + 4 * index, &target, 4);
-    }
-    return success();
-  }
-  int64_t fromBytes = from.getWidth() / 8, toBytes = to.getWidth() / 8;
-  for (size_t index = 0, count = input.size() / fromBytes; index < count;
-       ++index) {
-    uint64_t bits = 0;
-    std::memcpy(&bits, input.data() + index * fromBytes, fromBytes);
-    bits = convert(from.getFloatSemantics(), from.getWidth(), bits,
-                   to.getFloatSemantics());
-    std::memcpy(result.data() + index * toBytes, &bits, toBytes);
-  }
+  dispatch(from, [&](auto source) {
+    dispatch(to, [&](auto target) {
+      convert<decltype(source), decltype(target)>(operands.front(),
+                                                  result.data());
+    });
+  });
   return success();
 }
 
