@@ -10,6 +10,7 @@
 
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
+#include "Quench/Conversion/Passes.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Plugin/Passes.h"
@@ -32,6 +33,7 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
 /// What this library adds to the passes of MLIR.
 static void registerOwnPasses() {
   quench::registerQuenchDialectPasses();
+  quench::registerQuenchConversionPasses();
   quench::registerCPUPasses();
   quench::registerCPUPipelines();
   quench::registerQuenchPluginPasses();

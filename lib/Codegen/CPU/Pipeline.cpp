@@ -9,6 +9,7 @@
 #include "Quench/Codegen/CPU/Pipeline.h"
 
 #include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Conversion/Passes.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -57,6 +58,7 @@ void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   scalars.addPass(createConvertVectorToSCFPass(
       VectorTransferToSCFOptions().enableFullUnroll()));
   scalars.addPass(createPlaceBuffersPass());
+  scalars.addPass(createQuenchExpandReshapes());
   scalars.addPass(memref::createExpandStridedMetadataPass());
   scalars.addPass(createLowerAffinePass());
   scalars.addPass(createCanonicalizerPass());
