@@ -29,6 +29,7 @@ config.substitutions.append(("%quench_src", config.quench_src_root))
 config.substitutions.append(("%quench_obj", config.quench_obj_root))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "Models")))
 config.substitutions.append(("%mlir_libs", config.llvm_libs_dir))
+config.substitutions.append(("%llvm_tools", config.llvm_tools_dir))
 config.substitutions.append(("%python", config.python_executable))
 config.substitutions.append(("%cc", config.c_compiler))
 
