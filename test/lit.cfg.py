@@ -25,6 +25,9 @@ for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
         config.environment[name] = os.environ[name]
 
 config.substitutions.append(("%quench_libs", os.path.join(config.quench_obj_root, "lib")))
+config.substitutions.append(
+    ("%test_plugins", os.path.join(config.quench_obj_root, "test", "lib", "Plugin"))
+)
 config.substitutions.append(("%quench_src", config.quench_src_root))
 config.substitutions.append(("%quench_obj", config.quench_obj_root))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "Models")))
@@ -46,6 +49,7 @@ llvm_config.add_tool_substitutions(
         "split-file",
         "mlir-opt",
         "mlir-runner",
+        "llvm-nm",
         "llvm-readelf",
         "llvm-objdump",
     ],

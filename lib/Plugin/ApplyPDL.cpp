@@ -77,15 +77,17 @@ struct ApplyPDL : quench::impl::ApplyPDLBase<ApplyPDL> {
 
   void runOnOperation() override {
     GreedyRewriteConfig config;
-    config.setMaxIterations(GreedyRewriteConfig::kNoLimit)
+    // Each iteration may rewrite that often; a second one finds nothing to do
+    // where the patterns come to an end.
+    config.setMaxIterations(10)
         .setMaxNumRewrites(maxRewrites)
         .enableFolding(false)
         .setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
     if (succeeded(applyPatternsGreedily(getOperation(), patterns, config)))
       return;
     emitError(getOperation()->getLoc())
-        << "patterns of '" << file << "' still apply after " << maxRewrites
-        << " rewrites";
+        << "patterns of '" << file << "' still apply after "
+        << maxRewrites.getValue() << " rewrites";
     signalPassFailure();
   }
 
