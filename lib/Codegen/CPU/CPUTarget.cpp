@@ -21,6 +21,56 @@
 
 using namespace quench;
 
+/// The features that bring instructions that code for models may hold. LLVM's
+/// others say how to tune, or bring instructions that nothing here generates.
+static constexpr llvm::StringLiteral instructionSets[] = {"64bit",
+                                                          "amx-bf16",
+                                                          "amx-int8",
+                                                          "amx-tile",
+                                                          "avx",
+                                                          "avx2",
+                                                          "avx512bf16",
+                                                          "avx512bitalg",
+                                                          "avx512bw",
+                                                          "avx512cd",
+                                                          "avx512dq",
+                                                          "avx512f",
+                                                          "avx512fp16",
+                                                          "avx512ifma",
+                                                          "avx512vbmi",
+                                                          "avx512vbmi2",
+                                                          "avx512vl",
+                                                          "avx512vnni",
+                                                          "avx512vpopcntdq",
+                                                          "avxifma",
+                                                          "avxneconvert",
+                                                          "avxvnni",
+                                                          "avxvnniint16",
+                                                          "avxvnniint8",
+                                                          "bmi",
+                                                          "bmi2",
+                                                          "cmov",
+                                                          "cx16",
+                                                          "f16c",
+                                                          "fma",
+                                                          "fma4",
+                                                          "gfni",
+                                                          "lzcnt",
+                                                          "movbe",
+                                                          "pclmul",
+                                                          "popcnt",
+                                                          "sahf",
+                                                          "sse",
+                                                          "sse2",
+                                                          "sse3",
+                                                          "sse4.1",
+                                                          "sse4.2",
+                                                          "sse4a",
+                                                          "ssse3",
+                                                          "tbm",
+                                                          "vpclmulqdq",
+                                                          "xop"};
+
 static constexpr llvm::StringLiteral choices =
     "native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, x86-64-v4+vnni "
     "or an LLVM CPU name, then ,+feature or ,-feature";
@@ -154,13 +204,10 @@ std::vector<std::string> CPUTarget::enabledFeatures() const {
     llvm::consumeError(subtarget.takeError());
     return {};
   }
-  // LLVM's features also say how to tune; those that a machine has or lacks are
-  // the ones that it asks the machine for.
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   std::vector<std::string> result;
   for (const llvm::SubtargetFeatureKV &kv :
        (*subtarget)->getEnabledProcessorFeatures())
-    if (host.contains(kv.Key))
+    if (llvm::is_contained(instructionSets, kv.Key))
       result.push_back(kv.Key);
   llvm::sort(result);
   return result;

@@ -10,6 +10,7 @@
 
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Conversion/Passes.h"
+#include "Quench/Dialect/Quench/Transforms/Passes.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -33,6 +34,12 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+
+void quench::buildCPUCodegenPipeline(OpPassManager &pm,
+                                     const CPUCodegenOptions &options) {
+  pm.addPass(createQuenchLowerToLinalg());
+  pm.addPass(createOutlineParamsPass());
+}
 
 void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   pm.addPass(createLowerEntryPointsPass());

@@ -1,0 +1,168 @@
+//===- ManifestTest.cpp - What a model says of itself ---------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Codegen/Manifest.h"
+#include "../Support/TestArchives.h"
+#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Support/Version.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace quench;
+using namespace quench::test;
+
+namespace {
+
+class Manifest : public testing::Test {
+protected:
+  Manifest() {
+    context.loadDialect<QuenchDialect, func::FuncDialect>();
+    context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
+      errors.push_back(diagnostic.str());
+      return success();
+    });
+  }
+
+  FailureOr<llvm::json::Object> build(llvm::StringRef text) {
+    module = parseSourceString<ModuleOp>(text, &context);
+    EXPECT_TRUE(module) << llvm::join(errors, "\n");
+    ManifestInfo info;
+    info.target = "x86_64-pc-linux-gnu";
+    info.cpu = "x86-64-v3";
+    info.features = {"avx2", "fma"};
+    info.recipe = "float";
+    info.hash = "00ff";
+    info.baseDir = folder.path();
+    return buildManifest(*module, info);
+  }
+  std::string errorOf(llvm::StringRef text) {
+    EXPECT_TRUE(failed(build(text)));
+    return llvm::join(errors, "\n");
+  }
+
+  TempFolder folder;
+  MLIRContext context;
+  std::vector<std::string> errors;
+  OwningOpRef<ModuleOp> module;
+};
+
+TEST_F(Manifest, SaysAll) {
+  folder.write("vocab.txt", "[PAD]\nthe\r\n##ing");
+  auto manifest = build(R"(
+    module @toy attributes {quench.model_type = "bert",
+        quench.symbols = {batch = [1], context = array<i64: 1, 8>},
+        quench.tokenizer = {kind = "wordpiece", vocab = "vocab.txt", lowercase = true, max_length = 8 : i64}} {
+      func.func private @helper()
+      func.func @step(
+          %a: tensor<?x2xi64> {quench.name = "ids", quench.dims = ["batch"], quench.range = array<i64: 0, 7>},
+          %b: tensor<?xf32> {quench.name = "cache", quench.dims = ["context"], quench.role = "state"},
+          %c: tensor<f16> {quench.name = "scale", quench.default = 0.5 : f16})
+          -> (tensor<?xf32> {quench.state = "cache", quench.dims = ["context"]},
+              tensor<?x2xi64> {quench.name = "out", quench.dims = ["batch"]}) attributes {quench.entry} {
+        return %b, %a : tensor<?xf32>, tensor<?x2xi64>
+      }
+    })");
+  ASSERT_TRUE(succeeded(manifest)) << llvm::join(errors, "\n");
+  const char payload[64] = {};
+  addParams(*manifest, ParamsMode::External, "toy.params", payload);
+  auto expected = llvm::json::parse(R"({
+    "name": "toy", "model_type": "bert", "target": "x86_64-pc-linux-gnu",
+    "cpu": "x86-64-v3", "features": ["avx2", "fma"], "recipe": "float", "hash": "00ff",
+    "symbols": {"batch": {"min": 1, "max": null}, "context": {"min": 1, "max": 8}},
+    "entries": [{"name": "step",
+      "inputs": [
+        {"name": "ids", "dtype": "I64", "shape": ["batch", 2], "range": [0, 7]},
+        {"name": "cache", "dtype": "F32", "shape": ["context"], "role": "state"},
+        {"name": "scale", "dtype": "F16", "shape": [], "default": 0.5}],
+      "outputs": [{"name": "out", "dtype": "I64", "shape": ["batch", 2]}]}],
+    "tokenizer": {"kind": "wordpiece", "vocab": ["[PAD]", "the", "##ing"], "lowercase": true, "max_length": 8}
+  })");
+  ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
+  auto *params = manifest->getObject("params");
+  ASSERT_TRUE(params);
+  EXPECT_EQ(params->getString("mode"), "external");
+  EXPECT_EQ(params->getString("file"), "toy.params");
+  EXPECT_EQ(params->getInteger("bytes"), 64);
+  EXPECT_EQ(params->getString("xxh3")->size(), 32u);
+  manifest->erase("params");
+  EXPECT_EQ(manifest->getString("quench"), getVersion());
+  manifest->erase("quench");
+  EXPECT_EQ(llvm::json::Value(std::move(*manifest)), *expected);
+}
+
+TEST_F(Manifest, NeedsAnEntryPoint) {
+  EXPECT_EQ(errorOf("module {}"),
+            "there is no entry point, expected a function "
+            "with the attribute quench.entry");
+}
+
+TEST_F(Manifest, NeedsNames) {
+  EXPECT_EQ(
+      errorOf(
+          R"(func.func @f(%x: tensor<2xf32>) attributes {quench.entry} { return })"),
+      "argument #0 of entry point 'f' has no name, expected quench.name");
+}
+
+TEST_F(Manifest, NeedsNamesOfDimensions) {
+  EXPECT_EQ(
+      errorOf(
+          R"(func.func @f(%x: tensor<?xf32> {quench.name = "x"}) attributes {quench.entry} { return })"),
+      "argument #0 of entry point 'f' has 1 dynamic dimensions, expected "
+      "as many names in quench.dims");
+}
+
+TEST_F(Manifest, NeedsSymbols) {
+  EXPECT_EQ(
+      errorOf(
+          R"(func.func @f(%x: tensor<?xf32> {quench.name = "x", quench.dims = ["n"]}) attributes {quench.entry} { return })"),
+      "argument #0 of entry point 'f' has a dimension 'n', which is not "
+      "in quench.symbols");
+}
+
+TEST_F(Manifest, NeedsTensorsOfKnownTypes) {
+  EXPECT_EQ(
+      errorOf(
+          R"(func.func @f(%x: tensor<2xindex> {quench.name = "x"}) attributes {quench.entry} { return })"),
+      "argument #0 of entry point 'f' is of type 'tensor<2xindex>', which "
+      "no tensor of a caller has");
+}
+
+TEST_F(Manifest, NeedsTheVocabulary) {
+  std::string error = errorOf(R"(
+    module attributes {quench.tokenizer = {vocab = "none.txt"}} {
+      func.func @f() attributes {quench.entry} { return }
+    })");
+  EXPECT_EQ(error, "cannot read the vocabulary '" + folder.path("none.txt") +
+                       "': no such file or directory");
+}
+
+TEST_F(Manifest, NeedsUTF8) {
+  folder.write("vocab.txt", "a\n\xff\xfe\n");
+  std::string error = errorOf(R"(
+    module attributes {quench.tokenizer = {vocab = "vocab.txt"}} {
+      func.func @f() attributes {quench.entry} { return }
+    })");
+  EXPECT_EQ(error, "the vocabulary '" + folder.path("vocab.txt") +
+                       "' has in line 2 no UTF-8");
+}
+
+TEST_F(Manifest, KnowsTheFieldsOfATokenizer) {
+  EXPECT_EQ(errorOf(R"(
+    module attributes {quench.tokenizer = {kind = 1.0 : f32}} {
+      func.func @f() attributes {quench.entry} { return }
+    })"),
+            "quench.tokenizer has in 'kind' 1.000000e+00 : f32, expected a "
+            "string, a bool, an integer or an array of strings");
+}
+
+} // namespace
