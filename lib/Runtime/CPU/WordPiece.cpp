@@ -8,13 +8,16 @@
 
 #include "WordPiece.h"
 
+#include "WordPieceTables.h"
+
 #include "absl/strings/str_cat.h"
 
 #include "utf8proc.h"
 
-using namespace quench::rt;
+#include <algorithm>
+#include <iterator>
 
-static constexpr absl::string_view kContinuation = "##";
+using namespace quench::rt;
 
 //===----------------------------------------------------------------------===//
 // Classes of code points
@@ -27,12 +30,33 @@ static bool isSpace(int32_t c) {
          c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-/// What BERT drops: control and format characters, private ones, and the two
-/// that stand for broken text.
+/// Whether the reference has no class for a character, though Unicode has one
+/// by now: it is a letter like any other then.
+static bool isUnclassified(int32_t c) {
+  auto *range = std::upper_bound(
+      std::begin(kUnclassified), std::end(kUnclassified), c,
+      [](int32_t c, const CodePoints &range) { return c <= range.last; });
+  return range != std::end(kUnclassified) && c >= range->first;
+}
+
+static utf8proc_category_t categoryOf(int32_t c) {
+  switch (c) {
+  case 0x166d:
+  case 0x111c9:
+    return UTF8PROC_CATEGORY_PO; // A symbol and a mark by now.
+  case 0x1734:
+    return UTF8PROC_CATEGORY_MN; // A spacing mark by now.
+  default:
+    return isUnclassified(c) ? UTF8PROC_CATEGORY_CN : utf8proc_category(c);
+  }
+}
+
+/// What BERT drops: control and format characters, private ones, and the one
+/// that stands for broken text.
 static bool isDropped(int32_t c) {
   if (c == '\t' || c == '\n' || c == '\r')
     return false;
-  switch (utf8proc_category(c)) {
+  switch (categoryOf(c)) {
   case UTF8PROC_CATEGORY_CC:
   case UTF8PROC_CATEGORY_CF:
   case UTF8PROC_CATEGORY_CO:
@@ -47,7 +71,7 @@ static bool isPunctuation(int32_t c) {
   if (c < 128)
     return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) ||
            (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
-  switch (utf8proc_category(c)) {
+  switch (categoryOf(c)) {
   case UTF8PROC_CATEGORY_PC:
   case UTF8PROC_CATEGORY_PD:
   case UTF8PROC_CATEGORY_PS:
@@ -59,6 +83,13 @@ static bool isPunctuation(int32_t c) {
   default:
     return false;
   }
+}
+
+static int32_t toLower(int32_t c) {
+  for (const CaseRange &range : kNewCapitals)
+    if (c >= range.first && c <= range.last)
+      return c + range.toLower;
+  return utf8proc_tolower(c);
 }
 
 /// The blocks of ideographs, each of which is a word.
@@ -126,17 +157,19 @@ WordPiece::normalize(absl::Span<const int32_t> text) const {
       // The one capital whose small form takes two characters.
       result.insert(result.end(), {'i', 0x307});
     } else {
-      result.push_back(utf8proc_tolower(c));
+      result.push_back(toLower(c));
     }
   };
   auto addDecomposed = [&](int32_t c) {
     // No character decomposes into more than four.
-    int32_t parts[8];
+    int32_t parts[8] = {c};
     int lastClass = 0;
     utf8proc_ssize_t count =
-        utf8proc_decompose_char(c, parts, 8, UTF8PROC_DECOMPOSE, &lastClass);
+        isUnclassified(c) ? 1
+                          : utf8proc_decompose_char(
+                                c, parts, 8, UTF8PROC_DECOMPOSE, &lastClass);
     for (utf8proc_ssize_t i = 0; i < count; ++i)
-      if (utf8proc_category(parts[i]) != UTF8PROC_CATEGORY_MN)
+      if (categoryOf(parts[i]) != UTF8PROC_CATEGORY_MN)
         add(parts[i]);
   };
   for (int32_t c : text) {
@@ -157,65 +190,68 @@ WordPiece::normalize(absl::Span<const int32_t> text) const {
   return result;
 }
 
-std::vector<std::vector<int32_t>>
-WordPiece::splitWords(absl::Span<const int32_t> text) const {
-  std::vector<std::vector<int32_t>> words;
+StatusOr<std::vector<std::string>>
+WordPiece::splitWords(absl::string_view text) const {
+  StatusOr<std::vector<int32_t>> points = decode(text);
+  if (!points.ok())
+    return points.status();
+  std::vector<std::string> words;
   bool isInside = false;
-  for (int32_t c : text) {
+  for (int32_t c : normalize(*points)) {
     if (isSpace(c)) {
       isInside = false;
-    } else if (isPunctuation(c)) {
-      words.push_back({c});
-      isInside = false;
-    } else {
-      if (!isInside)
-        words.emplace_back();
-      words.back().push_back(c);
-      isInside = true;
+      continue;
     }
+    bool isWhole = isPunctuation(c);
+    if (!isInside || isWhole)
+      words.emplace_back();
+    appendUtf8(c, words.back());
+    isInside = !isWhole;
   }
   return words;
 }
 
-void WordPiece::encodeWord(absl::Span<const int32_t> word,
+void WordPiece::encodeWord(absl::string_view word,
                            std::vector<int64_t> &ids) const {
+  // Where characters begin, and the end.
+  std::vector<size_t> bounds;
+  for (size_t i = 0; i < word.size(); ++i)
+    if ((word[i] & 0xc0) != 0x80)
+      bounds.push_back(i);
+  size_t numChars = bounds.size();
+  bounds.push_back(word.size());
+
   size_t numIds = ids.size();
-  auto isUnknown = [&] {
+  size_t begin = 0;
+  if (numChars <= static_cast<size_t>(info.maxCharsPerWord))
+    while (begin < numChars) {
+      size_t end = numChars;
+      auto found = vocab.end();
+      for (; end > begin; --end) {
+        absl::string_view piece =
+            word.substr(bounds[begin], bounds[end] - bounds[begin]);
+        found = vocab.find(absl::StrCat(begin == 0 ? "" : "##", piece));
+        if (found != vocab.end())
+          break;
+      }
+      if (found == vocab.end())
+        break;
+      ids.push_back(found->second);
+      begin = end;
+    }
+  // A word with a part that no piece covers is unknown as a whole.
+  if (begin < numChars) {
     ids.resize(numIds);
     ids.push_back(unk);
-  };
-  if (word.size() > static_cast<size_t>(info.maxCharsPerWord))
-    return isUnknown();
-
-  for (size_t begin = 0; begin < word.size();) {
-    std::string piece(begin == 0 ? "" : kContinuation);
-    // Where each longer piece ends, in characters and in bytes.
-    std::vector<size_t> ends;
-    for (int32_t c : word.subspan(begin)) {
-      appendUtf8(c, piece);
-      ends.push_back(piece.size());
-    }
-    size_t count = ends.size();
-    auto found = vocab.end();
-    for (; count > 0; --count) {
-      piece.resize(ends[count - 1]);
-      found = vocab.find(piece);
-      if (found != vocab.end())
-        break;
-    }
-    if (found == vocab.end())
-      return isUnknown();
-    ids.push_back(found->second);
-    begin += count;
   }
 }
 
 StatusOr<std::vector<int64_t>> WordPiece::encode(absl::string_view text) const {
-  StatusOr<std::vector<int32_t>> points = decode(text);
-  if (!points.ok())
-    return points.status();
+  StatusOr<std::vector<std::string>> words = splitWords(text);
+  if (!words.ok())
+    return words.status();
   std::vector<int64_t> ids = {cls};
-  for (const std::vector<int32_t> &word : splitWords(normalize(*points)))
+  for (const std::string &word : *words)
     encodeWord(word, ids);
   ids.push_back(sep);
   return ids;

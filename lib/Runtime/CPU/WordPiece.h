@@ -14,6 +14,7 @@
 
 #include "absl/types/span.h"
 
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -39,15 +40,14 @@ public:
   StatusOr<std::vector<Tensor>>
   encodeBatch(absl::Span<const absl::string_view> texts, bool truncate) const;
 
+  /// The words of a text, cleaned and folded, in UTF-8.
+  StatusOr<std::vector<std::string>> splitWords(absl::string_view text) const;
+
 private:
   explicit WordPiece(const TokenizerInfo &info) : info(info) {}
 
-  /// Splits normalized text into words of code points.
-  std::vector<std::vector<int32_t>>
-  splitWords(absl::Span<const int32_t> text) const;
   std::vector<int32_t> normalize(absl::Span<const int32_t> text) const;
-  void encodeWord(absl::Span<const int32_t> word,
-                  std::vector<int64_t> &ids) const;
+  void encodeWord(absl::string_view word, std::vector<int64_t> &ids) const;
 
   const TokenizerInfo &info;
   std::unordered_map<std::string, int64_t> vocab;
