@@ -53,6 +53,11 @@ static std::string rightAligned(const std::string &text, size_t width) {
   return std::string(width > text.size() ? width - text.size() : 0, ' ') + text;
 }
 
+/// "1 run", "2 runs"
+static std::string counted(size_t count, absl::string_view noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
 static void print(absl::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
@@ -222,8 +227,8 @@ Status Program::timed(const std::function<Status()> &code) {
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   print(absl::StrCat(
-      times.size(), times.size() == 1 ? " run" : " runs", ", ",
-      session->numThreads(), " threads: median ",
+      counted(times.size(), "run"), ", ",
+      counted(session->numThreads(), "thread"), ": median ",
       fixed(times[times.size() / 2], 3), " ms, p95 ",
       fixed(times[(times.size() - 1) * 95 / 100], 3), " ms, peak memory ",
       fixed(static_cast<double>(usage.ru_maxrss) / 1024, 1), " MiB\n"));
@@ -354,10 +359,10 @@ Status Program::runOnTexts() {
     else
       printOutputs();
   }
-  print(absl::StrCat(texts.size(), texts.size() == 1 ? " text" : " texts",
-                     " in ", fixed(milliseconds, 2), " ms, ",
-                     fixed(milliseconds / static_cast<double>(texts.size()), 3),
-                     " ms each, ", session->numThreads(), " threads\n"));
+  print(absl::StrCat(
+      counted(texts.size(), "text"), " in ", fixed(milliseconds, 2), " ms, ",
+      fixed(milliseconds / static_cast<double>(texts.size()), 3), " ms each, ",
+      counted(session->numThreads(), "thread"), "\n"));
   return Status();
 }
 
@@ -441,8 +446,7 @@ Status Program::writeOutputs() {
   bool isNpy = absl::EndsWith(*line.output, ".npy");
   if (Status status = writeTensors(*outputFile, tensors, isNpy))
     return status;
-  print(absl::StrCat("wrote ", tensors.size(),
-                     tensors.size() == 1 ? " tensor" : " tensors", " to ",
+  print(absl::StrCat("wrote ", counted(tensors.size(), "tensor"), " to ",
                      *line.output, "\n"));
   return Status();
 }

@@ -105,8 +105,12 @@ static StatusOr<FileTensor> parseTensor(const std::string &name,
                                     data.size(), " bytes of data"));
   // Eight elements are whole bytes; what is left of them may not be.
   int64_t restBits = *count % 8 * *bits;
-  int64_t numBytes = *count / 8 * *bits + (restBits + 7) / 8;
-  if (restBits % 8 != 0 || end - begin != numBytes)
+  int64_t numBytes = *count / 8 * *bits + restBits / 8;
+  if (restBits % 8 != 0)
+    return tensorError(name, absl::StrCat("is ", tensor.type, " ",
+                                          formatShape(tensor.shape),
+                                          ", which ends within a byte"));
+  if (end - begin != numBytes)
     return tensorError(name,
                        absl::StrCat("has ", end - begin, " bytes, but ",
                                     tensor.type, " ", formatShape(tensor.shape),
