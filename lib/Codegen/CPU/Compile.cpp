@@ -165,6 +165,9 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   if (!machine)
     return fail(machine.takeError());
 
+  // Before the long work.
+  if (failed(verifyParams(module, archives)))
+    return failure();
   std::string text;
   llvm::raw_string_ostream(text) << module;
   ManifestInfo info;

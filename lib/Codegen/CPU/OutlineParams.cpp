@@ -8,6 +8,7 @@
 
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Support/DType.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -81,15 +82,6 @@ bool isParameter(Value value) {
   return isa_and_present<WeightProgramOpInterface>(value.getDefiningOp());
 }
 
-/// Bytes of a dense tensor, or nothing when its type does not say.
-std::optional<int64_t> getByteSize(RankedTensorType type) {
-  Type element = type.getElementType();
-  if (!type.hasStaticShape() || !element.isIntOrFloat())
-    return std::nullopt;
-  return type.getNumElements() *
-         llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
-}
-
 struct OutlineParams : quench::impl::OutlineParamsPassBase<OutlineParams> {
   using OutlineParamsPassBase::OutlineParamsPassBase;
 
@@ -136,7 +128,7 @@ struct OutlineParams : quench::impl::OutlineParamsPassBase<OutlineParams> {
     SmallVector<int64_t> offsets;
     int64_t end = 0;
     for (Value root : programs.getRoots()) {
-      auto type = cast<RankedTensorType>(root.getType());
+      Type type = root.getType();
       std::optional<int64_t> size = getByteSize(type);
       if (!size) {
         root.getDefiningOp()->emitOpError()
