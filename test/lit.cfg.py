@@ -33,8 +33,14 @@ config.substitutions.append(("%quench_obj", config.quench_obj_root))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "Models")))
 config.substitutions.append(("%mlir_libs", config.llvm_libs_dir))
 config.substitutions.append(("%llvm_tools", config.llvm_tools_dir))
+config.substitutions.append(("%cc\\b", config.cc))
+config.substitutions.append(("%cxx\\b", config.cxx))
 config.substitutions.append(("%python", config.python_executable))
 config.substitutions.append(("%cc", config.c_compiler))
+
+# Projects that a test builds compile through ccache too.
+if os.path.exists(config.ccache):
+    config.environment["CMAKE_CXX_COMPILER_LAUNCHER"] = config.ccache
 
 quench_opt = os.path.join(bin_dir, "quench-opt")
 llvm_config.add_tool_substitutions(

@@ -101,6 +101,7 @@ llvm::Error PluginSet::load(llvm::StringRef file) {
   for (const PluginRegistrar::Pipeline &pipeline : registrar.pipelines)
     pipeline.registerIt();
   llvm::append_range(dialects, registrar.dialects);
+  llvm::append_range(importers, registrar.importers);
   llvm::append_range(extensions, registrar.extensions);
   loaded.push_back({file.str(), info->name, info->version, info});
   return llvm::Error::success();
@@ -183,6 +184,11 @@ PluginSet::loadFromArguments(llvm::SmallVectorImpl<const char *> &arguments) {
 void PluginSet::registerDialects(mlir::DialectRegistry &registry) const {
   for (const auto &callback : dialects)
     callback(registry);
+}
+
+void PluginSet::registerImporters(ImporterRegistry &registry) const {
+  for (const PluginRegistrar::Importer &importer : importers)
+    registry.add(importer.modelType, importer.function);
 }
 
 llvm::Error PluginSet::extendPhases(PhaseExtensions &phases) const {

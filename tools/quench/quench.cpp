@@ -82,6 +82,7 @@ int main(int argc, char **argv) {
   plugins.registerDialects(registry);
   ImporterRegistry importers;
   registerAllImporters(importers);
+  plugins.registerImporters(importers);
   mlir::MLIRContext context(registry);
   mlir::ScopedDiagnosticHandler handler(
       &context, [](mlir::Diagnostic &diagnostic) {

@@ -15,13 +15,15 @@
 //
 // `quench --load-plugin` and `quench-opt --load-plugin` take all of it. The
 // macro also exports what the stock mlir-opt looks for, so that the same file
-// loads there; mlir-opt has no phases and ignores `extend`.
+// loads there; mlir-opt has no phases and no checkpoints, so it leaves out what
+// `extend` and `addImporter` bring.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef QUENCH_PLUGIN_PLUGIN_H
 #define QUENCH_PLUGIN_PLUGIN_H
 
+#include "Quench/Import/Importer.h"
 #include "Quench/Pipelines/Phases.h"
 #include "Quench/Support/Config.h"
 
@@ -107,6 +109,12 @@ public:
     });
   }
 
+  /// Reads checkpoints whose `config.json` says this `model_type`; it goes
+  /// before an importer that Quench has.
+  void addImporter(llvm::StringRef modelType, ImportFunction function) {
+    importers.push_back({modelType.str(), std::move(function)});
+  }
+
   /// Passes that run before or after a phase of every build that loads this
   /// plugin; they run on the module.
   void extend(Phase phase, PhaseExtensions::Position position,
@@ -122,6 +130,10 @@ private:
     std::string name;
     std::function<void()> registerIt;
   };
+  struct Importer {
+    std::string modelType;
+    ImportFunction function;
+  };
   struct Extension {
     Phase phase;
     PhaseExtensions::Position position;
@@ -131,6 +143,7 @@ private:
   std::vector<mlir::PassAllocatorFunction> passes;
   std::vector<Pipeline> pipelines;
   std::vector<std::function<void(mlir::DialectRegistry &)>> dialects;
+  std::vector<Importer> importers;
   std::vector<Extension> extensions;
 };
 

@@ -45,6 +45,9 @@ public:
   /// Adds the dialects and interfaces of all plugins.
   void registerDialects(mlir::DialectRegistry &registry) const;
 
+  /// Adds the importers of all plugins; of one name, the last counts.
+  void registerImporters(ImporterRegistry &registry) const;
+
   /// Adds the passes of all plugins around phases.
   llvm::Error extendPhases(PhaseExtensions &extensions) const;
 
@@ -54,6 +57,7 @@ public:
 private:
   std::vector<Plugin> loaded;
   std::vector<std::function<void(mlir::DialectRegistry &)>> dialects;
+  std::vector<PluginRegistrar::Importer> importers;
   std::vector<PluginRegistrar::Extension> extensions;
 };
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Quench/Import/ModelBuilder.h"
 #include "Quench/Interfaces/WeightProgramOpInterface.h"
 #include "Quench/Plugin/Plugin.h"
 
@@ -82,6 +83,21 @@ struct TwiceOptions : PassPipelineOptions<TwiceOptions> {
 };
 } // namespace
 
+/// The model type `test-plugin`: one linear layer.
+static LogicalResult importLinear(quench::ModelBuilder &builder) {
+  int64_t width = builder.config().getInt("width");
+  if (builder.failed())
+    return failure();
+  builder.setSymbol("batch", 1);
+  builder.beginEntry("encode");
+  Value input = builder.addArgument(
+      builder.getType({ShapedType::kDynamic, width}), {"input", {"batch"}});
+  builder.addResult("output", builder.linear("layer", input, width, false),
+                    {"batch"});
+  builder.endEntry();
+  return success(!builder.failed());
+}
+
 static void registerTestPlugin(quench::PluginRegistrar &registrar) {
   registrar.addPass<MarkPass>();
   registrar.addPass<FailPass>();
@@ -97,6 +113,7 @@ static void registerTestPlugin(quench::PluginRegistrar &registrar) {
   registrar.addDialects<TestDialect>();
   registrar
       .addExternalModels<tensor::TensorDialect, tensor::CastOp, CastModel>();
+  registrar.addImporter("test-plugin", importLinear);
   registrar.extend(quench::Phase::Canonical,
                    quench::PhaseExtensions::Position::Before,
                    [](OpPassManager &pm) {
