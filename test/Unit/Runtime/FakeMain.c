@@ -10,10 +10,11 @@
 
 #include <string.h>
 
-/* What a compiled model exports. */
+/* What a compiled model exports, and in a shared library what finds it. */
 qrt_model quench_model;
+qrt_model *fakeModel(void);
 
-int main(int argc, char **argv) {
+qrt_model *fakeModel(void) {
   quench_model.abi_version = QRT_ABI_VERSION;
   quench_model.num_entries = 4;
   quench_model.manifest = fakeManifest;
@@ -23,5 +24,7 @@ int main(int argc, char **argv) {
   quench_model.params = fakeParams;
   quench_model.params_size = sizeof(fakeParams);
 #endif
-  return qrt_main(argc, argv, &quench_model);
+  return &quench_model;
 }
+
+int main(int argc, char **argv) { return qrt_main(argc, argv, fakeModel()); }

@@ -252,6 +252,39 @@ TEST_F(Session, SurvivesALackOfMemory) {
   }
 }
 
+TEST_F(Session, TokenizesTexts) {
+  ASSERT_EQ(open(), QRT_OK);
+  const char *texts[] = {"The cats", "a"};
+  size_t sizes[] = {8, 1};
+  outputs.emplace();
+  ASSERT_EQ(qrt_tokenize(session, texts, sizes, 2, 0, &outputs->tensors,
+                         &outputs->count),
+            QRT_OK)
+      << qrt_last_error();
+  ASSERT_EQ(outputs->count, 3u);
+  EXPECT_STREQ(outputs->tensors[0].name, "input_ids");
+  EXPECT_STREQ(outputs->tensors[1].name, "attention_mask");
+  EXPECT_STREQ(outputs->tensors[2].name, "token_type_ids");
+  EXPECT_EQ(outputs->values<int64_t>(0),
+            (std::vector<int64_t>{2, 9, 5, 7, 3, 2, 4, 3, 0, 0}));
+  EXPECT_EQ(outputs->values<int64_t>(1),
+            (std::vector<int64_t>{1, 1, 1, 1, 1, 1, 1, 1, 0, 0}));
+
+  outputs.emplace();
+  EXPECT_EQ(qrt_tokenize(session, texts, sizes, 0, 0, &outputs->tensors,
+                         &outputs->count),
+            QRT_INVALID_ARGUMENT);
+  EXPECT_STREQ(qrt_last_error(), "no text was given");
+  size_t at = std::string(fakeManifest).find("\"tokenizer\": ");
+  ASSERT_EQ(open(fakeManifest + at, "\"tokenizer\": null}"), QRT_OK)
+      << qrt_last_error();
+  EXPECT_EQ(qrt_tokenize(session, texts, sizes, 2, 0, &outputs->tensors,
+                         &outputs->count),
+            QRT_INVALID_ARGUMENT);
+  EXPECT_STREQ(qrt_last_error(),
+               "the model has no tokenizer: it takes ids, not text");
+}
+
 TEST_F(Session, RunsBesideOthers) {
   ASSERT_EQ(open(), QRT_OK);
   std::vector<std::thread> threads;
