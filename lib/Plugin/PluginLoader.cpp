@@ -96,6 +96,13 @@ llvm::Error PluginSet::load(llvm::StringRef file) {
       return loadError(file,
                        "the pipeline '" + pipeline.name + "' exists already");
 
+  // The one place that knows where phases can be extended.
+  PhaseExtensions phases;
+  for (const PluginRegistrar::Extension &extension : registrar.extensions)
+    if (llvm::Error error =
+            phases.add(extension.position, extension.phase, extension.builder))
+      return loadError(file, llvm::toString(std::move(error)));
+
   for (const mlir::PassAllocatorFunction &allocator : registrar.passes)
     mlir::registerPass(allocator);
   for (const PluginRegistrar::Pipeline &pipeline : registrar.pipelines)
@@ -191,10 +198,8 @@ void PluginSet::registerImporters(ImporterRegistry &registry) const {
     registry.add(importer.modelType, importer.function);
 }
 
-llvm::Error PluginSet::extendPhases(PhaseExtensions &phases) const {
+void PluginSet::extendPhases(PhaseExtensions &phases) const {
   for (const PluginRegistrar::Extension &extension : extensions)
-    if (llvm::Error error =
-            phases.add(extension.position, extension.phase, extension.builder))
-      return error;
-  return llvm::Error::success();
+    llvm::cantFail(
+        phases.add(extension.position, extension.phase, extension.builder));
 }

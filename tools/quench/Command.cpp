@@ -80,6 +80,7 @@ llvm::Error ModelOptions::get(const Environment &environment,
                         Phase phase, std::optional<double> seconds) {
     reportPhase(verbose, phase, seconds);
   };
+  environment.plugins.extendPhases(options.extensions);
   return llvm::Error::success();
 }
 

@@ -49,7 +49,7 @@ public:
   void registerImporters(ImporterRegistry &registry) const;
 
   /// Adds the passes of all plugins around phases.
-  llvm::Error extendPhases(PhaseExtensions &extensions) const;
+  void extendPhases(PhaseExtensions &phases) const;
 
   /// In the order in which they were loaded.
   llvm::ArrayRef<Plugin> plugins() const { return loaded; }
