@@ -161,7 +161,7 @@ FailureOr<json::Array> readVocabulary(ModuleOp module, StringRef path) {
       return module.emitError()
              << "the vocabulary '" << path << "' has in line "
              << words.size() + 1 << " no UTF-8";
-    words.push_back(line);
+    words.push_back(line.str());
   }
   return words;
 }

@@ -101,7 +101,11 @@ static void setAttributes(llvm::Module &module, const CPUTarget &target) {
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  // Kernels come unrolled; what else there is gains less from it than the
+  // several times longer compilation is worth.
   llvm::PipelineTuningOptions tuning;
+  tuning.LoopUnrolling = false;
+  tuning.LoopInterleaving = false;
   tuning.LoopVectorization = true;
   tuning.SLPVectorization = true;
   llvm::PassBuilder builder(&machine, tuning);
