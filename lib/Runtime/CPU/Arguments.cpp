@@ -19,6 +19,9 @@ using namespace quench::rt;
 static constexpr char kSequence[] = "sequence";
 static constexpr char kContext[] = "context";
 
+/// More than any model has; guards against reading a shape that is none.
+static constexpr int32_t kMaxRank = 64;
+
 static Status inputError(const Port &port, absl::string_view message) {
   return invalidArgument(absl::StrCat("input '", port.name, "' ", message));
 }
@@ -85,7 +88,8 @@ Status Arguments::checkType(const Port &port, const qrt_tensor &tensor) const {
   if (tensor.dtype < QRT_BOOL || tensor.dtype > QRT_F64)
     return inputError(port, absl::StrCat("has the unknown element type ",
                                          static_cast<int>(tensor.dtype)));
-  if (tensor.rank < 0 || !countElements(shapeOf(tensor)))
+  if (tensor.rank < 0 || tensor.rank > kMaxRank ||
+      (tensor.rank > 0 && !tensor.shape) || !countElements(shapeOf(tensor)))
     return inputError(port, "has a shape that no tensor can have");
   bool fits = port.role == Role::State ? tensor.dtype == port.dtype
                                        : isLossless(tensor.dtype, port.dtype);

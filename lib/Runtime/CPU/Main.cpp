@@ -11,6 +11,7 @@
 #include "Session.h"
 #include "TensorFile.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -399,14 +400,17 @@ Status Program::runOnBatch(Texts texts) {
   return Status();
 }
 
-/// The beginning of a text, cut between two characters.
+/// The beginning of a text as far as it fits a line.
 static absl::string_view beginning(absl::string_view text) {
   constexpr size_t maxBytes = 60;
-  if (text.size() <= maxBytes)
-    return text;
-  size_t size = maxBytes;
-  while (size > 0 && (text[size] & 0xc0) == 0x80)
-    --size;
+  size_t size = 0;
+  while (size < text.size() && size < maxBytes &&
+         !absl::ascii_iscntrl(text[size]))
+    ++size;
+  // Not within a character.
+  if (size < text.size())
+    while (size > 0 && (text[size] & 0xc0) == 0x80)
+      --size;
   return text.substr(0, size);
 }
 

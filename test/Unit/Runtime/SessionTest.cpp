@@ -176,6 +176,14 @@ TEST_F(Session, RefusesWrongInputs) {
   I64 minus("input_ids", QRT_I64, {1, -2}, {});
   expectError("encode", {minus},
               "input 'input_ids' has a shape that no tensor can have");
+  qrt_tensor shapeless = ids;
+  shapeless.shape = nullptr;
+  expectError("encode", {shapeless},
+              "input 'input_ids' has a shape that no tensor can have");
+  qrt_tensor deep = ids;
+  deep.rank = INT32_MAX;
+  expectError("encode", {deep},
+              "input 'input_ids' has a shape that no tensor can have");
   qrt_tensor strange = ids;
   strange.dtype = static_cast<qrt_dtype>(77);
   expectError("encode", {strange},
