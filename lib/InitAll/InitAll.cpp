@@ -8,6 +8,7 @@
 
 #include "Quench/InitAll.h"
 
+#include "Quench/Codegen/CPU/Kernels.h"
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
 #include "Quench/Conversion/Passes.h"
@@ -28,6 +29,7 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllToLLVMIRTranslations(registry);
   registry.insert<QuenchDialect>();
+  registerKernelBufferization(registry);
 }
 
 /// What this library adds to the passes of MLIR.
@@ -36,6 +38,7 @@ static void registerOwnPasses() {
   quench::registerQuenchConversionPasses();
   quench::registerCPUPasses();
   quench::registerCPUPipelines();
+  quench::registerCPUKernelPipeline();
   quench::registerQuenchPluginPasses();
 }
 
@@ -53,6 +56,7 @@ mlirGetDialectPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "Quench", LLVM_VERSION_STRING,
           [](mlir::DialectRegistry *registry) {
             registry->insert<quench::QuenchDialect>();
+            quench::registerKernelBufferization(*registry);
           }};
 }
 

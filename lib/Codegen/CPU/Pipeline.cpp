@@ -8,6 +8,7 @@
 
 #include "Quench/Codegen/CPU/Pipeline.h"
 
+#include "Quench/Codegen/CPU/Kernels.h"
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Conversion/Passes.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
@@ -37,7 +38,7 @@ using namespace mlir;
 
 void quench::buildCPUCodegenPipeline(OpPassManager &pm,
                                      const CPUCodegenOptions &options) {
-  pm.addPass(createQuenchLowerToLinalg());
+  buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
   pm.addPass(createOutlineParamsPass());
 }
 

@@ -12,6 +12,59 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
+// From model ops to kernels
+//===----------------------------------------------------------------------===//
+
+def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
+  let summary = "Call generated kernels for model ops";
+  let description = [{
+    Writes kernels, private functions on buffers, for the model ops that have
+    one, and replaces the ops by `quench.call_kernel`. Ops of equal shape share
+    a kernel, whose name says what it computes. A linear takes the activation or
+    the gated product and the residual that follow it into its kernel; its
+    weight is packed in panels when the parameters are prepared. Ops without a
+    kernel (a weight that is computed at run time, a dynamic number of channels)
+    stay.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x4xf32>
+    %0 = quench.linear %x, %w : (tensor<?x4xf32>, tensor<8x4xf32>) -> tensor<?x8xf32>
+    %1 = quench.relu %0 : tensor<?x8xf32>
+    // becomes
+    %p = quench.pack %w panel 32 : (tensor<8x4xf32>) -> tensor<1x4x32xf32>
+    %1 = quench.call_kernel @kernel_linear_8x4_f32_relu(%x, %p : tensor<?x4xf32>, tensor<1x4x32xf32>)
+      outs(%empty : tensor<?x8xf32>) -> tensor<?x8xf32>
+    ```
+  }];
+  let options = [
+    Option<"vectorBytes", "vector-bytes", "int64_t", "64",
+           "bytes of a vector register: 16, 32 or 64">,
+    Option<"fma", "fma", "bool", "true",
+           "whether the target multiplies and adds in one instruction">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::vector::VectorDialect",
+                           "::quench::QuenchDialect"];
+}
+
+def ExpandMathPass : Pass<"quench-expand-math"> {
+  let summary = "Compute functions of f32 by polynomials";
+  let description = [{
+    Exponentials, logarithms, error functions and hyperbolic tangents of f32,
+    and of f16 and bf16 by way of f32, become arithmetic that the vector units
+    can do. f64 stays with libm, which is exact to the last bits.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // From tensors to machine code
 //===----------------------------------------------------------------------===//
 

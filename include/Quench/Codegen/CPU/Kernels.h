@@ -1,0 +1,43 @@
+//===- Kernels.h - CPU kernels of model ops --------------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_CODEGEN_CPU_KERNELS_H
+#define QUENCH_CODEGEN_CPU_KERNELS_H
+
+#include <cstdint>
+
+namespace mlir {
+class DialectRegistry;
+class OpPassManager;
+} // namespace mlir
+
+namespace quench {
+
+/// What kernels need to know of the machine.
+struct CPUKernelOptions {
+  /// Bytes of a vector register: 16, 32 or 64.
+  int64_t vectorBytes = 64;
+  /// Whether it multiplies and adds in one instruction.
+  bool fma = true;
+};
+
+/// Model ops on tensors to calls of generated kernels and, for ops without a
+/// kernel, linalg on tensors. A kernel is a private function on buffers, one
+/// for each distinct shape, called by `quench.call_kernel`.
+void buildCPUKernelPipeline(mlir::OpPassManager &pm,
+                            const CPUKernelOptions &options);
+
+/// Registers it for textual use, as `quench-cpu-kernel-pipeline`.
+void registerCPUKernelPipeline();
+
+/// Teaches bufferization that `quench.call_kernel` writes its outputs in place.
+void registerKernelBufferization(mlir::DialectRegistry &registry);
+
+} // namespace quench
+
+#endif // QUENCH_CODEGEN_CPU_KERNELS_H

@@ -1,0 +1,475 @@
+//===- KernelBuilder.cpp - Writes vector kernels on buffers ---------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelLibrary.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace quench;
+
+StringRef quench::stringify(Activation activation) {
+  switch (activation) {
+  case Activation::None:
+    return "none";
+  case Activation::Relu:
+    return "relu";
+  case Activation::GeluErf:
+    return "gelu_erf";
+  case Activation::GeluTanh:
+    return "gelu_tanh";
+  case Activation::GeluSigmoid:
+    return "gelu_sigmoid";
+  case Activation::Silu:
+    return "silu";
+  case Activation::Tanh:
+    return "tanh";
+  case Activation::Softplus:
+    return "softplus";
+  }
+  llvm_unreachable("unknown activation");
+}
+
+MemRefType quench::rowsType(ArrayRef<int64_t> shape, Type element) {
+  SmallVector<int64_t> strides(shape.size(), ShapedType::kDynamic);
+  if (!strides.empty())
+    strides.back() = 1;
+  return MemRefType::get(shape, element,
+                         StridedLayoutAttr::get(element.getContext(),
+                                                ShapedType::kDynamic, strides));
+}
+
+MemRefType quench::denseType(ArrayRef<int64_t> shape, Type element) {
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (int64_t i = static_cast<int64_t>(shape.size()) - 2; i >= 0; --i)
+    strides[i] = ShapedType::isDynamic(shape[i + 1]) ||
+                         ShapedType::isDynamic(strides[i + 1])
+                     ? ShapedType::kDynamic
+                     : strides[i + 1] * shape[i + 1];
+  return MemRefType::get(shape, element,
+                         StridedLayoutAttr::get(element.getContext(),
+                                                ShapedType::kDynamic, strides));
+}
+
+int64_t KernelLibrary::panel(Type element) const {
+  return panelVectors * options.vectorBytes / (element.isF64() ? 8 : 4);
+}
+
+func::FuncOp
+KernelLibrary::getOrCreate(StringRef name, TypeRange types, KernelBuilder &b,
+                           function_ref<void(func::FuncOp)> write) const {
+  ModuleOp scope = module;
+  if (auto existing = scope.lookupSymbol<func::FuncOp>(name))
+    return existing;
+  b.setInsertionPointToEnd(scope.getBody());
+  auto function = func::FuncOp::create(b, name, b.getFunctionType(types, {}));
+  function.setPrivate();
+  b.setInsertionPointToStart(function.addEntryBlock());
+  write(function);
+  func::ReturnOp::create(b);
+  return function;
+}
+
+std::string quench::typeName(Type type) {
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  return name;
+}
+
+KernelBuilder::KernelBuilder(const KernelLibrary &library, Type storage)
+    : ImplicitLocOpBuilder(UnknownLoc::get(storage.getContext()),
+                           storage.getContext()),
+      options(library.options),
+      computeType(storage.isF64() ? FloatType(getF64Type())
+                                  : FloatType(getF32Type())),
+      numLanes(options.vectorBytes / (computeType.getWidth() / 8)) {}
+
+//===----------------------------------------------------------------------===//
+// Index arithmetic
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(*this, value);
+}
+Value KernelBuilder::add(Value a, Value b) {
+  return createOrFold<arith::AddIOp>(a, b);
+}
+Value KernelBuilder::sub(Value a, Value b) {
+  return createOrFold<arith::SubIOp>(a, b);
+}
+Value KernelBuilder::mul(Value a, int64_t b) {
+  return createOrFold<arith::MulIOp>(a, index(b));
+}
+Value KernelBuilder::min(Value a, Value b) {
+  return createOrFold<arith::MinSIOp>(a, b);
+}
+Value KernelBuilder::max(Value a, Value b) {
+  return createOrFold<arith::MaxSIOp>(a, b);
+}
+Value KernelBuilder::ceilDiv(Value a, int64_t b) {
+  return floorDiv(add(a, b - 1), b);
+}
+Value KernelBuilder::floorDiv(Value a, int64_t b) {
+  // Sizes are not negative, so the unsigned division is the same and cheaper.
+  return createOrFold<arith::DivUIOp>(a, index(b));
+}
+Value KernelBuilder::less(Value a, Value b) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, a, b);
+}
+Value KernelBuilder::dim(Value buffer, int64_t i) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (!type.isDynamicDim(i))
+    return index(type.getDimSize(i));
+  return memref::DimOp::create(*this, buffer, i);
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+void KernelBuilder::loop(Value begin, Value end, int64_t step, Body body) {
+  loop(begin, end, step, ValueRange(), [&](Value iv, ValueRange) {
+    body(iv);
+    return SmallVector<Value>();
+  });
+}
+
+SmallVector<Value> KernelBuilder::loop(Value begin, Value end, int64_t step,
+                                       ValueRange init, CarriedBody body) {
+  auto loop = scf::ForOp::create(*this, begin, end, index(step), init);
+  OpBuilder::InsertionGuard guard(*this);
+  if (init.empty()) {
+    setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVar(), {});
+    return {};
+  }
+  setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
+  scf::YieldOp::create(*this, next);
+  return llvm::to_vector(llvm::map_range(
+      loop.getResults(), [](OpResult r) -> Value { return r; }));
+}
+
+void KernelBuilder::parallel(ArrayRef<Value> counts,
+                             function_ref<void(ValueRange)> body) {
+  SmallVector<Value> begin(counts.size(), index(0));
+  SmallVector<Value> step(counts.size(), index(1));
+  auto loop = scf::ParallelOp::create(*this, begin, counts, step);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVars());
+}
+
+void KernelBuilder::ifThen(Value condition, function_ref<void()> then) {
+  auto op = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(op.thenBlock());
+  then();
+}
+
+void KernelBuilder::blocks(Value begin, Value end, ArrayRef<int64_t> sizes,
+                           function_ref<void(int64_t, Value)> body,
+                           function_ref<void(Value, Value)> after) {
+  scf::WhileOp::create(
+      *this, TypeRange{getIndexType()}, ValueRange{begin},
+      [&](OpBuilder &, Location, ValueRange args) {
+        scf::ConditionOp::create(*this, less(args[0], end), args);
+      },
+      [&](OpBuilder &, Location, ValueRange args) {
+        Value left = sub(end, args[0]);
+        Value size = index(sizes.back());
+        for (int64_t candidate : llvm::reverse(sizes.drop_back()))
+          size = arith::SelectOp::create(*this, less(left, index(candidate)),
+                                         size, index(candidate));
+        auto choice = scf::IndexSwitchOp::create(
+            *this, TypeRange(), size, sizes.drop_back(), sizes.size() - 1);
+        for (auto [i, candidate] : llvm::enumerate(sizes)) {
+          Region &region = i + 1 == sizes.size() ? choice.getDefaultRegion()
+                                                 : choice.getCaseRegions()[i];
+          OpBuilder::InsertionGuard guard(*this);
+          createBlock(&region);
+          body(candidate, args[0]);
+          scf::YieldOp::create(*this);
+        }
+        after(size, args[0]);
+        scf::YieldOp::create(*this, add(args[0], size));
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::scratch(ArrayRef<int64_t> shape) {
+  return memref::AllocaOp::create(*this, MemRefType::get(shape, computeType),
+                                  getI64IntegerAttr(64));
+}
+
+Value KernelBuilder::load(Value buffer, ValueRange indices, Value mask) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  auto type = VectorType::get({numLanes}, element);
+  Value value;
+  if (mask) {
+    Value zero = arith::ConstantOp::create(*this, getZeroAttr(type));
+    value =
+        vector::MaskedLoadOp::create(*this, type, buffer, indices, mask, zero);
+  } else {
+    value = vector::LoadOp::create(*this, type, buffer, indices);
+  }
+  if (isa<FloatType>(element) && element != computeType)
+    value = arith::ExtFOp::create(*this, vector(), value);
+  return value;
+}
+
+void KernelBuilder::store(Value value, Value buffer, ValueRange indices,
+                          Value mask) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  if (element != computeType)
+    value = arith::TruncFOp::create(*this, VectorType::get({numLanes}, element),
+                                    value);
+  if (mask)
+    vector::MaskedStoreOp::create(*this, buffer, indices, mask, value);
+  else
+    vector::StoreOp::create(*this, value, buffer, indices);
+}
+
+Value KernelBuilder::loadScalar(Value buffer, ValueRange indices) {
+  Value value = memref::LoadOp::create(*this, buffer, indices);
+  if (isa<FloatType>(value.getType()) && value.getType() != computeType)
+    value = arith::ExtFOp::create(*this, computeType, value);
+  return value;
+}
+
+void KernelBuilder::storeScalar(Value value, Value buffer, ValueRange indices) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  if (element != value.getType())
+    value = arith::TruncFOp::create(*this, element, value);
+  memref::StoreOp::create(*this, value, buffer, indices);
+}
+
+Value KernelBuilder::mask(Value count) {
+  return vector::CreateMaskOp::create(
+      *this, VectorType::get({numLanes}, getI1Type()), count);
+}
+
+Value KernelBuilder::tailMask(int64_t at, int64_t size) {
+  if (at + numLanes <= size)
+    return {};
+  return vector::ConstantMaskOp::create(
+      *this, VectorType::get({numLanes}, getI1Type()),
+      getDenseI64ArrayAttr({std::max<int64_t>(size - at, 0)}));
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::splat(double value) {
+  return arith::ConstantOp::create(
+      *this, DenseElementsAttr::get(
+                 vector(), FloatAttr::get(computeType, value).getValue()));
+}
+Value KernelBuilder::splat(Value scalar) {
+  return vector::BroadcastOp::create(*this, vector(), scalar);
+}
+Value KernelBuilder::fadd(Value a, Value b) {
+  return arith::AddFOp::create(*this, a, b);
+}
+Value KernelBuilder::fsub(Value a, Value b) {
+  return arith::SubFOp::create(*this, a, b);
+}
+Value KernelBuilder::fmul(Value a, Value b) {
+  return arith::MulFOp::create(*this, a, b);
+}
+Value KernelBuilder::fdiv(Value a, Value b) {
+  return arith::DivFOp::create(*this, a, b);
+}
+// The operand order makes the one instruction of x86 keep a NaN of `a`.
+Value KernelBuilder::fmax(Value a, Value b) {
+  Value greater = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, b, a);
+  return arith::SelectOp::create(*this, greater, b, a);
+}
+Value KernelBuilder::fmin(Value a, Value b) {
+  Value less = arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, b, a);
+  return arith::SelectOp::create(*this, less, b, a);
+}
+Value KernelBuilder::fma(Value a, Value b, Value c) {
+  if (options.fma)
+    return vector::FMAOp::create(*this, a, b, c);
+  return fadd(fmul(a, b), c);
+}
+
+SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
+  assert(static_cast<int64_t>(rows.size()) == numLanes && "not a square");
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < numLanes / 2; ++i) {
+    low.append({i, numLanes + i});
+    high.append({numLanes / 2 + i, numLanes + numLanes / 2 + i});
+  }
+  // Each round interleaves the halves of the list, as a riffle of cards does;
+  // after log2(lanes) rounds rows have become columns.
+  SmallVector<Value> current(rows);
+  for (int64_t round = 1; round < numLanes; round *= 2) {
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < numLanes / 2; ++i) {
+      Value a = current[i], b = current[i + numLanes / 2];
+      next.push_back(vector::ShuffleOp::create(*this, a, b, low));
+      next.push_back(vector::ShuffleOp::create(*this, a, b, high));
+    }
+    current = next;
+  }
+  return current;
+}
+
+Value KernelBuilder::reduceAdd(Value value) {
+  return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, value,
+                                     arith::FastMathFlags::reassoc);
+}
+Value KernelBuilder::reduceMax(Value value) {
+  return vector::ReductionOp::create(*this, vector::CombiningKind::MAXIMUMF,
+                                     value);
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::horner(Value x, ArrayRef<double> coefficients) {
+  Value result = splat(coefficients.back());
+  for (double c : llvm::reverse(coefficients.drop_back()))
+    result = fma(result, x, splat(c));
+  return result;
+}
+
+// e^x = 2^n e^r with n = round(x log2(e)), |r| <= ln(2)/2. Relative error at
+// most 1.6e-7 between -87.3 and 88.3, infinite above; below -87.7 the exponent
+// field is zero and so is the result. The fit of e^r weighs the relative error.
+Value KernelBuilder::exp(Value x) {
+  if (computeType.isF64())
+    return math::ExpOp::create(*this, x);
+  auto ints = VectorType::get({numLanes}, getI32Type());
+  auto intSplat = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(
+        *this, DenseElementsAttr::get(ints, APInt(32, value, true)));
+  };
+  x = fmin(fmax(x, splat(-88.0)), splat(88.73));
+  // Adding 1.5 * 2^23 leaves n in the low bits of the sum.
+  Value magic = splat(12582912.0);
+  Value shifted = fma(x, splat(1.44269504088896341), magic);
+  Value n = fsub(shifted, magic);
+  Value r = fma(n, splat(-0.693359375), x);
+  r = fma(n, splat(2.12194440e-4), r);
+  Value p = horner(r, {1.0, 0.999999706, 0.499991478, 0.166676381, 0.0418981603,
+                       0.00829027326});
+  Value bits = arith::BitcastOp::create(*this, ints, shifted);
+  bits = arith::ShLIOp::create(*this, bits, intSplat(23));
+  bits = arith::AddIOp::create(*this, bits, intSplat(127 << 23));
+  return fmul(p, arith::BitcastOp::create(*this, vector(), bits));
+}
+
+// A rational function of x^2, fitted on [0, 3.9]; absolute error 3e-7.
+Value KernelBuilder::erf(Value x) {
+  if (computeType.isF64())
+    return math::ErfOp::create(*this, x);
+  x = fmin(fmax(x, splat(-4.0)), splat(4.0));
+  Value square = fmul(x, x);
+  Value p = horner(square, {1.12837903, 0.191941474, 0.052966983, 0.00383689741,
+                            0.000287457959, 2.05038632e-06});
+  Value q = horner(square, {1.0, 0.50343548, 0.114758397, 0.0151092461,
+                            0.00118174006, 3.82307695e-05});
+  return fmin(fmax(fdiv(fmul(x, p), q), splat(-1.0)), splat(1.0));
+}
+
+Value KernelBuilder::sigmoid(Value x) {
+  Value one = splat(1.0);
+  return fdiv(one, fadd(one, exp(fsub(splat(0.0), x))));
+}
+
+Value KernelBuilder::activate(Activation activation, Value x) {
+  switch (activation) {
+  case Activation::None:
+    return x;
+  case Activation::Relu:
+    return fmax(x, splat(0.0));
+  case Activation::GeluErf: {
+    Value half = fmul(x, splat(0.5));
+    return fma(half, erf(fmul(x, splat(0.70710678118654752))), half);
+  }
+  case Activation::GeluTanh: {
+    // 0.5 (1 + tanh(y)) is the logistic function of 2 y.
+    Value square = fmul(x, x);
+    Value inner =
+        fma(square, splat(0.07135481282720105), splat(1.5957691216057308));
+    return fmul(x, sigmoid(fmul(x, inner)));
+  }
+  case Activation::GeluSigmoid:
+    return fmul(x, sigmoid(fmul(x, splat(1.702))));
+  case Activation::Silu:
+    return fmul(x, sigmoid(x));
+  case Activation::Tanh:
+    return math::TanhOp::create(*this, x);
+  case Activation::Softplus: {
+    Value magnitude = math::AbsFOp::create(*this, x);
+    Value rest = math::Log1pOp::create(*this, exp(fsub(splat(0.0), magnitude)));
+    return fadd(fmax(x, splat(0.0)), rest);
+  }
+  }
+  llvm_unreachable("unknown activation");
+}
+
+SmallVector<Value>
+KernelBuilder::contract(int64_t rows, int64_t columns, Value depth,
+                        ArrayRef<Value> accumulators,
+                        function_ref<Value(Value, int64_t)> a,
+                        function_ref<Value(Value, int64_t)> b) {
+  // One multiply-add waits about four cycles for the last: with fewer than
+  // eight chains a small tile would wait most of the time, so it gets more
+  // sets of accumulators.
+  int64_t tile = rows * columns;
+  int64_t sets = 1;
+  while (sets < 4 && tile * sets < 8)
+    sets *= 2;
+  constexpr int64_t unroll = 4;
+  SmallVector<Value> all(accumulators);
+  for (int64_t i = tile; i < tile * sets; ++i)
+    all.push_back(splat(0.0));
+
+  auto step = [&](Value k, MutableArrayRef<Value> acc) {
+    SmallVector<Value> right;
+    for (int64_t c = 0; c < columns; ++c)
+      right.push_back(b(k, c));
+    for (int64_t r = 0; r < rows; ++r) {
+      Value left = splat(a(k, r));
+      for (int64_t c = 0; c < columns; ++c)
+        acc[r * columns + c] = fma(left, right[c], acc[r * columns + c]);
+    }
+  };
+  std::optional<int64_t> constant = getConstantIntValue(depth);
+  Value whole = constant ? index(*constant / unroll * unroll)
+                         : mul(floorDiv(depth, unroll), unroll);
+  all = loop(index(0), whole, unroll, all, [&](Value k, ValueRange args) {
+    SmallVector<Value> acc(args);
+    for (int64_t u = 0; u < unroll; ++u)
+      step(add(k, u), MutableArrayRef(acc).slice((u % sets) * tile, tile));
+    return acc;
+  });
+  if (!constant || *constant % unroll)
+    all = loop(whole, depth, 1, all, [&](Value k, ValueRange args) {
+      SmallVector<Value> acc(args);
+      step(k, MutableArrayRef(acc).take_front(tile));
+      return acc;
+    });
+  for (int64_t live = sets; live > 1; live /= 2)
+    for (int64_t i = 0; i < tile * live / 2; ++i)
+      all[i] = fadd(all[i], all[i + tile * live / 2]);
+  all.resize(tile);
+  return all;
+}

@@ -1,0 +1,159 @@
+//===- KernelBuilder.h - Writes vector kernels on buffers ------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_CODEGEN_CPU_KERNELBUILDER_H
+#define QUENCH_LIB_CODEGEN_CPU_KERNELBUILDER_H
+
+#include "Quench/Codegen/CPU/Kernels.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace quench {
+
+/// What an activation computes; `None` is the identity.
+enum class Activation {
+  None,
+  Relu,
+  GeluErf,
+  GeluTanh,
+  GeluSigmoid,
+  Silu,
+  Tanh,
+  Softplus
+};
+
+/// Returns the lower-case name of `activation` for symbol names.
+llvm::StringRef stringify(Activation activation);
+
+struct KernelLibrary;
+
+/// Vectors in a panel of packed weights.
+inline constexpr int64_t panelVectors = 2;
+
+/// Writes the body of one kernel: index arithmetic, loops, and arithmetic on
+/// vectors of the register width in the compute type (f64 for f64, else f32).
+/// Elements of another type are converted where they are loaded and stored.
+class KernelBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  /// A builder for `library` of kernels on elements of type `storage`.
+  KernelBuilder(const KernelLibrary &library, mlir::Type storage);
+
+  /// The type that arithmetic is done in.
+  mlir::FloatType compute() const { return computeType; }
+  /// Lanes of one register of the compute type.
+  int64_t lanes() const { return numLanes; }
+  mlir::VectorType vector() const {
+    return mlir::VectorType::get({numLanes}, computeType);
+  }
+  /// Vector registers of the target.
+  int64_t registers() const { return options.vectorBytes == 64 ? 32 : 16; }
+
+  // Index arithmetic; constants fold.
+  mlir::Value index(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b) { return add(a, index(b)); }
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b);
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
+  mlir::Value ceilDiv(mlir::Value a, int64_t b);
+  mlir::Value floorDiv(mlir::Value a, int64_t b);
+  mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value dim(mlir::Value buffer, int64_t i);
+
+  // Control flow.
+  using Body = llvm::function_ref<void(mlir::Value)>;
+  using CarriedBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+      mlir::Value, mlir::ValueRange)>;
+  void loop(mlir::Value begin, mlir::Value end, int64_t step, Body body);
+  llvm::SmallVector<mlir::Value> loop(mlir::Value begin, mlir::Value end,
+                                      int64_t step, mlir::ValueRange init,
+                                      CarriedBody body);
+  /// Iterations that may run at once, the last index fastest. Scratch that the
+  /// body allocates lives as long as one iteration.
+  void parallel(llvm::ArrayRef<mlir::Value> counts,
+                llvm::function_ref<void(mlir::ValueRange)> body);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> then);
+  /// A loop over [begin, end) in blocks of the largest of `sizes` (descending,
+  /// the last is 1) that still fits; `body` is written once for each size and
+  /// `after` once for all of them.
+  void blocks(mlir::Value begin, mlir::Value end, llvm::ArrayRef<int64_t> sizes,
+              llvm::function_ref<void(int64_t size, mlir::Value at)> body,
+              llvm::function_ref<void(mlir::Value size, mlir::Value at)> after);
+
+  // Memory. Indices address the first element.
+  /// Scratch of the compute type on the stack.
+  mlir::Value scratch(llvm::ArrayRef<int64_t> shape);
+  /// A register of consecutive elements; with `mask`, zeros where it is off.
+  mlir::Value load(mlir::Value buffer, mlir::ValueRange indices,
+                   mlir::Value mask = {});
+  void store(mlir::Value value, mlir::Value buffer, mlir::ValueRange indices,
+             mlir::Value mask = {});
+  mlir::Value loadScalar(mlir::Value buffer, mlir::ValueRange indices);
+  void storeScalar(mlir::Value value, mlir::Value buffer,
+                   mlir::ValueRange indices);
+  /// A mask of the first `count` lanes.
+  mlir::Value mask(mlir::Value count);
+  /// A mask for lanes [at, at + lanes) of `size` elements, null when all of
+  /// them exist.
+  mlir::Value tailMask(int64_t at, int64_t size);
+
+  // Vectors of the compute type.
+  mlir::Value splat(double value);
+  mlir::Value splat(mlir::Value scalar);
+  mlir::Value fadd(mlir::Value a, mlir::Value b);
+  mlir::Value fsub(mlir::Value a, mlir::Value b);
+  mlir::Value fmul(mlir::Value a, mlir::Value b);
+  mlir::Value fdiv(mlir::Value a, mlir::Value b);
+  mlir::Value fmax(mlir::Value a, mlir::Value b);
+  mlir::Value fmin(mlir::Value a, mlir::Value b);
+  /// a * b + c, in one instruction where the target has it.
+  mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c);
+  /// Rows of a square to its columns.
+  llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
+  /// The sum, or the largest, of all lanes as a scalar.
+  mlir::Value reduceAdd(mlir::Value value);
+  mlir::Value reduceMax(mlir::Value value);
+
+  // Functions on vectors. f32: polynomials, errors stated where they are
+  // defined; f64: the ops of the math dialect, which become calls of libm.
+  mlir::Value exp(mlir::Value x);
+  mlir::Value sigmoid(mlir::Value x);
+  mlir::Value activate(Activation activation, mlir::Value x);
+
+  /// acc[r][v] += sum over k in [0, depth) of a(k, r) * b(k, v): the loop that
+  /// every contraction runs in, accumulators in registers. `a` gives scalars,
+  /// `b` vectors; `accumulators` is row-major.
+  llvm::SmallVector<mlir::Value>
+  contract(int64_t rows, int64_t columns, mlir::Value depth,
+           llvm::ArrayRef<mlir::Value> accumulators,
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
+
+private:
+  const CPUKernelOptions options;
+  mlir::FloatType computeType;
+  int64_t numLanes;
+
+  mlir::Value horner(mlir::Value x, llvm::ArrayRef<double> coefficients);
+  mlir::Value erf(mlir::Value x);
+};
+
+/// A memref type whose offset and outer strides are unknown and whose last
+/// dimension is contiguous: what kernels take.
+mlir::MemRefType rowsType(llvm::ArrayRef<int64_t> shape, mlir::Type element);
+
+/// A memref type of dense rows at any offset.
+mlir::MemRefType denseType(llvm::ArrayRef<int64_t> shape, mlir::Type element);
+
+} // namespace quench
+
+#endif // QUENCH_LIB_CODEGEN_CPU_KERNELBUILDER_H

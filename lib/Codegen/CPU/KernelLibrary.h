@@ -1,0 +1,88 @@
+//===- KernelLibrary.h - Kernels of model ops ------------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each function gives the kernel of a description, writing it into the module
+// when it is not there: equal descriptions share one function. All operands are
+// buffers; the last is the output.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_CODEGEN_CPU_KERNELLIBRARY_H
+#define QUENCH_LIB_CODEGEN_CPU_KERNELLIBRARY_H
+
+#include "KernelBuilder.h"
+
+namespace quench {
+
+/// Where kernels are written.
+struct KernelLibrary {
+  mlir::ModuleOp module;
+  CPUKernelOptions options;
+
+  /// Output channels of a panel of packed weights.
+  int64_t panel(mlir::Type element) const;
+
+  /// The function `name`; where it is missing, it is made with arguments of
+  /// `types` and `write` fills its body through `builder`.
+  mlir::func::FuncOp
+  getOrCreate(llvm::StringRef name, mlir::TypeRange types,
+              KernelBuilder &builder,
+              llvm::function_ref<void(mlir::func::FuncOp)> write) const;
+};
+
+/// A type as a part of a symbol name.
+std::string typeName(mlir::Type type);
+
+/// out = f(x w^T + bias) [* (x w2^T + bias2)] [+ residual].
+struct LinearKernel {
+  int64_t in, out;
+  mlir::Type element;
+  bool bias = false;
+  Activation activation = Activation::None;
+  bool gated = false;
+  bool residual = false;
+};
+
+/// Operands: x `[M, in]`, w `[panels, in, panel]`, bias `[out]`, with `gated`
+/// w2 and bias2, with `residual` a summand `[M, out]`; output `[M, out]`.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const LinearKernel &kernel);
+
+/// Scaled dot product attention as `quench.attention` defines it.
+struct AttentionKernel {
+  int64_t heads, groups, keySize, valueSize;
+  mlir::Type element;
+  bool single = false;  ///< There is one query.
+  mlir::Type mask;      ///< Element type of the mask; null: none.
+  int64_t biasRank = 0; ///< 0: no bias.
+  bool causal = false;
+  std::optional<int64_t> window; ///< Implies `causal`.
+  llvm::ArrayRef<int64_t> headGroups;
+};
+
+/// Operands: query, key, value, the scale in the compute type, mask, bias;
+/// output. Shapes as in `quench.attention`.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const AttentionKernel &kernel);
+
+/// Layer norm or RMS norm of rows.
+struct NormKernel {
+  int64_t size;
+  mlir::Type element;
+  bool centered; ///< Layer norm: the mean goes.
+  bool gamma = false, beta = false;
+};
+
+/// Operands: x `[M, size]`, epsilon in the compute type, gamma, beta `[size]`;
+/// output `[M, size]`.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const NormKernel &kernel);
+
+} // namespace quench
+
+#endif // QUENCH_LIB_CODEGEN_CPU_KERNELLIBRARY_H

@@ -1,0 +1,58 @@
+//===- KernelPipeline.cpp - From model ops to kernels and linalg ----------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Codegen/CPU/Kernels.h"
+#include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Dialect/Quench/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace quench;
+
+void quench::buildCPUKernelPipeline(OpPassManager &pm,
+                                    const CPUKernelOptions &options) {
+  SelectKernelsPassOptions select;
+  select.vectorBytes = options.vectorBytes;
+  select.fma = options.fma;
+  pm.addPass(createSelectKernelsPass(select));
+  pm.addPass(createQuenchLowerToLinalg());
+  pm.addPass(createExpandMathPass());
+  OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+  functions.addPass(createLinalgElementwiseOpFusionPass());
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+}
+
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> vectorBytes{
+      *this, "vector-bytes",
+      llvm::cl::desc("bytes of a vector register: 16, 32 or 64"),
+      llvm::cl::init(64)};
+  Option<bool> fma{
+      *this, "fma",
+      llvm::cl::desc(
+          "whether the target multiplies and adds in one instruction"),
+      llvm::cl::init(true)};
+};
+} // namespace
+
+void quench::registerCPUKernelPipeline() {
+  PassPipelineRegistration<PipelineOptions>(
+      "quench-cpu-kernel-pipeline",
+      "Model ops to calls of kernels and linalg on tensors",
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
+      });
+}

@@ -1,0 +1,128 @@
+//===- NormKernel.cpp - Normalization of rows -----------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelLibrary.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace quench;
+
+namespace {
+
+std::string symbolName(const NormKernel &k) {
+  return llvm::formatv(
+      "kernel_{0}_norm_{1}_{2}{3}{4}", k.centered ? "layer" : "rms", k.size,
+      typeName(k.element), k.gamma ? "_gamma" : "", k.beta ? "_beta" : "");
+}
+
+/// Vectors that one step of a loop over channels takes.
+constexpr int64_t unroll = 4;
+
+/// Runs `step` over the channels of a row. It gets the first channel of a
+/// vector, the mask of its lanes (null: all) and which of the `unroll`
+/// interleaved chains it belongs to.
+void forChannels(
+    KernelBuilder &b, int64_t size, MutableArrayRef<Value> chains,
+    function_ref<Value(Value at, Value mask, Value carried)> step) {
+  const int64_t lanes = b.lanes(), stride = unroll * lanes;
+  const int64_t whole = size / stride * stride;
+  if (chains.empty()) {
+    b.loop(b.index(0), b.index(whole), stride, [&](Value at) {
+      for (int64_t u = 0; u < unroll; ++u)
+        step(b.add(at, u * lanes), {}, {});
+    });
+    for (int64_t at = whole; at < size; at += lanes)
+      step(b.index(at), b.tailMask(at, size), {});
+    return;
+  }
+  SmallVector<Value> sums =
+      b.loop(b.index(0), b.index(whole), stride, chains,
+             [&](Value at, ValueRange args) {
+               SmallVector<Value> next;
+               for (int64_t u = 0; u < unroll; ++u)
+                 next.push_back(step(b.add(at, u * lanes), {}, args[u]));
+               return next;
+             });
+  for (int64_t at = whole; at < size; at += lanes) {
+    Value &sum = sums[(at - whole) / lanes % unroll];
+    sum = step(b.index(at), b.tailMask(at, size), sum);
+  }
+  llvm::copy(sums, chains.begin());
+}
+
+} // namespace
+
+func::FuncOp quench::getKernel(const KernelLibrary &library,
+                               const NormKernel &k) {
+  constexpr int64_t dynamic = ShapedType::kDynamic;
+  KernelBuilder b(library, k.element);
+  SmallVector<Type> inputs{rowsType({dynamic, k.size}, k.element), b.compute()};
+  if (k.gamma)
+    inputs.push_back(denseType({k.size}, k.element));
+  if (k.beta)
+    inputs.push_back(denseType({k.size}, k.element));
+  inputs.push_back(rowsType({dynamic, k.size}, k.element));
+
+  auto write = [&](func::FuncOp function) {
+    unsigned next = 0;
+    auto take = [&] { return function.getArgument(next++); };
+    Value x = take(), epsilon = take();
+    Value gamma = k.gamma ? take() : Value();
+    Value beta = k.beta ? take() : Value();
+    Value out = take();
+
+    b.parallel({b.dim(x, 0)}, [&](ValueRange ids) {
+      Value row = ids[0];
+      Value inverseSize = b.splat(1.0 / static_cast<double>(k.size));
+      auto sum = [&](function_ref<Value(Value, Value, Value)> step) {
+        SmallVector<Value> chains(unroll, b.splat(0.0));
+        forChannels(b, k.size, chains, step);
+        Value all =
+            b.fadd(b.fadd(chains[0], chains[1]), b.fadd(chains[2], chains[3]));
+        return b.splat(b.reduceAdd(all));
+      };
+      Value mean;
+      if (k.centered)
+        mean = b.fmul(sum([&](Value at, Value mask, Value carried) {
+                        return b.fadd(carried, b.load(x, {row, at}, mask));
+                      }),
+                      inverseSize);
+      // Deviations first, then squares: the difference of two large sums would
+      // cancel.
+      auto deviation = [&](Value at, Value mask) {
+        Value value = b.load(x, {row, at}, mask);
+        if (!mean)
+          return value;
+        value = b.fsub(value, mean);
+        if (mask)
+          value = arith::SelectOp::create(b, mask, value, b.splat(0.0));
+        return value;
+      };
+      Value variance = b.fmul(sum([&](Value at, Value mask, Value carried) {
+                                Value d = deviation(at, mask);
+                                return b.fma(d, d, carried);
+                              }),
+                              inverseSize);
+      Value root = math::SqrtOp::create(b, b.fadd(variance, b.splat(epsilon)));
+      Value inverse = b.fdiv(b.splat(1.0), root);
+      forChannels(b, k.size, {}, [&](Value at, Value mask, Value) {
+        Value value = b.fmul(deviation(at, mask), inverse);
+        if (gamma && beta)
+          value = b.fma(value, b.load(gamma, at, mask), b.load(beta, at, mask));
+        else if (gamma)
+          value = b.fmul(value, b.load(gamma, at, mask));
+        else if (beta)
+          value = b.fadd(value, b.load(beta, at, mask));
+        b.store(value, out, {row, at}, mask);
+        return Value();
+      });
+    });
+  };
+  return library.getOrCreate(symbolName(k), inputs, b, write);
+}

@@ -1,0 +1,321 @@
+//===- SelectKernels.cpp - Model ops to calls of kernels ------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelLibrary.h"
+#include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace quench {
+#define GEN_PASS_DEF_SELECTKERNELSPASS
+#include "Quench/Codegen/CPU/Passes.h.inc"
+} // namespace quench
+
+using namespace mlir;
+using namespace quench;
+
+namespace {
+
+std::optional<Activation> getActivation(Operation *op) {
+  return llvm::TypeSwitch<Operation *, std::optional<Activation>>(op)
+      .Case([](ReluOp) { return Activation::Relu; })
+      .Case([](TanhOp) { return Activation::Tanh; })
+      .Case([](SoftplusOp) { return Activation::Softplus; })
+      .Case([](SiluOp silu) -> std::optional<Activation> {
+        if (silu.getScale())
+          return std::nullopt;
+        return Activation::Silu;
+      })
+      .Case([](GeluOp gelu) {
+        switch (gelu.getKind()) {
+        case GeluKind::Erf:
+          return Activation::GeluErf;
+        case GeluKind::Tanh:
+          return Activation::GeluTanh;
+        case GeluKind::Sigmoid:
+          return Activation::GeluSigmoid;
+        }
+        llvm_unreachable("unknown form of gelu");
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+Activation getActivation(GateKind kind) {
+  switch (kind) {
+  case GateKind::Silu:
+    return Activation::Silu;
+  case GateKind::GeluErf:
+    return Activation::GeluErf;
+  case GateKind::GeluTanh:
+    return Activation::GeluTanh;
+  case GateKind::Relu:
+    return Activation::Relu;
+  }
+  llvm_unreachable("unknown gate");
+}
+
+/// Whether a kernel can multiply by the weight of `linear`: it is computed
+/// before any code runs, so it can be packed.
+bool hasPackableWeight(LinearOp linear) {
+  return linear.getWeight().getDefiningOp<WeightProgramOpInterface>() &&
+         linear.getInput().getType().getRank() > 1 &&
+         linear.getWeight().getType().hasStaticShape();
+}
+
+struct Selector {
+  KernelLibrary library;
+  IRRewriter rewriter;
+
+  Selector(ModuleOp module, const CPUKernelOptions &options)
+      : library{module, options}, rewriter(module.getContext()) {}
+
+  /// `value` as a matrix of its last dimension.
+  Value toRows(Location loc, Value value) {
+    int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+    if (rank == 2)
+      return value;
+    SmallVector<ReassociationIndices> groups{
+        llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
+    return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
+  }
+
+  /// An uninitialized tensor of `shape`.
+  Value empty(Location loc, ArrayRef<OpFoldResult> shape, Type element) {
+    return tensor::EmptyOp::create(rewriter, loc, shape, element);
+  }
+
+  Value call(Location loc, func::FuncOp kernel, ValueRange inputs,
+             Value output) {
+    return CallKernelOp::create(rewriter, loc, output.getType(),
+                                kernel.getSymName(), inputs, output)
+        .getResult(0);
+  }
+
+  /// Calls `kernel`, which maps rows to rows of `channels`, on `inputs`, and
+  /// gives its result the leading dimensions of `like`.
+  Value callOnRows(Location loc, func::FuncOp kernel, ValueRange inputs,
+                   Value like, int64_t channels) {
+    auto type = cast<RankedTensorType>(like.getType());
+    SmallVector<OpFoldResult> shape =
+        tensor::getMixedSizes(rewriter, loc, like);
+    shape.back() = rewriter.getIndexAttr(channels);
+    SmallVector<int64_t> sizes(type.getShape());
+    sizes.back() = channels;
+    Value rows = inputs.front();
+    Value output =
+        empty(loc, {tensor::getMixedSize(rewriter, loc, rows, 0), shape.back()},
+              type.getElementType());
+    Value result = call(loc, kernel, inputs, output);
+    int64_t rank = type.getRank();
+    if (rank == 2)
+      return result;
+    SmallVector<ReassociationIndices> groups{
+        llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
+    return tensor::ExpandShapeOp::create(rewriter, loc, type.clone(sizes),
+                                         result, groups, shape);
+  }
+
+  void addWeights(LinearOp linear, int64_t panel,
+                  SmallVectorImpl<Value> &inputs) {
+    inputs.push_back(
+        PackOp::create(rewriter, linear.getLoc(), linear.getWeight(), panel));
+    if (linear.getBias())
+      inputs.push_back(linear.getBias());
+  }
+
+  /// A number of the type that `element` is computed in.
+  Value scalar(Location loc, double value, Type element) {
+    FloatType type = element.isF64() ? FloatType(rewriter.getF64Type())
+                                     : FloatType(rewriter.getF32Type());
+    return arith::ConstantOp::create(rewriter, loc,
+                                     rewriter.getFloatAttr(type, value));
+  }
+
+  void select(LinearOp linear);
+  void select(AttentionOp attention);
+  template <typename NormOp>
+  void select(NormOp norm, Value beta, bool centered);
+};
+
+/// Besides the product, takes what follows it: an activation, or a gated
+/// product with another linear, then the sum with a residual.
+void Selector::select(LinearOp linear) {
+  if (!hasPackableWeight(linear))
+    return;
+  auto weightType = linear.getWeight().getType();
+  Type element = linear.getInput().getType().getElementType();
+  LinearKernel kernel{weightType.getDimSize(1), weightType.getDimSize(0),
+                      element};
+  kernel.bias = static_cast<bool>(linear.getBias());
+
+  auto onlyUser = [](Operation *op) -> Operation * {
+    return op->hasOneUse() ? *op->getResult(0).user_begin() : nullptr;
+  };
+  Operation *last = linear;
+  LinearOp up;
+  Operation *user = onlyUser(linear);
+  if (auto gated = dyn_cast_or_null<GatedOp>(user)) {
+    auto gate = gated.getGate().getDefiningOp<LinearOp>();
+    auto other = gated.getUp().getDefiningOp<LinearOp>();
+    bool fits = gate && other && gate != other && hasPackableWeight(gate) &&
+                hasPackableWeight(other) && gate.getResult().hasOneUse() &&
+                other.getResult().hasOneUse() &&
+                gate.getInput() == other.getInput() &&
+                !gate.getBias() == !other.getBias();
+    if (fits) {
+      linear = gate;
+      up = other;
+      kernel.gated = true;
+      kernel.activation = getActivation(gated.getKind());
+      last = gated;
+      user = onlyUser(last);
+    }
+  } else if (user) {
+    if (auto activation = getActivation(user)) {
+      kernel.activation = *activation;
+      last = user;
+      user = onlyUser(last);
+    }
+  }
+  Value residual;
+  if (auto add = dyn_cast_or_null<AddOp>(user);
+      add && add.getLhs() != add.getRhs() &&
+      add.getLhs().getType() == add.getRhs().getType()) {
+    residual = add.getLhs() == last->getResult(0) ? add.getRhs() : add.getLhs();
+    kernel.residual = true;
+    last = add;
+  }
+
+  rewriter.setInsertionPoint(last);
+  Location loc = last->getLoc();
+  int64_t panel = library.panel(element);
+  SmallVector<Value> inputs{toRows(loc, linear.getInput())};
+  addWeights(linear, panel, inputs);
+  if (up)
+    addWeights(up, panel, inputs);
+  if (residual)
+    inputs.push_back(toRows(loc, residual));
+  Value result = callOnRows(loc, getKernel(library, kernel), inputs,
+                            linear.getInput(), kernel.out);
+  rewriter.replaceOp(last, result);
+}
+
+void Selector::select(AttentionOp attention) {
+  auto query = attention.getQuery().getType(),
+       key = attention.getKey().getType(),
+       value = attention.getValue().getType();
+  if (attention.getZeta() || attention.getGamma())
+    return;
+  if (query.isDynamicDim(2) || query.isDynamicDim(3) || key.isDynamicDim(2) ||
+      value.isDynamicDim(3))
+    return;
+  AttentionKernel kernel{query.getDimSize(2), key.getDimSize(2),
+                         query.getDimSize(3), value.getDimSize(3),
+                         query.getElementType()};
+  kernel.single = query.getDimSize(1) == 1;
+  kernel.causal = attention.getMaskKind() != MaskKind::Full;
+  if (attention.getMaskKind() == MaskKind::Sliding)
+    kernel.window = attention.getWindow();
+  if (auto groups = attention.getHeadGroups())
+    kernel.headGroups = *groups;
+
+  rewriter.setInsertionPoint(attention);
+  Location loc = attention.getLoc();
+  SmallVector<Value> inputs{attention.getQuery(), attention.getKey(),
+                            attention.getValue(),
+                            scalar(loc, attention.getScale().convertToDouble(),
+                                   query.getElementType())};
+  if (Value mask = attention.getMask()) {
+    kernel.mask = cast<RankedTensorType>(mask.getType()).getElementType();
+    inputs.push_back(mask);
+  }
+  if (Value bias = attention.getBias()) {
+    kernel.biasRank = cast<RankedTensorType>(bias.getType()).getRank();
+    inputs.push_back(bias);
+  }
+  SmallVector<OpFoldResult> shape =
+      tensor::getMixedSizes(rewriter, loc, attention.getQuery());
+  shape.back() = rewriter.getIndexAttr(kernel.valueSize);
+  Value output = empty(loc, shape, query.getElementType());
+  rewriter.replaceOp(attention,
+                     call(loc, getKernel(library, kernel), inputs, output));
+}
+
+template <typename NormOp>
+void Selector::select(NormOp norm, Value beta, bool centered) {
+  RankedTensorType type = norm.getInput().getType();
+  if (type.getRank() < 2 || type.isDynamicDim(type.getRank() - 1))
+    return;
+  NormKernel kernel{type.getShape().back(), type.getElementType(), centered};
+  rewriter.setInsertionPoint(norm);
+  Location loc = norm.getLoc();
+  SmallVector<Value> inputs{
+      toRows(loc, norm.getInput()),
+      scalar(loc, norm.getEps().convertToDouble(), type.getElementType())};
+  if (norm.getGamma()) {
+    kernel.gamma = true;
+    inputs.push_back(norm.getGamma());
+  }
+  if (beta) {
+    kernel.beta = true;
+    inputs.push_back(beta);
+  }
+  rewriter.replaceOp(norm, callOnRows(loc, getKernel(library, kernel), inputs,
+                                      norm.getInput(), kernel.size));
+}
+
+struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
+  using SelectKernelsPassBase::SelectKernelsPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    CPUKernelOptions options;
+    options.vectorBytes = vectorBytes;
+    options.fma = fma;
+    if (vectorBytes != 16 && vectorBytes != 32 && vectorBytes != 64) {
+      emitError(module.getLoc(),
+                "expected a vector register of 16, 32 or 64 bytes, "
+                "found ")
+          << vectorBytes.getValue();
+      return signalPassFailure();
+    }
+    Selector selector(module, options);
+
+    // Ops that a kernel of another takes are gone when their turn comes.
+    auto each = [&](auto op, auto select) {
+      using Op = decltype(op);
+      SmallVector<Op> ops;
+      module.walk([&](Op op) { ops.push_back(op); });
+      for (Op op : ops)
+        select(op);
+    };
+    SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+    each(LinearOp(), [&](LinearOp op) {
+      if (!op->use_empty())
+        selector.select(op);
+    });
+    each(AttentionOp(), [&](AttentionOp op) { selector.select(op); });
+    each(LayerNormOp(), [&](LayerNormOp op) {
+      selector.select(op, op.getBeta(), /*centered=*/true);
+    });
+    each(RMSNormOp(), [&](RMSNormOp op) {
+      selector.select(op, Value(), /*centered=*/false);
+    });
+
+    // What kernels took leaves its producers without users.
+    IRRewriter rewriter(&getContext());
+    for (func::FuncOp function : functions)
+      (void)runRegionDCE(rewriter, function->getRegions());
+  }
+};
+
+} // namespace
