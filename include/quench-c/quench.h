@@ -114,6 +114,69 @@ QRT_EXPORT char *quench_inspect(quench_module *module);
 QRT_EXPORT quench_status quench_write(quench_module *module, const char *path,
                                       int force);
 
+/*===----------------------------------------------------------------------===*
+ * Programs in files
+ *===----------------------------------------------------------------------===*/
+
+/** How to build; what is null or zero takes the default of `quench build`,
+ * whose `--help` explains the values. */
+typedef struct quench_build_options {
+  size_t struct_size; /**< sizeof(quench_build_options) of the caller. */
+  const char *dtype;
+  const char *target;
+  const char *cpu;
+  const char *emit;    /**< exe, shared, object, mlir or llvm. */
+  const char *weights; /**< embed or external. */
+  const char *linker;
+  const char *runtime;
+  const char *const *params; /**< `scope=path` each. */
+  size_t num_params;
+  int force; /**< Nonzero: replace an output that exists. */
+} quench_build_options;
+
+/** Builds `output` from `input`, a checkpoint folder or an IR file. `options`
+ * may be null. */
+QRT_EXPORT quench_status quench_build(quench_context *context,
+                                      const char *input, const char *output,
+                                      const quench_build_options *options);
+
+/*===----------------------------------------------------------------------===*
+ * Programs in this process
+ *===----------------------------------------------------------------------===*/
+
+/** Compiles the module, which it leaves as it is, to run in this process.
+ * `cpu` is what `--cpu` takes; null: native. `options` may be null. */
+QRT_EXPORT quench_program *quench_compile(quench_module *module,
+                                          const char *cpu,
+                                          const qrt_options *options);
+
+/** Opens a shared library that was built with `emit` shared. */
+QRT_EXPORT quench_program *quench_open(quench_context *context,
+                                       const char *path,
+                                       const qrt_options *options);
+
+QRT_EXPORT void quench_program_destroy(quench_program *program);
+
+/** The manifest of the model, JSON. */
+QRT_EXPORT const char *quench_program_manifest(const quench_program *program);
+
+/** qrt_run() of the program: see there. A program runs one call at a time. The
+ * outputs are freed with quench_program_free(). */
+QRT_EXPORT quench_status quench_program_run(quench_program *program,
+                                            const char *entry,
+                                            const qrt_tensor *inputs,
+                                            size_t num_inputs,
+                                            qrt_tensor **outputs,
+                                            size_t *num_outputs);
+QRT_EXPORT void quench_program_free(quench_program *program,
+                                    qrt_tensor *tensors, size_t count);
+
+/** Turns UTF-8 texts into inputs with the tokenizer of the model: see
+ * qrt_tokenize(). Freed with quench_program_free(). */
+QRT_EXPORT quench_status quench_program_tokenize(
+    quench_program *program, const char *const *texts, const size_t *sizes,
+    size_t count, int truncate, qrt_tensor **tensors, size_t *num_tensors);
+
 #ifdef __cplusplus
 }
 #endif

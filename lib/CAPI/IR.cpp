@@ -122,7 +122,7 @@ quench_module *quench_parse(quench_context *context, const char *text,
                             size_t size) {
   context->begin();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
-      StringRef(text, size), ParserConfig(&context->context));
+      StringRef(text, size), ParserConfig(&context->context), "ir");
   if (!module)
     return nullptr;
   return new quench_module{*context, std::move(module), "."};
@@ -145,7 +145,7 @@ char *quench_print(quench_module *module) {
   std::string text;
   llvm::raw_string_ostream os(text);
   module->module->print(os);
-  return copyString(text + "\n");
+  return copyString(text);
 }
 
 void quench_string_free(char *string) { std::free(string); }

@@ -8,10 +8,20 @@
 
 #include "Quench/Pipelines/Build.h"
 
+#include "Quench/Codegen/CPU/Compile.h"
+#include "Quench/Pipelines/Header.h"
+#include "Quench/Pipelines/Link.h"
 #include "Quench/Pipelines/Model.h"
+#include "Quench/Support/Error.h"
+#include "Quench/Support/OutputFile.h"
+#include "Quench/Support/SafeTensorsWriter.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 #include <chrono>
@@ -105,12 +115,279 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
   return module;
 }
 
+//===----------------------------------------------------------------------===//
+// Outputs
+//===----------------------------------------------------------------------===//
+
+/// Letters, digits and underscores of `name`, as C takes it.
+static std::string makeIdentifier(StringRef name) {
+  std::string identifier;
+  for (char c : name)
+    identifier += llvm::isAlnum(c) ? c : '_';
+  return identifier;
+}
+
+namespace {
+/// What a build writes, known by name before any work and there only when all
+/// of it is whole.
+class Outputs {
+public:
+  /// `path` is the output that users name.
+  Outputs(StringRef path, const BuildOptions &options, bool isObject)
+      : path(path), options(options) {
+    external = options.weights == WeightsMode::External || isObject;
+    archivePath = (path + ".safetensors").str();
+    SmallString<128> header(path);
+    llvm::sys::path::replace_extension(header, ".h");
+    headerPath = std::string(header);
+  }
+
+  /// Fails when an output cannot be made. `writes*` say which there will be.
+  llvm::Error check(bool writesArchive, bool writesHeader) const {
+    if (llvm::Error error = checkOutput(path, options.force))
+      return error;
+    if (writesArchive)
+      if (llvm::Error error = checkOutput(archivePath, options.force))
+        return error;
+    if (writesHeader)
+      return checkOutput(headerPath, options.force);
+    return llvm::Error::success();
+  }
+
+  bool isExternal() const { return external; }
+  /// Name of the parameter archive, for the manifest.
+  StringRef archiveName() const {
+    return llvm::sys::path::filename(archivePath);
+  }
+
+  /// Room for the parameter bytes in the file that will hold them.
+  llvm::Expected<llvm::MutableArrayRef<char>> allocatePayload(uint64_t bytes) {
+    if (external) {
+      SafeTensorsWriter::Entry entry{
+          "parameters", DType::U8, {static_cast<int64_t>(bytes)}};
+      auto writer = SafeTensorsWriter::create(
+          archivePath, entry, {{"format", "quench"}}, options.force);
+      if (!writer)
+        return writer.takeError();
+      archive = std::move(*writer);
+      return archive->map(bytes);
+    }
+    // The program is linked later; the bytes wait in a file that goes away, so
+    // that models larger than the memory can be built.
+    auto file = OutputFile::create(path, /*force=*/true);
+    if (!file)
+      return file.takeError();
+    payloadFile = std::move(*file);
+    return payloadFile->mapAppended(bytes);
+  }
+
+  /// Writes one file and keeps it back until commit().
+  llvm::Error write(StringRef name, StringRef contents,
+                    llvm::ArrayRef<char> payload = {},
+                    bool executable = false) {
+    auto file = OutputFile::create(name, options.force, executable);
+    if (!file)
+      return file.takeError();
+    llvm::raw_fd_ostream &os = (*file)->os();
+    os << contents;
+    if (executable && !external) {
+      uint64_t offset = llvm::alignTo(contents.size(), 4096);
+      os.write_zeros(offset - contents.size());
+      os.write(payload.data(), payload.size());
+      char footer[64] = {'Q', 'N', 'C', 'H', 'P', 'A', 'Y', '1'};
+      llvm::support::endian::write64le(footer + 8, offset);
+      llvm::support::endian::write64le(footer + 16, payload.size());
+      os.write(footer, sizeof(footer));
+    }
+    if (llvm::Error error = (*file)->close())
+      return error;
+    files.push_back(std::move(*file));
+    return llvm::Error::success();
+  }
+
+  /// Gives everything its name.
+  llvm::Error commit() {
+    if (archive)
+      if (llvm::Error error = archive->finish())
+        return error;
+    for (std::unique_ptr<OutputFile> &file : files)
+      if (llvm::Error error = file->commit())
+        return error;
+    return llvm::Error::success();
+  }
+
+  std::string path, archivePath, headerPath;
+
+private:
+  const BuildOptions &options;
+  bool external;
+  std::unique_ptr<SafeTensorsWriter> archive;
+  std::unique_ptr<OutputFile> payloadFile;
+  std::vector<std::unique_ptr<OutputFile>> files;
+};
+} // namespace
+
+/// Links `object` and returns the bytes of what the linker made.
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+linkObject(const LinkTools &tools, LinkKind kind, StringRef object) {
+  SmallString<128> folder;
+  if (std::error_code ec =
+          llvm::sys::fs::createUniqueDirectory("quench", folder))
+    return makeError("cannot make a temporary folder: ", describe(ec));
+  llvm::scope_exit removeFolder(
+      [&] { llvm::sys::fs::remove_directories(folder); });
+  SmallString<128> objectPath(folder), linkedPath(folder);
+  llvm::sys::path::append(objectPath, "model.o");
+  llvm::sys::path::append(linkedPath, "model");
+  auto file = OutputFile::create(objectPath, /*force=*/false);
+  if (!file)
+    return file.takeError();
+  (*file)->os() << object;
+  if (llvm::Error error = (*file)->commit())
+    return std::move(error);
+  if (llvm::Error error = linkModel(tools, kind, objectPath, linkedPath))
+    return std::move(error);
+  auto linked = llvm::MemoryBuffer::getFile(linkedPath);
+  if (!linked)
+    return makeError("cannot read '", linkedPath,
+                     "': ", describe(linked.getError()));
+  return std::move(*linked);
+}
+
+//===----------------------------------------------------------------------===//
+// buildModel
+//===----------------------------------------------------------------------===//
+
+/// What the code generator is asked for.
+static CPUOutput codegenOutput(EmitKind emit) {
+  switch (emit) {
+  case EmitKind::MLIR:
+    return CPUOutput::MLIR;
+  case EmitKind::LLVMIR:
+    return CPUOutput::LLVM;
+  case EmitKind::Executable:
+  case EmitKind::Shared:
+  case EmitKind::Object:
+    return CPUOutput::Object;
+  }
+  llvm_unreachable("unknown kind of output");
+}
+
 LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
                                  StringRef output,
                                  const BuildOptions &options) {
+  auto fail = [&](llvm::Error error) -> LogicalResult {
+    return emitError(UnknownLoc::get(&context))
+           << llvm::toString(std::move(error));
+  };
+  Phase stopAfter = options.phases.stopAfter;
+  EmitKind emit = options.emit;
+  bool isText = emit == EmitKind::MLIR || emit == EmitKind::LLVMIR;
+  if (stopAfter == Phase::Codegen && !isText)
+    emit = EmitKind::Object;
+  bool links = emit == EmitKind::Executable || emit == EmitKind::Shared;
+
+  // What is known to fail fails before the work.
+  if (stopAfter < Phase::Codegen) {
+    if (output != "-")
+      if (llvm::Error error = checkOutput(output, options.force))
+        return fail(std::move(error));
+    OwningOpRef<ModuleOp> module = prepareModel(context, input, options.phases);
+    if (!module)
+      return failure();
+    rebasePaths(*module, modelDirectory(input), modelDirectory(output));
+    return writeModel(*module, output, options.force);
+  }
+  Outputs outputs(output, options, emit == EmitKind::Object);
+  if (llvm::Error error = outputs.check(outputs.isExternal() && !isText,
+                                        emit == EmitKind::Shared))
+    return fail(std::move(error));
+  llvm::Expected<CPUTarget> target =
+      CPUTarget::parse(options.cpu, options.triple);
+  if (!target)
+    return fail(target.takeError());
+  LinkTools tools;
+  if (links) {
+    llvm::Expected<LinkTools> found =
+        LinkTools::find(options.linker, options.runtime);
+    if (!found)
+      return fail(found.takeError());
+    tools = *found;
+  }
+
   OwningOpRef<ModuleOp> module = prepareModel(context, input, options.phases);
   if (!module)
     return failure();
-  rebasePaths(*module, modelDirectory(input), modelDirectory(output));
-  return writeModel(*module, output, options.force);
+  CompileOptions compile;
+  compile.output = codegenOutput(emit);
+  compile.name = module->getSymName().value_or("").str();
+  if (compile.name.empty())
+    compile.name = llvm::sys::path::stem(output).str();
+  if (emit == EmitKind::Shared)
+    compile.symbol += "_" + makeIdentifier(compile.name);
+  compile.baseDir = modelDirectory(input);
+  compile.paramsMode =
+      outputs.isExternal() ? ParamsMode::External : ParamsMode::Embed;
+  if (outputs.isExternal())
+    compile.paramsFile = outputs.archiveName().str();
+  if (!isText)
+    compile.allocatePayload = [&](uint64_t bytes) {
+      return outputs.allocatePayload(bytes);
+    };
+  FailureOr<CompiledModel> compiled = failure();
+  auto codegen = [&]() -> LogicalResult {
+    FailureOr<ArchiveSet> archives =
+        ArchiveSet::open(*module, options.params, compile.baseDir);
+    if (failed(archives))
+      return failure();
+    compiled = compileForCPU(*module, *target, *archives, compile);
+    return compiled;
+  };
+  if (failed(runPhase(Phase::Codegen, options.phases, codegen)))
+    return failure();
+  StringRef code = compiled->output.str();
+  if (!links) {
+    if (llvm::Error error = outputs.write(output, code))
+      return fail(std::move(error));
+    if (llvm::Error error = outputs.commit())
+      return fail(std::move(error));
+    return success();
+  }
+
+  auto link = [&]() -> LogicalResult {
+    LinkKind kind =
+        emit == EmitKind::Shared ? LinkKind::Shared : LinkKind::Executable;
+    auto linked = linkObject(tools, kind, code);
+    if (!linked)
+      return fail(linked.takeError());
+    if (llvm::Error error =
+            outputs.write(output, (*linked)->getBuffer(), compiled->payload,
+                          /*executable=*/true))
+      return fail(std::move(error));
+    if (emit == EmitKind::Shared) {
+      std::string header;
+      llvm::raw_string_ostream os(header);
+      if (llvm::Error error =
+              writeHeader(compiled->manifest, compile.symbol, os))
+        return fail(std::move(error));
+      if (llvm::Error error = outputs.write(outputs.headerPath, header))
+        return fail(std::move(error));
+    }
+    if (llvm::Error error = outputs.commit())
+      return fail(std::move(error));
+    return success();
+  };
+  return runPhase(Phase::Link, options.phases, link);
+}
+
+FailureOr<std::unique_ptr<JitModel>>
+quench::compileInProcess(ModuleOp module, StringRef directory,
+                         const CPUTarget &target,
+                         const llvm::StringMap<std::string> &params) {
+  FailureOr<ArchiveSet> archives = ArchiveSet::open(module, params, directory);
+  if (failed(archives))
+    return failure();
+  CompileOptions options;
+  options.baseDir = directory.str();
+  return JitModel::create(module, target, *archives, std::move(options));
 }

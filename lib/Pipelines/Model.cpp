@@ -84,7 +84,6 @@ LogicalResult quench::writeModel(ModuleOp module, StringRef path, bool force) {
     if (path.ends_with(".mlirbc"))
       return writeBytecodeToFile(module, os);
     module.print(os, OpPrintingFlags().enableDebugInfo());
-    os << '\n';
     return success();
   };
   if (path == "-")

@@ -93,10 +93,10 @@ mlir::LogicalResult ModelOptions::configure(mlir::MLIRContext &context) const {
 }
 
 //===----------------------------------------------------------------------===//
-// CompileOptions
+// CodeOptions
 //===----------------------------------------------------------------------===//
 
-CompileOptions::CompileOptions(cl::SubCommand &sub)
+CodeOptions::CodeOptions(cl::SubCommand &sub)
     : cpu("cpu", cl::sub(sub), cl::init("native"), cl::value_desc("cpu"),
           cl::desc("native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, "
                    "x86-64-v4+vnni or an LLVM CPU name, then "
@@ -110,8 +110,8 @@ CompileOptions::CompileOptions(cl::SubCommand &sub)
                   cl::value_desc("phase=pipeline"),
                   cl::desc("Run passes after a phase")) {}
 
-llvm::Error CompileOptions::get(PhaseOptions &phases,
-                                llvm::StringMap<std::string> &archives) const {
+llvm::Error CodeOptions::get(PhaseOptions &phases,
+                             llvm::StringMap<std::string> &archives) const {
   for (llvm::StringRef text : params) {
     auto [scope, path] = text.split('=');
     if (scope.empty() || path.empty())
@@ -122,14 +122,16 @@ llvm::Error CompileOptions::get(PhaseOptions &phases,
                                      "' is given twice");
   }
   using Position = PhaseExtensions::Position;
-  for (llvm::StringRef text : insertBefore)
-    if (llvm::Error error =
-            phases.extensions.addTextual(Position::Before, text))
-      return llvm::joinErrors(llvm::createStringError("--insert-before"),
-                              std::move(error));
-  for (llvm::StringRef text : insertAfter)
-    if (llvm::Error error = phases.extensions.addTextual(Position::After, text))
-      return llvm::joinErrors(llvm::createStringError("--insert-after"),
-                              std::move(error));
-  return llvm::Error::success();
+  auto add = [&](llvm::StringRef option, Position position,
+                 llvm::ArrayRef<std::string> texts) -> llvm::Error {
+    for (llvm::StringRef text : texts)
+      if (llvm::Error error = phases.extensions.addTextual(position, text))
+        return llvm::createStringError("--" + option + ": " +
+                                       llvm::toString(std::move(error)));
+    return llvm::Error::success();
+  };
+  if (llvm::Error error =
+          add(insertBefore.ArgStr, Position::Before, insertBefore))
+    return error;
+  return add(insertAfter.ArgStr, Position::After, insertAfter);
 }

@@ -84,9 +84,9 @@ private:
 };
 
 /// The options of commands that turn models into code.
-class CompileOptions {
+class CodeOptions {
 public:
-  explicit CompileOptions(llvm::cl::SubCommand &sub);
+  explicit CodeOptions(llvm::cl::SubCommand &sub);
 
   /// Fills `params` and the extensions of `phases`. Fails with a mistake in
   /// the command line.

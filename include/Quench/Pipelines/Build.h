@@ -9,6 +9,7 @@
 #ifndef QUENCH_PIPELINES_BUILD_H
 #define QUENCH_PIPELINES_BUILD_H
 
+#include "Quench/Codegen/CPU/Jit.h"
 #include "Quench/Import/Importer.h"
 #include "Quench/Pipelines/Phases.h"
 
@@ -86,6 +87,14 @@ struct BuildOptions {
 mlir::LogicalResult buildModel(mlir::MLIRContext &context,
                                llvm::StringRef input, llvm::StringRef output,
                                const BuildOptions &options);
+
+/// Compiles `module`, which stays as it is and whose relative paths start from
+/// `directory`, into this process. `params` is as in BuildOptions. Returns
+/// failure after a diagnostic.
+mlir::FailureOr<std::unique_ptr<JitModel>>
+compileInProcess(mlir::ModuleOp module, llvm::StringRef directory,
+                 const CPUTarget &target,
+                 const llvm::StringMap<std::string> &params);
 
 } // namespace quench
 
