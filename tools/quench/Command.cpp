@@ -9,6 +9,7 @@
 #include "Command.h"
 
 #include "Quench/Pipelines/Remarks.h"
+#include "Quench/Plugin/Passes.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -108,7 +109,10 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
                    cl::desc("Run passes before a phase")),
       insertAfter("insert-after", cl::sub(sub),
                   cl::value_desc("phase=pipeline"),
-                  cl::desc("Run passes after a phase")) {}
+                  cl::desc("Run passes after a phase")),
+      applyPDL("apply-pdl", cl::sub(sub), cl::value_desc("file"),
+               cl::desc("Apply the rewrite patterns of a PDL file after the "
+                        "phase canonical")) {}
 
 llvm::Error CodeOptions::get(PhaseOptions &phases,
                              llvm::StringMap<std::string> &archives) const {
@@ -133,5 +137,12 @@ llvm::Error CodeOptions::get(PhaseOptions &phases,
   if (llvm::Error error =
           add(insertBefore.ArgStr, Position::Before, insertBefore))
     return error;
-  return add(insertAfter.ArgStr, Position::After, insertAfter);
+  if (llvm::Error error = add(insertAfter.ArgStr, Position::After, insertAfter))
+    return error;
+  for (const std::string &file : applyPDL)
+    llvm::cantFail(phases.extensions.add(
+        Position::After, Phase::Canonical, [file](mlir::OpPassManager &pm) {
+          pm.addPass(createApplyPDL(ApplyPDLOptions{file}));
+        }));
+  return llvm::Error::success();
 }

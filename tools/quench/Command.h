@@ -99,6 +99,7 @@ private:
   llvm::cl::list<std::string> params;
   llvm::cl::list<std::string> insertBefore;
   llvm::cl::list<std::string> insertAfter;
+  llvm::cl::list<std::string> applyPDL;
 };
 
 #endif // QUENCH_TOOLS_QUENCH_COMMAND_H
