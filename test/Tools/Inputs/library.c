@@ -1,4 +1,10 @@
-/* Runs a model in a shared library on three tokens. */
+//===- library.c - Runs a model in a shared library on three tokens -------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "libbert.h"
 
