@@ -6,6 +6,7 @@ text and bytecode (--verify-roundtrip), unless a test says quench-opt-plain.
 
 import os
 import shutil
+import subprocess
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -62,3 +63,9 @@ llvm_config.add_tool_substitutions(
     [bin_dir, config.llvm_tools_dir],
 )
 llvm_config.with_environment("PATH", [bin_dir, config.llvm_tools_dir], append_path=True)
+
+# The tests of the Python package need numpy.
+if subprocess.run([config.python_executable, "-c", "import numpy"], capture_output=True).returncode == 0:
+    config.available_features.add("numpy")
+else:
+    lit_config.note("tests of the Python package are skipped: no numpy for " + config.python_executable)
