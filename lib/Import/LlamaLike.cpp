@@ -26,6 +26,9 @@ public:
   LogicalResult build();
 
 private:
+  /// Wider than the heads of any model.
+  static constexpr int64_t maxHeadDim = 65536;
+
   Value buildBody(DecoderEntry &entry);
   Value buildAttention(DecoderEntry &entry, int64_t layer, const Path &path,
                        Value input, RopeTableOp rope);
@@ -65,11 +68,12 @@ LlamaBuilder::LlamaBuilder(ModelBuilder &builder, const LlamaOptions &options)
     b.requireMultiple("hidden_size", hidden, "num_attention_heads", heads);
   headDim = config.getInt("head_dim",
                           options.defaultHeadDim.value_or(hidden / heads));
-  if (headDim % 2)
-    config.emitError("head_dim")
-        << "heads have " << headDim
-        << " channels, expected an even number for rotary embedding";
-  rotary = readRotaryTable(config, headDim);
+  if (headDim % 2 || headDim > maxHeadDim)
+    config.emitError("head_dim") << "heads have " << headDim
+                                 << " channels, expected an even number up to "
+                                 << maxHeadDim << " for rotary embedding";
+  else
+    rotary = readRotaryTable(config, headDim);
   root = b.findPrefix({"model", ""}, "embed_tokens.weight");
 }
 

@@ -67,8 +67,10 @@ def randomize(model):
             elif "embed" in name or "wte" in name or "wpe" in name:
                 parameter.normal_(0, 0.8)
             else:
+                # The selection of Mamba multiplies three of its outputs.
+                gain = 0.5 if "x_proj" in name else 1.2
                 fan_in = parameter[0].numel()
-                parameter.normal_(0, 1.2 / fan_in**0.5)
+                parameter.normal_(0, gain / fan_in**0.5)
 
 
 def edit_config(folder, edit):

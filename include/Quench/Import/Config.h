@@ -32,7 +32,7 @@ public:
   /// Sizes in a configuration are below this, so that products of two fit.
   static constexpr int64_t maxSize = std::numeric_limits<int32_t>::max();
   /// More layers than any model has.
-  static constexpr int64_t maxLayers = 10000;
+  static constexpr int64_t maxLayers = 1024;
 
   /// Reads a file that holds an object or an array of objects. Emits an error
   /// when it is missing or is something else.
