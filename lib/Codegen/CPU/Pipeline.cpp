@@ -63,6 +63,7 @@ void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   OpPassManager &scalars = pm.nest<func::FuncOp>();
   scalars.addPass(arith::createArithEmulateUnsupportedFloats(narrow));
   scalars.addPass(math::createMathExtendToSupportedTypes());
+  scalars.addPass(createExpandArithPass());
   scalars.addPass(createConvertVectorToSCFPass(
       VectorTransferToSCFOptions().enableFullUnroll()));
   scalars.addPass(createPlaceBuffersPass());

@@ -173,6 +173,18 @@ def PlaceBuffersPass : Pass<"quench-place-buffers", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
+def ExpandArithPass : Pass<"quench-expand-arith", "::mlir::func::FuncOp"> {
+  let summary = "Write out arithmetic that LLVM has no instructions for";
+  let description = [{
+    Divisions that round up or down become divisions and corrections. The
+    conversion between f32 and bf16 becomes integer arithmetic that rounds to
+    nearest even: LLVM would call a function that compilers of 2022 do not bring,
+    and the instruction of some processors takes small numbers for zero.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def LowerRuntimeCallsPass
     : Pass<"quench-lower-runtime-calls", "::mlir::ModuleOp"> {
   let summary = "Call the runtime for memory and threads";
