@@ -9,7 +9,6 @@
 #include "Arguments.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include <cstring>
 
@@ -57,18 +56,12 @@ Status Arguments::prepare(absl::string_view params) {
 Status Arguments::matchInputs() {
   inputs.assign(entry.inputs.size(), nullptr);
   for (const qrt_tensor &tensor : given) {
-    absl::string_view name = tensor.name ? tensor.name : "";
-    size_t i = 0;
-    while (i < inputs.size() && entry.inputs[i].name != name)
-      ++i;
-    if (i == inputs.size())
-      return invalidArgument(absl::StrCat(
-          "the model has no input '", name, "'; '", entry.name, "' takes ",
-          absl::StrJoin(entry.inputs, ", ",
-                        [](std::string *out, const Port &port) {
-                          absl::StrAppend(out, port.name);
-                        })));
-    const Port &port = entry.inputs[i];
+    StatusOr<const Port *> found =
+        entry.findInput(tensor.name ? tensor.name : "");
+    if (!found.ok())
+      return found.status();
+    const Port &port = **found;
+    size_t i = &port - entry.inputs.data();
     if (inputs[i])
       return inputError(port, "was given twice");
     if (Status status = checkType(port, tensor))

@@ -247,11 +247,7 @@ options:
 )");
   if (manifest.entries.size() > 1)
     absl::StrAppend(&text, "  --entry NAME                ",
-                    absl::StrJoin(manifest.entries, ", ",
-                                  [](std::string *out, const Entry &entry) {
-                                    absl::StrAppend(out, entry.name);
-                                  }),
-                    "; the first unless told\n");
+                    manifest.entryNames(), "; the first unless told\n");
   absl::StrAppend(
       &text,
       R"(  --bench N                   run N times: median, 95th percentile, memory

@@ -14,7 +14,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include <algorithm>
 #include <chrono>
@@ -74,25 +73,18 @@ static qrt_tensor viewOf(const Tensor &tensor) {
 //===----------------------------------------------------------------------===//
 
 static Status checkInputs(const CommandLine &line, const Entry &entry) {
-  auto isGiven = [&](const Port &port) {
-    return std::any_of(line.inputs.begin(), line.inputs.end(),
-                       [&](auto &input) { return input.first == port.name; });
-  };
   for (const auto &[name, file] : line.inputs)
-    if (std::none_of(
-            entry.inputs.begin(), entry.inputs.end(),
-            [&, &name = name](const Port &port) { return port.name == name; }))
-      return invalidArgument(absl::StrCat(
-          "the model has no input '", name, "'; '", entry.name, "' takes ",
-          absl::StrJoin(entry.inputs, ", ",
-                        [](std::string *out, const Port &port) {
-                          absl::StrAppend(out, port.name);
-                        })));
-  for (const Port &port : entry.inputs)
-    if (port.role == Role::Data && !port.defaultValue && !isGiven(port))
+    if (StatusOr<const Port *> port = entry.findInput(name); !port.ok())
+      return port.status();
+  for (const Port &port : entry.inputs) {
+    bool isGiven =
+        std::any_of(line.inputs.begin(), line.inputs.end(),
+                    [&](auto &input) { return input.first == port.name; });
+    if (port.role == Role::Data && !port.defaultValue && !isGiven)
       return invalidArgument(absl::StrCat(
           "input '", port.name, "' is missing; give it by --input ", port.name,
           "=FILE, ", port.typeStr()));
+  }
   return Status();
 }
 
@@ -117,29 +109,17 @@ static Status checkOutput(const CommandLine &line, const Entry &entry) {
   return Status();
 }
 
-/// Whether `line` makes sense for the model; `entry` is set to what it runs.
+/// Whether `line` makes sense for `entry` of the model.
 static Status checkCommandLine(const CommandLine &line,
-                               const Manifest &manifest, const Entry *&entry) {
-  entry = manifest.findEntry(line.entry.value_or(""));
-  if (!entry)
-    return invalidArgument(absl::StrCat(
-        "the model has no entry point '", *line.entry, "'; it has ",
-        absl::StrJoin(manifest.entries, ", ",
-                      [](std::string *out, const Entry &entry) {
-                        absl::StrAppend(out, entry.name);
-                      })));
-  if (Status status = checkOutput(line, *entry))
+                               const Manifest &manifest, const Entry &entry) {
+  if (Status status = checkOutput(line, entry))
     return status;
   if (!line.takesTexts())
-    return checkInputs(line, *entry);
+    return checkInputs(line, entry);
   if (!manifest.tokenizer)
     return invalidArgument(
         absl::StrCat("the model has no tokenizer and takes no text; give it ",
-                     absl::StrJoin(entry->inputs, ", ",
-                                   [](std::string *out, const Port &port) {
-                                     absl::StrAppend(out, port.name);
-                                   }),
-                     " by --input"));
+                     entry.inputNames(), " by --input"));
   return Status();
 }
 
@@ -195,7 +175,7 @@ Status Program::run(const qrt_model &model) {
   if (!created.ok())
     return created.status();
   session = *std::move(created);
-  entry = session->manifest.findEntry(entryName);
+  entry = *session->manifest.findEntry(entryName);
   if (line.output) {
     StatusOr<OutputFile> file = OutputFile::create(*line.output, line.force);
     if (!file.ok())
@@ -285,9 +265,7 @@ Status Program::readInput(const std::string &name, const std::string &place) {
                                 "' holds the type ", tensor.type,
                                 ", which no model takes"));
 
-  const Port &port =
-      *std::find_if(entry->inputs.begin(), entry->inputs.end(),
-                    [&](const Port &port) { return port.name == name; });
+  const Port &port = **entry->findInput(name);
   void *data = const_cast<char *>(tensor.bytes.data());
   if (port.role == Role::State) {
     StatusOr<Tensor> copy = makeTensor(name, *tensor.dtype, tensor.shape);
@@ -506,10 +484,13 @@ int qrt_main(int argc, char **argv, const qrt_model *model) {
     text = line->json ? absl::StrCat(manifestText, "\n") : infoText(*manifest);
 
   if (text.empty()) {
-    const Entry *entry;
-    if (Status status = checkCommandLine(*line, *manifest, entry))
+    StatusOr<const Entry *> entry =
+        manifest->findEntry(line->entry.value_or(""));
+    if (!entry.ok())
+      return fail(entry.status(), kWrongCommandLine);
+    if (Status status = checkCommandLine(*line, *manifest, **entry))
       return fail(status, kWrongCommandLine);
-    if (Status status = Program(*line, *entry).run(*model))
+    if (Status status = Program(*line, **entry).run(*model))
       return fail(status, kCannot);
   }
   print(text);

@@ -30,13 +30,31 @@ std::string Port::typeStr() const {
                       "]");
 }
 
-const Entry *Manifest::findEntry(absl::string_view name) const {
-  if (name.empty())
-    return &entries.front();
+/// "a, b"
+template <typename T>
+static std::string joinNames(const std::vector<T> &named) {
+  return absl::StrJoin(named, ", ", [](std::string *out, const T &element) {
+    absl::StrAppend(out, element.name);
+  });
+}
+
+std::string Entry::inputNames() const { return joinNames(inputs); }
+std::string Manifest::entryNames() const { return joinNames(entries); }
+
+StatusOr<const Port *> Entry::findInput(absl::string_view inputName) const {
+  for (const Port &port : inputs)
+    if (port.name == inputName)
+      return &port;
+  return invalidArgument(absl::StrCat("the model has no input '", inputName,
+                                      "'; '", name, "' takes ", inputNames()));
+}
+
+StatusOr<const Entry *> Manifest::findEntry(absl::string_view entryName) const {
   for (const Entry &entry : entries)
-    if (entry.name == name)
+    if (entryName.empty() || entry.name == entryName)
       return &entry;
-  return nullptr;
+  return invalidArgument(absl::StrCat("the model has no entry point '",
+                                      entryName, "'; it has ", entryNames()));
 }
 
 namespace {

@@ -46,6 +46,12 @@ struct Port {
 };
 
 struct Entry {
+  /// Fails with the names of all inputs when there is none of that name.
+  StatusOr<const Port *> findInput(absl::string_view name) const;
+
+  /// "input_ids, attention_mask"
+  std::string inputNames() const;
+
   std::string name;
   std::vector<Port> inputs, outputs;
 };
@@ -78,8 +84,12 @@ struct TokenizerInfo {
 struct Manifest {
   static StatusOr<Manifest> parse(absl::string_view text);
 
-  /// The entry of that name, the first when it is empty, or null.
-  const Entry *findEntry(absl::string_view name) const;
+  /// The entry of that name, the first when it is empty. Fails with the names
+  /// of all entries.
+  StatusOr<const Entry *> findEntry(absl::string_view name) const;
+
+  /// "prefill, decode"
+  std::string entryNames() const;
 
   std::string version, name, modelType, target, cpu, recipe, hash;
   std::vector<std::string> features;

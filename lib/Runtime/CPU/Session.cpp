@@ -13,7 +13,6 @@
 #include "Status.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include <new>
 
@@ -62,17 +61,6 @@ qrt_session::create(const qrt_model &model, const qrt_options &options) {
     session->tokenizer.emplace(*std::move(tokenizer));
   }
   return session;
-}
-
-StatusOr<const Entry *> qrt_session::findEntry(absl::string_view name) const {
-  if (const Entry *entry = manifest.findEntry(name))
-    return entry;
-  return invalidArgument(
-      absl::StrCat("the model has no entry point '", name, "'; it has ",
-                   absl::StrJoin(manifest.entries, ", ",
-                                 [](std::string *out, const Entry &entry) {
-                                   absl::StrAppend(out, entry.name);
-                                 })));
 }
 
 StatusOr<std::vector<Tensor>>
@@ -135,7 +123,7 @@ qrt_status qrt_run(qrt_session *session, const char *entryName,
   *outputs = nullptr;
   *numOutputs = 0;
   StatusOr<const Entry *> entry =
-      session->findEntry(entryName ? entryName : "");
+      session->manifest.findEntry(entryName ? entryName : "");
   if (!entry.ok())
     return entry.status().report();
   StatusOr<std::vector<Tensor>> results =

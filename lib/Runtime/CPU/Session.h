@@ -29,10 +29,6 @@ struct qrt_session {
   quench::rt::StatusOr<std::vector<quench::rt::Tensor>>
   run(const quench::rt::Entry &entry, absl::Span<const qrt_tensor> inputs);
 
-  /// The entry of that name; fails with the names there are.
-  quench::rt::StatusOr<const quench::rt::Entry *>
-  findEntry(absl::string_view name) const;
-
   int numThreads() const { return poolSize; }
 
   const qrt_model &model;
