@@ -83,16 +83,19 @@ llvm::Error PluginSet::load(llvm::StringRef file) {
 
   // MLIR ends the process when a name is registered twice.
   llvm::StringSet<> names;
+  auto isTaken = [&](llvm::StringRef name) {
+    return mlir::PassInfo::lookup(name) ||
+           mlir::PassPipelineInfo::lookup(name) || !names.insert(name).second;
+  };
   for (const mlir::PassAllocatorFunction &allocator : registrar.passes) {
     std::string name = allocator()->getArgument().str();
     if (name.empty())
       return loadError(file, "it registers a pass without an argument");
-    if (mlir::PassInfo::lookup(name) || !names.insert(name).second)
+    if (isTaken(name))
       return loadError(file, "the pass '" + name + "' exists already");
   }
   for (const PluginRegistrar::Pipeline &pipeline : registrar.pipelines)
-    if (mlir::PassPipelineInfo::lookup(pipeline.name) ||
-        !names.insert(pipeline.name).second)
+    if (isTaken(pipeline.name))
       return loadError(file,
                        "the pipeline '" + pipeline.name + "' exists already");
 
