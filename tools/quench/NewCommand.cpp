@@ -20,7 +20,8 @@ tests; docs/tutorials explains it line by line.
 EXAMPLES:
 
   quench new plugin my-rounding
-  cmake -S my-rounding -B my-rounding/build && cmake --build my-rounding/build
+  cmake -G Ninja -S my-rounding -B my-rounding/build
+  cmake --build my-rounding/build
 )";
 
 namespace {
