@@ -8,6 +8,8 @@
 
 #include "Quench/Pipelines/Remarks.h"
 
+#include "Quench/Support/OutputFile.h"
+
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Remark/RemarkStreamer.h"
@@ -22,7 +24,12 @@ LogicalResult quench::enableRemarks(MLIRContext &context, StringRef path) {
     return remark::enableOptimizationRemarks(context, /*streamer=*/nullptr,
                                              std::move(policy), categories,
                                              /*printAsEmitRemarks=*/true);
-  return remark::enableOptimizationRemarksWithLLVMStreamer(
-      context, path, llvm::remarks::Format::YAML, std::move(policy),
-      categories);
+  auto fail = [&]() { return emitError(UnknownLoc::get(&context)); };
+  if (llvm::Error error = checkOutput(path, /*force=*/true))
+    return fail() << llvm::toString(std::move(error));
+  if (failed(remark::enableOptimizationRemarksWithLLVMStreamer(
+          context, path, llvm::remarks::Format::YAML, std::move(policy),
+          categories)))
+    return fail() << "cannot write remarks to '" << path << "'";
+  return success();
 }

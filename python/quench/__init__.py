@@ -11,7 +11,8 @@
 
 The package is a layer over libQuenchCompiler.so, which it looks for where the
 environment variable QUENCH_LIBRARY says, in the build tree that it lies in, in
-the prefix of this Python, and where the system loads libraries from.
+the prefix of this Python, beside the `quench` on PATH, and where the system
+loads libraries from.
 """
 
 from ._compiler import Error, build, inspect, opt, version

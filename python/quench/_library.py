@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import shutil
 import sys
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_void_p
 
@@ -100,6 +101,9 @@ def _candidates():
     tree = pathlib.Path(__file__).resolve().parents[2]
     yield str(tree / "build" / "lib" / NAME)
     yield str(pathlib.Path(sys.prefix) / "lib" / NAME)
+    tool = shutil.which("quench")
+    if tool:
+        yield str(pathlib.Path(tool).resolve().parents[1] / "lib" / NAME)
     yield NAME
 
 

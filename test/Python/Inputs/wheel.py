@@ -1,0 +1,3 @@
+import quench
+
+print(quench.version(), quench.opt("module {}", "cse"))
