@@ -20,12 +20,6 @@ namespace {
 
 struct CallKernelModel
     : DstBufferizableOpInterfaceExternalModel<CallKernelModel, CallKernelOp> {
-  // A kernel writes all of its outputs before anybody reads them.
-  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
-                              const AnalysisState &) const {
-    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
-  }
-
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {

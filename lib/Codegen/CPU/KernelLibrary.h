@@ -8,7 +8,7 @@
 //
 // Each function gives the kernel of a description, writing it into the module
 // when it is not there: equal descriptions share one function. All operands are
-// buffers; the last is the output.
+// buffers or numbers; outputs come last.
 //
 //===----------------------------------------------------------------------===//
 
@@ -82,6 +82,31 @@ struct NormKernel {
 /// output `[M, size]`.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const NormKernel &kernel);
+
+/// The recurrence of `quench.selective_scan`.
+struct ScanKernel {
+  int64_t channels, states;
+  mlir::Type element;
+  bool skip = false;     ///< There is `d`.
+  bool hasState = false; ///< The state starts as what its output holds.
+};
+
+/// Operands: input, delta, a, b, c, d; outputs: the result, the state.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const ScanKernel &kernel);
+
+/// `quench.causal_conv1d` and the activation after it.
+struct ConvKernel {
+  int64_t channels, taps;
+  mlir::Type element;
+  bool bias = false;
+  bool hasState = false; ///< The state starts as what its output holds.
+  Activation activation = Activation::None;
+};
+
+/// Operands: input, weight, bias; outputs: the result, the state.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const ConvKernel &kernel);
 
 } // namespace quench
 

@@ -93,11 +93,11 @@ struct Selector {
     return tensor::EmptyOp::create(rewriter, loc, shape, element);
   }
 
-  Value call(Location loc, func::FuncOp kernel, ValueRange inputs,
-             Value output) {
-    return CallKernelOp::create(rewriter, loc, output.getType(),
-                                kernel.getSymName(), inputs, output)
-        .getResult(0);
+  ResultRange call(Location loc, func::FuncOp kernel, ValueRange inputs,
+                   ValueRange outputs) {
+    return CallKernelOp::create(rewriter, loc, outputs.getTypes(),
+                                kernel.getSymName(), inputs, outputs)
+        .getResults();
   }
 
   /// Calls `kernel`, which maps rows to rows of `channels`, on `inputs`, and
@@ -114,7 +114,7 @@ struct Selector {
     Value output =
         empty(loc, {tensor::getMixedSize(rewriter, loc, rows, 0), shape.back()},
               type.getElementType());
-    Value result = call(loc, kernel, inputs, output);
+    Value result = call(loc, kernel, inputs, output).front();
     int64_t rank = type.getRank();
     if (rank == 2)
       return result;
@@ -142,6 +142,8 @@ struct Selector {
 
   void select(LinearOp linear);
   void select(AttentionOp attention);
+  void select(SelectiveScanOp scan);
+  void select(CausalConv1DOp conv);
   template <typename NormOp>
   void select(NormOp norm, Value beta, bool centered);
 };
@@ -273,6 +275,69 @@ void Selector::select(NormOp norm, Value beta, bool centered) {
                                       norm.getInput(), kernel.size));
 }
 
+void Selector::select(SelectiveScanOp scan) {
+  RankedTensorType decay = scan.getA().getType();
+  if (!decay.hasStaticShape())
+    return;
+  ScanKernel kernel{decay.getDimSize(0), decay.getDimSize(1),
+                    decay.getElementType()};
+  kernel.skip = static_cast<bool>(scan.getD());
+  kernel.hasState = static_cast<bool>(scan.getState());
+  rewriter.setInsertionPoint(scan);
+  Location loc = scan.getLoc();
+  SmallVector<Value> inputs{scan.getInput(), scan.getDelta(), scan.getA(),
+                            scan.getB(), scan.getC()};
+  if (scan.getD())
+    inputs.push_back(scan.getD());
+  SmallVector<OpFoldResult> shape =
+      tensor::getMixedSizes(rewriter, loc, scan.getInput());
+  SmallVector<Value> outputs{empty(loc, shape, kernel.element)};
+  if (scan.getState())
+    outputs.push_back(scan.getState());
+  else
+    outputs.push_back(empty(loc,
+                            {shape[0], rewriter.getIndexAttr(kernel.channels),
+                             rewriter.getIndexAttr(kernel.states)},
+                            kernel.element));
+  rewriter.replaceOp(scan,
+                     call(loc, getKernel(library, kernel), inputs, outputs));
+}
+
+void Selector::select(CausalConv1DOp conv) {
+  RankedTensorType weight = conv.getWeight().getType();
+  if (!weight.hasStaticShape())
+    return;
+  ConvKernel kernel{weight.getDimSize(0), weight.getDimSize(1),
+                    weight.getElementType()};
+  kernel.bias = static_cast<bool>(conv.getBias());
+  kernel.hasState = static_cast<bool>(conv.getState());
+  Operation *user =
+      conv.getResult().hasOneUse() ? *conv.getResult().user_begin() : nullptr;
+  std::optional<Activation> activation =
+      user ? getActivation(user) : std::nullopt;
+  if (activation)
+    kernel.activation = *activation;
+  rewriter.setInsertionPoint(conv);
+  Location loc = conv.getLoc();
+  SmallVector<Value> inputs{conv.getInput(), conv.getWeight()};
+  if (conv.getBias())
+    inputs.push_back(conv.getBias());
+  SmallVector<OpFoldResult> shape =
+      tensor::getMixedSizes(rewriter, loc, conv.getInput());
+  SmallVector<Value> outputs{empty(loc, shape, kernel.element)};
+  if (conv.getState())
+    outputs.push_back(conv.getState());
+  else
+    outputs.push_back(empty(loc,
+                            {shape[0], rewriter.getIndexAttr(kernel.taps - 1),
+                             rewriter.getIndexAttr(kernel.channels)},
+                            kernel.element));
+  ResultRange results = call(loc, getKernel(library, kernel), inputs, outputs);
+  if (activation)
+    rewriter.replaceOp(user, results.front());
+  rewriter.replaceOp(conv, results);
+}
+
 struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
   using SelectKernelsPassBase::SelectKernelsPassBase;
 
@@ -310,6 +375,9 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     each(RMSNormOp(), [&](RMSNormOp op) {
       selector.select(op, Value(), /*centered=*/false);
     });
+
+    each(SelectiveScanOp(), [&](SelectiveScanOp op) { selector.select(op); });
+    each(CausalConv1DOp(), [&](CausalConv1DOp op) { selector.select(op); });
 
     // What kernels took leaves its producers without users.
     IRRewriter rewriter(&getContext());

@@ -19,8 +19,8 @@ def Quench_CallKernelOp : Quench_Op<"call_kernel", [Pure, AttrSizedOperandSegmen
   let summary = "runs a kernel on tensors";
   let description = [{
     A kernel is a function on buffers that code generation wrote: it reads the
-    buffers of `inputs`, which may also be numbers, and writes every element of
-    the buffers of `outputs`. The results are the outputs afterwards.
+    buffers of `inputs`, which may also be numbers, and updates the buffers of
+    `outputs`. The results are the outputs afterwards.
     Bufferization turns this into a plain call, with a copy of an input whose
     layout the kernel does not take.
 
