@@ -50,7 +50,8 @@ void Gate::pass(std::chrono::microseconds spin) {
       opened.wait(lock);
     isAsleep.store(false);
   }
-  isOpen.store(false, std::memory_order_relaxed);
+  // Whoever opened the gate again meanwhile has published all before it.
+  isOpen.exchange(false, std::memory_order_acquire);
 }
 
 static bool bind(pthread_t thread, int core) {
@@ -73,6 +74,7 @@ ThreadPool::ThreadPool(int numThreads) {
                sched_getaffinity(0, sizeof(processMask), &processMask) == 0;
   if (binds)
     callerCore = cores[0];
+  shares = std::vector<Share>(numThreads);
 
   // Signals are the program's own affair: no worker takes one.
   sigset_t all, before;
@@ -95,7 +97,7 @@ ThreadPool::ThreadPool(int numThreads) {
 }
 
 ThreadPool::~ThreadPool() {
-  task = nullptr;
+  isStopping = true;
   for (auto &worker : workers)
     worker->start.open();
   for (auto &worker : workers)
@@ -109,24 +111,40 @@ void *ThreadPool::work(void *argument) {
     bind(pthread_self(), worker.core);
   while (true) {
     worker.start.pass(pool.spin);
-    if (!pool.task)
+    if (pool.isStopping)
       return nullptr;
-    pool.task(pool.state, worker.index);
-    if (pool.numPending.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (pool.doShares(worker.index))
       pool.done.open();
   }
 }
 
-void ThreadPool::run(int count, Task newTask, void *newState) {
-  if (count > 1) {
-    task = newTask;
-    state = newState;
-    numPending.store(count - 1, std::memory_order_relaxed);
-    for (int i = 0; i < count - 1; ++i)
-      workers[i]->start.open();
+bool ThreadPool::doShares(int first) {
+  int numShares = static_cast<int>(shares.size());
+  int numDone = 0;
+  for (int i = 0; i < numShares; ++i) {
+    int index = (first + i) % numShares;
+    std::atomic<bool> &isOpen = shares[index].isOpen;
+    if (!isOpen.load(std::memory_order_relaxed) ||
+        !isOpen.exchange(false, std::memory_order_acquire))
+      continue;
+    task(state, index);
+    ++numDone;
   }
-  newTask(newState, 0);
-  if (count > 1)
+  return numDone > 0 &&
+         numPending.fetch_sub(numDone, std::memory_order_acq_rel) == numDone;
+}
+
+void ThreadPool::run(int count, Task newTask, void *newState) {
+  if (count == 1)
+    return newTask(newState, 0);
+  task = newTask;
+  state = newState;
+  numPending.store(count, std::memory_order_relaxed);
+  for (int i = 0; i < count; ++i)
+    shares[i].isOpen.store(true, std::memory_order_release);
+  for (int i = 0; i < count - 1; ++i)
+    workers[i]->start.open();
+  if (!doShares(0))
     done.pass(spin);
 }
 

@@ -38,11 +38,14 @@ private:
 };
 
 /// Threads that live as long as the pool. The caller of run() is the first of
-/// them. When the pool has a thread for every core that the process may use,
-/// each is bound to its core, the caller for as long as a CallerPin lives.
+/// them. Each has its own share of the work, so that it finds the data of its
+/// last one in its caches; but a share whose thread does not come, because
+/// others use its core, is done by one that is through with its own. When the
+/// pool has a thread for every core that the process may use, each is bound to
+/// its core, the caller for as long as a CallerPin lives.
 class ThreadPool {
 public:
-  /// The work of thread `index`.
+  /// One share of the work.
   using Task = void (*)(void *state, int index);
 
   /// Starts `numThreads - 1` threads, zero meaning one for each core. A machine
@@ -52,8 +55,8 @@ public:
 
   int size() const { return static_cast<int>(workers.size()) + 1; }
 
-  /// Runs `task(state, i)` for every i in [0, count), 1 <= count <= size(), and
-  /// returns when all are done.
+  /// Runs `task(state, i)` once for every i in [0, count), count <= size(), on
+  /// thread i if it is free, and returns when all are done.
   void run(int count, Task task, void *state);
 
   /// Binds the calling thread to the first core of a pool that binds its
@@ -76,18 +79,31 @@ private:
     pthread_t thread;
     Gate start;
   };
+  /// Whether a share waits for a thread; on a cache line of its own.
+  struct alignas(64) Share {
+    std::atomic<bool> isOpen{false};
+  };
+
   static void *work(void *worker);
+
+  /// Does all shares that still wait, `first` before others. Returns whether
+  /// the last share of all was among them.
+  bool doShares(int first);
 
   std::vector<std::unique_ptr<Worker>> workers;
   int callerCore = -1;
   cpu_set_t processMask;
   std::chrono::microseconds spin;
 
-  // What the workers that were started by run() read.
+  // Read by a thread that has taken a share; run() does not return, and these
+  // do not change, before that share is done.
   Task task = nullptr;
   void *state = nullptr;
-  std::atomic<int> numPending{0};
-  Gate done;
+
+  std::vector<Share> shares;
+  std::atomic<int> numPending{0}; ///< Shares that are not done.
+  std::atomic<bool> isStopping{false};
+  Gate done; ///< Opened by a worker that did the last share.
 };
 
 } // namespace quench::rt
