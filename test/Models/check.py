@@ -113,8 +113,8 @@ class Checker:
             has_position |= role == "position"
             if role == "state":
                 shape = [sizes.get(size, size) for size in port["shape"]]
-                states[port["name"]] = tensorfile.Tensor.of(
-                    port["dtype"], shape, [0] * math.prod(shape))
+                states[port["name"]] = tensorfile.Tensor.zeros(
+                    port["dtype"], shape)
         actual = []
         with tempfile.TemporaryDirectory() as folder:
             begin, end = 0, length // 2

@@ -24,9 +24,22 @@ class Tensor:
 
     def values(self):
         """All elements, flat, in row-major order."""
+        if self.dtype == "F16":
+            return [value for (value,) in struct.iter_unpack("<e", self.data)]
+        if self.dtype == "BF16":
+            # The upper half of an F32.
+            wide = bytearray(2 * len(self.data))
+            wide[2::4], wide[3::4] = self.data[::2], self.data[1::2]
+            return Tensor("F32", self.shape, wide).values()
         values = array.array(CODES[self.dtype])
         values.frombytes(self.data)
         return values
+
+    @staticmethod
+    def zeros(dtype, shape):
+        size = {"F16": 2, "BF16": 2}.get(dtype) or array.array(
+            CODES[dtype]).itemsize
+        return Tensor(dtype, shape, bytes(size * math.prod(shape)))
 
     @staticmethod
     def of(dtype, shape, values):

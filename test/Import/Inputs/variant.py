@@ -78,10 +78,7 @@ def main():
             name, spec = item.split("=")
             dtype, sizes = spec.split(":")
             shape = [int(size) for size in sizes.split(",") if size]
-            count = 1
-            for size in shape:
-                count *= size
-            tensors[name] = tensorfile.Tensor.of(dtype, shape, [0] * count)
+            tensors[name] = tensorfile.Tensor.zeros(dtype, shape)
         tensorfile.save(path, tensors, metadata)
 
 
