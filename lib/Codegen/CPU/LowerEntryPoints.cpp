@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 
 namespace quench {
@@ -91,17 +92,27 @@ LogicalResult lowerEntryPoint(func::FuncOp func) {
       states.insert(tensor);
   }
 
-  // Results, before any state changes.
-  builder.setInsertionPoint(exit);
+  // Results, before any state changes. What only splits dimensions is a matter
+  // of how the buffer is seen.
   for (auto [i, value] : llvm::enumerate(exit.getOperands())) {
     if (stateOf[i])
       continue;
     Value buffer = body.addArgument(
         getBufferType(cast<RankedTensorType>(value.getType())), func.getLoc());
+    Value source = value;
+    builder.setInsertionPointToStart(&body);
+    while (auto expand = source.getDefiningOp<tensor::ExpandShapeOp>()) {
+      buffer = memref::CollapseShapeOp::create(
+          builder, expand.getLoc(), getBufferType(expand.getSrcType()), buffer,
+          expand.getReassociationAttr());
+      source = expand.getSrc();
+    }
+    builder.setInsertionPoint(exit);
     bufferization::MaterializeInDestinationOp::create(
-        builder, value.getLoc(), TypeRange(), value, buffer,
+        builder, value.getLoc(), TypeRange(), source, buffer,
         /*restrict=*/true, /*writable=*/true);
   }
+  builder.setInsertionPoint(exit);
   // A state that takes the bytes of another one needs them before they change.
   SmallVector<std::pair<Value, Value>> updates;
   for (auto [i, operand] : llvm::enumerate(exit->getOpOperands())) {
