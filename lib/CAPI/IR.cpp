@@ -50,6 +50,7 @@ quench_context::quench_context() {
   DialectRegistry registry;
   registerAllDialects(registry);
   context.appendDialectRegistry(registry);
+  context.printOpOnDiagnostic(false);
   registerAllImporters(importers);
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     std::string text;

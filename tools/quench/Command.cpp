@@ -30,6 +30,11 @@ ExitStatus badCommandLine(const llvm::Twine &message) {
 // Progress
 //===----------------------------------------------------------------------===//
 
+void clearProgress() {
+  if (llvm::sys::Process::StandardErrIsDisplayed())
+    llvm::errs() << "\r\033[K";
+}
+
 /// A line of timing a phase where `verbose`; otherwise, at a terminal, the name
 /// of the phase that runs, wiped out when it ends.
 static void reportPhase(bool verbose, Phase phase,
@@ -41,13 +46,10 @@ static void reportPhase(bool verbose, Phase phase,
          << llvm::format("%8.3f s\n", *seconds);
     return;
   }
-  if (!llvm::sys::Process::StandardErrIsDisplayed())
-    return;
-  if (seconds)
-    os << "\r\033[K";
-  else
-    os << "\r\033[K[" << static_cast<int>(phase) + 1 << '/'
-       << allPhases().size() << "] " << stringifyPhase(phase) << " ...";
+  clearProgress();
+  if (!seconds && llvm::sys::Process::StandardErrIsDisplayed())
+    os << '[' << static_cast<int>(phase) + 1 << '/' << allPhases().size()
+       << "] " << stringifyPhase(phase) << " ...";
 }
 
 //===----------------------------------------------------------------------===//

@@ -59,6 +59,9 @@ std::unique_ptr<Command> makeRunCommand();
 /// Reports a mistake in the command line.
 ExitStatus badCommandLine(const llvm::Twine &message);
 
+/// Wipes the line at the terminal that says which phase runs.
+void clearProgress();
+
 /// The options of every command that reads a model.
 class ModelOptions {
 public:

@@ -85,8 +85,11 @@ int main(int argc, char **argv) {
   registerAllImporters(importers);
   plugins.registerImporters(importers);
   mlir::MLIRContext context(registry);
+  // An error is one line, not the whole model.
+  context.printOpOnDiagnostic(false);
   mlir::ScopedDiagnosticHandler handler(
       &context, [](mlir::Diagnostic &diagnostic) {
+        clearProgress();
         printDiagnostic(diagnostic, "quench", llvm::errs());
         return mlir::success();
       });
