@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -466,6 +467,8 @@ int qrt_main(int argc, char **argv, const qrt_model *model) {
     return code;
   };
 
+  // A limit on the size of files shall be an error of write(), not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
   StatusOr<CommandLine> line = CommandLine::parse(argc, argv);
   if (!line.ok())
     return fail(line.status(), kWrongCommandLine);

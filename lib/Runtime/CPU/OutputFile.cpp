@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 using namespace quench::rt;
@@ -33,7 +34,7 @@ StatusOr<OutputFile> OutputFile::create(const std::string &path, bool replace) {
     if (!S_ISREG(status.st_mode)) {
       file.fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
       if (file.fd < 0)
-        return systemFailure(absl::StrCat("cannot write '", path, "'"));
+        return file.systemError();
       return file;
     }
     if (!replace)
@@ -44,29 +45,35 @@ StatusOr<OutputFile> OutputFile::create(const std::string &path, bool replace) {
       std::free(target);
     }
   }
+
   file.temporary = absl::StrCat(file.path, ".tmp", getpid());
-  file.fd = open(file.temporary.c_str(),
-                 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  std::string folder = file.path.substr(0, file.path.rfind('/') + 1);
+  file.fd = open(folder.empty() ? "." : folder.c_str(),
+                 O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
   if (file.fd < 0) {
-    Status error = systemFailure(absl::StrCat("cannot write '", path, "'"));
-    file.temporary.clear();
-    return error;
+    file.fd = open(file.temporary.c_str(),
+                   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file.fd < 0)
+      return file.systemError();
+    file.isNamed = true;
   }
   return file;
 }
 
 OutputFile::OutputFile(OutputFile &&other) noexcept
     : path(std::move(other.path)), temporary(std::move(other.temporary)),
-      fd(other.fd) {
-  other.temporary.clear();
-  other.fd = -1;
-}
+      isNamed(std::exchange(other.isNamed, false)),
+      fd(std::exchange(other.fd, -1)) {}
 
 OutputFile::~OutputFile() {
   if (fd >= 0)
     close(fd);
-  if (!temporary.empty())
+  if (isNamed)
     unlink(temporary.c_str());
+}
+
+Status OutputFile::systemError() const {
+  return systemFailure(absl::StrCat("cannot write '", path, "'"));
 }
 
 Status OutputFile::write(absl::string_view bytes) {
@@ -75,20 +82,25 @@ Status OutputFile::write(absl::string_view bytes) {
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
-      return systemFailure(absl::StrCat("cannot write '", path, "'"));
+      return systemError();
     bytes.remove_prefix(count);
   }
   return Status();
 }
 
 Status OutputFile::commit() {
-  int result = close(fd);
-  fd = -1;
-  if (result == 0 && !temporary.empty())
-    result = std::rename(temporary.c_str(), path.c_str());
-  if (result != 0)
-    return systemFailure(absl::StrCat("cannot write '", path, "'"));
-  temporary.clear();
+  if (!temporary.empty() && !isNamed) {
+    std::string nameless = absl::StrCat("/proc/self/fd/", fd);
+    if (linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, temporary.c_str(),
+               AT_SYMLINK_FOLLOW) != 0)
+      return systemError();
+    isNamed = true;
+  }
+  if (close(std::exchange(fd, -1)) != 0)
+    return systemError();
+  if (isNamed && std::rename(temporary.c_str(), path.c_str()) != 0)
+    return systemError();
+  isNamed = false;
   return Status();
 }
 

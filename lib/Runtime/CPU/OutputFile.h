@@ -19,12 +19,12 @@
 
 namespace quench::rt {
 
-/// A file that is written under a temporary name beside its place and renamed
-/// when it is complete. What is not a regular file, such as /dev/null, is
-/// written to directly.
+/// A file that has no name, or a temporary one where the file system wants it,
+/// before it is complete and put in its place. What is not a regular file, such
+/// as /dev/null, is written to directly.
 class OutputFile {
 public:
-  /// Makes the temporary file, so that a folder that cannot be written to shows
+  /// Makes the file, so that a folder that cannot be written to shows
   /// before any work is done. An existing file is an error unless `replace`.
   static StatusOr<OutputFile> create(const std::string &path, bool replace);
 
@@ -40,8 +40,11 @@ public:
 private:
   OutputFile() = default;
 
+  Status systemError() const;
+
   std::string path;
-  std::string temporary; ///< Empty: written to directly.
+  std::string temporary; ///< The name before the last; empty: written directly.
+  bool isNamed = false;  ///< Whether it has the temporary name already.
   int fd = -1;
 };
 
