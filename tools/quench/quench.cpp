@@ -42,6 +42,20 @@ static void printVersion(llvm::raw_ostream &os) {
   os << "quench " << getVersion() << " (LLVM " << LLVM_VERSION_STRING << ")\n";
 }
 
+/// What the parser of the command line printed, `PROGRAM: A.  Try: ...` and
+/// `PROGRAM: B?`, as one message: `a; b?`.
+static std::string joinErrors(llvm::StringRef printed) {
+  std::string message;
+  llvm::SmallVector<llvm::StringRef> lines;
+  printed.split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (llvm::StringRef line : lines) {
+    line = line.split(": ").second.split("  Try: ").first.rtrim(".!");
+    message += message.empty() ? "" : "; ";
+    message += line.take_front().lower() + line.drop_front().str();
+  }
+  return message;
+}
+
 int main(int argc, char **argv) {
   llvm::setBugReportMsg("quench crashed; this is a defect of quench. Please "
                         "report it with the lines below.\n");
@@ -74,9 +88,15 @@ int main(int argc, char **argv) {
   cl::list<std::string> loadPlugin(
       "load-plugin", cl::sub(cl::SubCommand::getAll()), cl::value_desc("file"),
       cl::desc("Load passes, dialects and phase extensions from a plugin"));
+  std::string errors;
+  llvm::raw_string_ostream errorStream(errors);
   if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), overview,
-                                   &llvm::errs()))
-    return ExitBadCommandLine;
+                                   &errorStream)) {
+    // A value that an option cannot take is reported by the option itself.
+    if (errors.empty())
+      return ExitBadCommandLine;
+    return badCommandLine(joinErrors(errors));
+  }
 
   mlir::DialectRegistry registry;
   registerAllDialects(registry);
