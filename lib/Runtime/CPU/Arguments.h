@@ -10,10 +10,11 @@
 #define QUENCH_RUNTIME_CPU_ARGUMENTS_H
 
 #include "Manifest.h"
+#include "Status.h"
 #include "Tensor.h"
 
-#include "Status.h"
 #include "absl/types/span.h"
+
 #include <map>
 
 namespace quench::rt {

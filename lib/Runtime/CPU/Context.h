@@ -10,12 +10,13 @@
 #define QUENCH_RUNTIME_CPU_CONTEXT_H
 
 #include "BufferCache.h"
+#include "Status.h"
 #include "ThreadPool.h"
 
-#include "Status.h"
 #include "quench-rt/quench_rt.h"
 
-#include <string>
+#include <atomic>
+#include <cstdint>
 
 /// The buffers and the threads of a session, as generated code sees them.
 struct qrt_context {

@@ -10,6 +10,7 @@
 #define QUENCH_RUNTIME_CPU_JSON_H
 
 #include "Status.h"
+
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 

@@ -10,6 +10,7 @@
 #define QUENCH_RUNTIME_CPU_MANIFEST_H
 
 #include "Status.h"
+
 #include "absl/strings/string_view.h"
 #include "quench-rt/quench_rt.h"
 

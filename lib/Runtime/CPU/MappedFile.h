@@ -10,15 +10,15 @@
 #define QUENCH_RUNTIME_CPU_MAPPEDFILE_H
 
 #include "Status.h"
+
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include <cstddef>
 #include <string>
 
 namespace quench::rt {
 
-/// A file, or the end of one, mapped for reading.
+/// A file that is mapped for reading.
 class MappedFile {
 public:
   /// Maps all of a regular file. Errors name the path.

@@ -10,6 +10,7 @@
 #define QUENCH_RUNTIME_CPU_TENSOR_H
 
 #include "Status.h"
+
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "quench-rt/quench_rt.h"

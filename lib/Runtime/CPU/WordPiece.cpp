@@ -11,7 +11,6 @@
 #include "WordPieceTables.h"
 
 #include "absl/strings/str_cat.h"
-
 #include "utf8proc.h"
 
 #include <algorithm>
