@@ -244,9 +244,9 @@ linkObject(const LinkTools &tools, LinkKind kind, StringRef object) {
     return file.takeError();
   (*file)->os() << object;
   if (llvm::Error error = (*file)->commit())
-    return std::move(error);
+    return error;
   if (llvm::Error error = linkModel(tools, kind, objectPath, linkedPath))
-    return std::move(error);
+    return error;
   auto linked = llvm::MemoryBuffer::getFile(linkedPath);
   if (!linked)
     return makeError("cannot read '", linkedPath,

@@ -17,8 +17,13 @@
 using namespace mlir;
 
 LogicalResult quench::enableRemarks(MLIRContext &context, StringRef path) {
+  // Each kind has a filter of its own; `all` alone would filter all of them
+  // out.
   remark::RemarkCategories categories;
-  categories.all = ".*";
+  for (std::optional<std::string> *filter :
+       {&categories.passed, &categories.missed, &categories.analysis,
+        &categories.failed})
+    *filter = ".*";
   auto policy = std::make_unique<remark::RemarkEmittingPolicyAll>();
   if (path == "-")
     return remark::enableOptimizationRemarks(context, /*streamer=*/nullptr,
