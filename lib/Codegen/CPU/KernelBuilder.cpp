@@ -217,6 +217,25 @@ Value KernelBuilder::load(Value buffer, ValueRange indices, Value mask) {
   Type element = cast<MemRefType>(buffer.getType()).getElementType();
   auto type = VectorType::get({numLanes}, element);
   Value value;
+  if (mask && element.isBF16()) {
+    // LLVM takes masked accesses of this type apart by way of conversions that
+    // only its own runtime library has.
+    value = splat(0.0);
+    forLanes(indices, mask, [&](int64_t lane, Value present, ValueRange at) {
+      auto choice = scf::IfOp::create(
+          *this, present,
+          [&](OpBuilder &, Location) {
+            scf::YieldOp::create(*this, loadScalar(buffer, at));
+          },
+          [&](OpBuilder &, Location) {
+            scf::YieldOp::create(*this, arith::ConstantOp::create(
+                                            *this, getZeroAttr(computeType))
+                                            .getResult());
+          });
+      value = vector::InsertOp::create(*this, choice.getResult(0), value, lane);
+    });
+    return value;
+  }
   if (mask) {
     Value zero = arith::ConstantOp::create(*this, getZeroAttr(type));
     value =
@@ -232,6 +251,13 @@ Value KernelBuilder::load(Value buffer, ValueRange indices, Value mask) {
 void KernelBuilder::store(Value value, Value buffer, ValueRange indices,
                           Value mask) {
   Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  if (mask && element.isBF16()) {
+    forLanes(indices, mask, [&](int64_t lane, Value present, ValueRange at) {
+      Value scalar = vector::ExtractOp::create(*this, value, lane);
+      ifThen(present, [&] { storeScalar(scalar, buffer, at); });
+    });
+    return;
+  }
   if (element != computeType)
     value = arith::TruncFOp::create(*this, VectorType::get({numLanes}, element),
                                     value);
@@ -239,6 +265,16 @@ void KernelBuilder::store(Value value, Value buffer, ValueRange indices,
     vector::MaskedStoreOp::create(*this, buffer, indices, mask, value);
   else
     vector::StoreOp::create(*this, value, buffer, indices);
+}
+
+void KernelBuilder::forLanes(
+    ValueRange indices, Value mask,
+    function_ref<void(int64_t, Value, ValueRange)> body) {
+  SmallVector<Value> at(indices);
+  for (int64_t lane = 0; lane < numLanes; ++lane) {
+    at.back() = add(indices.back(), lane);
+    body(lane, vector::ExtractOp::create(*this, mask, lane), at);
+  }
 }
 
 Value KernelBuilder::loadScalar(Value buffer, ValueRange indices) {

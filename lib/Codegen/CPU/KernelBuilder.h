@@ -145,6 +145,11 @@ private:
 
   mlir::Value horner(mlir::Value x, llvm::ArrayRef<double> coefficients);
   mlir::Value erf(mlir::Value x);
+  /// Calls `body` with each lane, whether `mask` has it, and the indices of its
+  /// element.
+  void forLanes(
+      mlir::ValueRange indices, mlir::Value mask,
+      llvm::function_ref<void(int64_t, mlir::Value, mlir::ValueRange)> body);
 };
 
 /// A memref type whose offset and outer strides are unknown and whose last
