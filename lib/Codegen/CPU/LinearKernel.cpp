@@ -6,14 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A tile of rows x panel stays in registers over all of K; the panel streams
-// from memory once for each chunk of rows. The raw tile goes through a scratch
-// buffer, so that what follows (bias, activation, residual) is one small loop,
-// whatever the number of rows.
+// A tile of rows x panel stays in registers over all of K; the panel comes from
+// memory once and from the second level cache for every further tile. The raw
+// tile goes through a scratch buffer, so that what follows (bias, activation,
+// residual) is one small loop, whatever the number of rows.
 //
 //===----------------------------------------------------------------------===//
 
 #include "KernelLibrary.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -42,12 +43,28 @@ SmallVector<int64_t> tileRows(const KernelBuilder &b) {
   return {6, 4, 2, 1};
 }
 
-/// Rows that one task works on: what of x stays in the second level cache
-/// beside a panel.
-int64_t chunkRows(int64_t in, int64_t bytes, int64_t tile) {
-  constexpr int64_t budget = 384 * 1024;
-  int64_t rows = budget / (in * bytes) / tile * tile;
-  return std::clamp(rows, 2 * tile, 32 * tile);
+/// Tiles that one task computes: few, so that many threads find work.
+constexpr int64_t taskTiles = 4;
+
+/// Whether rows of `bytes` evict each other from the first level cache so much
+/// that a copy with other strides is cheaper. Rows of 4 and 8 KiB collide too,
+/// but there the copy costs what it gains.
+bool rowsCollide(int64_t bytes) { return bytes % 16384 == 0; }
+
+/// A copy of the rows of `x` with a cache line between them.
+Value spreadRows(KernelBuilder &b, Value x, int64_t size) {
+  constexpr int64_t lineBytes = 64;
+  int64_t gap = lineBytes / (b.compute().getWidth() / 8);
+  Value rows = b.dim(x, 0);
+  Value copy = memref::AllocOp::create(
+      b, MemRefType::get({ShapedType::kDynamic, size + gap}, b.compute()), rows,
+      b.getI64IntegerAttr(64));
+  b.parallel({rows}, [&](ValueRange ids) {
+    b.loop(b.index(0), b.index(size), b.lanes(), [&](Value at) {
+      b.store(b.load(x, {ids[0], at}), copy, {ids[0], at});
+    });
+  });
+  return copy;
 }
 
 } // namespace
@@ -82,13 +99,15 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
     Value out = function.getArgument(next);
 
     SmallVector<int64_t> sizes = tileRows(b);
-    const int64_t chunk =
-        chunkRows(k.in, k.element.getIntOrFloatBitWidth() / 8, sizes.front());
+    if (rowsCollide(k.in * b.compute().getWidth() / 8))
+      x = spreadRows(b, x, k.in);
+    const int64_t chunk = taskTiles * sizes.front();
     Value rows = b.dim(x, 0);
-    b.parallel({b.ceilDiv(rows, chunk), b.index(panels)}, [&](ValueRange ids) {
-      Value begin = b.mul(ids[0], chunk);
+    // The tasks of a panel follow each other, so it stays in the cache.
+    b.parallel({b.index(panels), b.ceilDiv(rows, chunk)}, [&](ValueRange ids) {
+      Value begin = b.mul(ids[1], chunk);
       Value end = b.min(rows, b.add(begin, chunk));
-      Value panelIndex = ids[1], firstColumn = b.mul(ids[1], panel);
+      Value panelIndex = ids[0], firstColumn = b.mul(ids[0], panel);
       SmallVector<Value> tiles, masks(panelVectors), bias;
       for (size_t i = 0; i < weights.size(); ++i)
         tiles.push_back(b.scratch({sizes.front(), panel}));
