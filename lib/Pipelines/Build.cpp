@@ -23,6 +23,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
 
@@ -149,6 +150,8 @@ public:
     if (writesArchive)
       if (llvm::Error error = checkOutput(archivePath, options.force))
         return error;
+    if (writesHeader && headerPath == path)
+      return makeError("'", path, "' is the name of the library's header");
     if (writesHeader)
       return checkOutput(headerPath, options.force);
     return llvm::Error::success();
@@ -227,9 +230,11 @@ private:
 };
 } // namespace
 
-/// Links `object` and returns the bytes of what the linker made.
+/// Links `object` and returns the bytes of what the linker made, which will be
+/// a file called `name`.
 static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-linkObject(const LinkTools &tools, LinkKind kind, StringRef object) {
+linkObject(const LinkTools &tools, LinkKind kind, StringRef object,
+           StringRef name) {
   SmallString<128> folder;
   if (std::error_code ec =
           llvm::sys::fs::createUniqueDirectory("quench", folder))
@@ -245,7 +250,7 @@ linkObject(const LinkTools &tools, LinkKind kind, StringRef object) {
   (*file)->os() << object;
   if (llvm::Error error = (*file)->commit())
     return error;
-  if (llvm::Error error = linkModel(tools, kind, objectPath, linkedPath))
+  if (llvm::Error error = linkModel(tools, kind, objectPath, linkedPath, name))
     return error;
   auto linked = llvm::MemoryBuffer::getFile(linkedPath);
   if (!linked)
@@ -288,8 +293,11 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   bool links = emit == EmitKind::Executable || emit == EmitKind::Shared;
 
   // What is known to fail fails before the work.
+  bool toStandardOutput = output == "-";
+  if (toStandardOutput && stopAfter >= Phase::Codegen && !isText)
+    return fail(makeError("machine code does not go to standard output"));
   if (stopAfter < Phase::Codegen) {
-    if (output != "-")
+    if (!toStandardOutput)
       if (llvm::Error error = checkOutput(output, options.force))
         return fail(std::move(error));
     OwningOpRef<ModuleOp> module = prepareModel(context, input, options.phases);
@@ -299,9 +307,10 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
     return writeModel(*module, output, options.force);
   }
   Outputs outputs(output, options, emit == EmitKind::Object);
-  if (llvm::Error error = outputs.check(outputs.isExternal() && !isText,
-                                        emit == EmitKind::Shared))
-    return fail(std::move(error));
+  if (!toStandardOutput)
+    if (llvm::Error error = outputs.check(outputs.isExternal() && !isText,
+                                          emit == EmitKind::Shared))
+      return fail(std::move(error));
   llvm::Expected<CPUTarget> target =
       CPUTarget::parse(options.cpu, options.triple);
   if (!target)
@@ -346,6 +355,10 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   if (failed(runPhase(Phase::Codegen, options.phases, codegen)))
     return failure();
   StringRef code = compiled->output.str();
+  if (toStandardOutput) {
+    llvm::outs() << code;
+    return success();
+  }
   if (!links) {
     if (llvm::Error error = outputs.write(output, code))
       return fail(std::move(error));
@@ -357,7 +370,8 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   auto link = [&]() -> LogicalResult {
     LinkKind kind =
         emit == EmitKind::Shared ? LinkKind::Shared : LinkKind::Executable;
-    auto linked = linkObject(tools, kind, code);
+    auto linked =
+        linkObject(tools, kind, code, llvm::sys::path::filename(output));
     if (!linked)
       return fail(linked.takeError());
     if (llvm::Error error =

@@ -8,6 +8,8 @@
 
 #include "Quench/Pipelines/Link.h"
 
+#include "Quench/Support/Error.h"
+
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/FileSystem.h"
@@ -88,7 +90,7 @@ static Error runLinker(const LinkTools &tools, ArrayRef<StringRef> args) {
 }
 
 Error quench::linkModel(const LinkTools &tools, LinkKind kind, StringRef object,
-                        StringRef output) {
+                        StringRef output, StringRef name) {
   SmallVector<StringRef> args = {object,
                                  tools.runtime,
                                  "-o",
@@ -102,9 +104,21 @@ Error quench::linkModel(const LinkTools &tools, LinkKind kind, StringRef object,
                                  "-Wl,--build-id=none"};
   if (kind == LinkKind::Executable)
     return runLinker(tools, args);
-  // The library keeps its own runtime, whatever else the process has loaded;
-  // one name of the caller side pulls in all of it.
+
+  // The library keeps its own runtime, whatever else the process has loaded,
+  // and shows the model and the caller side only; one name of the latter pulls
+  // in all of it.
+  SmallString<128> exports;
+  int descriptor;
+  if (std::error_code ec =
+          sys::fs::createTemporaryFile("quench", "map", descriptor, exports))
+    return makeError("cannot write a temporary file: ", describe(ec));
+  scope_exit removeExports([&] { sys::fs::remove(exports); });
+  raw_fd_ostream(descriptor, /*shouldClose=*/true)
+      << "{ global: quench_model_*; qrt_*; local: *; };\n";
+  std::string versionScript = ("-Wl,--version-script=" + exports).str();
+  std::string soname = ("-Wl,-soname," + name).str();
   args.append({"-shared", "-Wl,-Bsymbolic", "-Wl,-u,qrt_session_create",
-               "-Wl,-z,defs"});
+               "-Wl,-z,defs", versionScript, soname});
   return runLinker(tools, args);
 }

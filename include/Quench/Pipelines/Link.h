@@ -35,9 +35,11 @@ enum class LinkKind {
 };
 
 /// Links the object file `object` with the runtime. `output` is written in
-/// place. Fails with what the linker printed.
+/// place; `name` is the file name that it will have. Fails with what the linker
+/// printed.
 llvm::Error linkModel(const LinkTools &tools, LinkKind kind,
-                      llvm::StringRef object, llvm::StringRef output);
+                      llvm::StringRef object, llvm::StringRef output,
+                      llvm::StringRef name);
 
 } // namespace quench
 
