@@ -78,9 +78,13 @@ Status Arguments::matchInputs() {
 }
 
 Status Arguments::checkType(const Port &port, const qrt_tensor &tensor) const {
-  if (tensor.dtype < QRT_BOOL || tensor.dtype > QRT_F64)
-    return inputError(port, absl::StrCat("has the unknown element type ",
-                                         static_cast<int>(tensor.dtype)));
+  // As bytes: a caller in C may have put any number there.
+  static_assert(sizeof(qrt_dtype) == sizeof(int32_t));
+  int32_t dtype;
+  std::memcpy(&dtype, &tensor.dtype, sizeof(dtype));
+  if (dtype < QRT_BOOL || dtype > QRT_F64)
+    return inputError(port,
+                      absl::StrCat("has the unknown element type ", dtype));
   if (tensor.rank < 0 || tensor.rank > kMaxRank ||
       (tensor.rank > 0 && !tensor.shape) || !countElements(shapeOf(tensor)))
     return inputError(port, "has a shape that no tensor can have");

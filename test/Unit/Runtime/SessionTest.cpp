@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 
+#include <cstring>
 #include <optional>
 #include <string>
 #include <thread>
@@ -185,7 +186,8 @@ TEST_F(Session, RefusesWrongInputs) {
   expectError("encode", {deep},
               "input 'input_ids' has a shape that no tensor can have");
   qrt_tensor strange = ids;
-  strange.dtype = static_cast<qrt_dtype>(77);
+  int32_t unknown = 77;
+  std::memcpy(&strange.dtype, &unknown, sizeof(unknown));
   expectError("encode", {strange},
               "input 'input_ids' has the unknown element type 77");
   qrt_tensor empty = ids;
