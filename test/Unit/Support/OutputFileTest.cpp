@@ -69,6 +69,8 @@ TEST(OutputFile, LeavesNothingWhenInterrupted) {
   TempFolder folder;
   EXPECT_EXIT(
       {
+        // Jobs in the background of a shell start with it ignored.
+        std::signal(SIGINT, SIG_DFL);
         auto output = cantFail(OutputFile::create(folder.path("a"), false));
         output->os() << "text";
         std::raise(SIGINT);
