@@ -46,9 +46,8 @@ void QuenchDialect::initialize() {
 
 Attribute RefAttr::parse(AsmParser &parser, Type type) {
   std::string scope, key;
-  if (parser.parseLess() || parser.parseString(&scope) ||
-      parser.parseColon() || parser.parseColon() || parser.parseString(&key) ||
-      parser.parseGreater())
+  if (parser.parseLess() || parser.parseString(&scope) || parser.parseColon() ||
+      parser.parseColon() || parser.parseString(&key) || parser.parseGreater())
     return {};
   return get(parser.getContext(), scope, key);
 }

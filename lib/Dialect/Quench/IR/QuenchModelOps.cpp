@@ -99,8 +99,6 @@ LogicalResult MulOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 template <typename Adaptor>
 static LogicalResult inferUnary(Adaptor op, ShapeInference &shapes) {
-  if (!isa<RankedTensorType>(op.getInput().getType()))
-    return shapes.fail("expected input to be a tensor");
   shapes.addResultLike(op.getInput());
   return success();
 }

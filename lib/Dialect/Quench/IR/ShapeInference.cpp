@@ -107,8 +107,8 @@ static bool isCompatible(ArrayRef<ShapeInference::Dim> found,
 }
 
 LogicalResult ShapeInference::failShape(Value value, StringRef name,
-                                        StringRef prefix,
-                                        ArrayRef<Dim> expected) {
+                                        ArrayRef<Dim> expected,
+                                        StringRef remark) {
   std::string shape;
   llvm::raw_string_ostream os(shape);
   llvm::interleave(
@@ -121,7 +121,7 @@ LogicalResult ShapeInference::failShape(Value value, StringRef name,
           os << size;
       },
       "x");
-  return fail("expected ", name, " of ", prefix, "shape [", shape, "], found ",
+  return fail("expected ", name, " of shape [", shape, "]", remark, ", found ",
               value.getType());
 }
 
@@ -130,7 +130,7 @@ LogicalResult ShapeInference::checkShape(Value value, StringRef name,
   if (!value || (getRank(value) == static_cast<int64_t>(expected.size()) &&
                  isCompatible(getDims(value), expected)))
     return success();
-  return failShape(value, name, "", expected);
+  return failShape(value, name, expected, "");
 }
 
 LogicalResult ShapeInference::checkSuffix(Value value, StringRef name,
@@ -141,7 +141,7 @@ LogicalResult ShapeInference::checkSuffix(Value value, StringRef name,
   if (rank <= expected.size() &&
       isCompatible(getDims(value), expected.take_back(rank)))
     return success();
-  return failShape(value, name, "a suffix of ", expected);
+  return failShape(value, name, expected, " or a suffix of it");
 }
 
 LogicalResult ShapeInference::checkElementType(Value value, StringRef name,

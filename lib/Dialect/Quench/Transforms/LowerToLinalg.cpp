@@ -31,7 +31,8 @@ struct LowerToLinalg
   void runOnOperation() override {
     SmallVector<linalg::AggregatedOpInterface> ops;
     getOperation()->walk([&](linalg::AggregatedOpInterface op) {
-      if (!llvm::is_contained(keep, op->getName().getStringRef()))
+      if (!isa<linalg::LinalgDialect>(op->getDialect()) &&
+          !llvm::is_contained(keep, op->getName().getStringRef()))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

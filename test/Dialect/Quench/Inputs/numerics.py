@@ -550,24 +550,27 @@ def compare(name, value, value_type, expected, dtype):
     ]
 
 
+def run_module(opt, runner, libraries, module):
+    """What `@main` of the text `module` prints once it is compiled."""
+    lowered = subprocess.run([opt, "-", *PASSES], input=module, text=True, capture_output=True)
+    if lowered.returncode:
+        sys.exit(f"lowering failed\n{lowered.stderr[-3000:]}")
+    shared = ",".join(os.path.join(libraries, f"lib{name}.so") for name in
+                      ("mlir_runner_utils", "mlir_c_runner_utils", "mlir_float16_utils"))
+    run = subprocess.run([runner, "-e", "main", "-entry-point-result=void", f"-shared-libs={shared}", "-O0"],
+                         input=lowered.stdout, text=True, capture_output=True)
+    if run.returncode:
+        sys.exit(f"execution failed\n{run.stderr[-3000:]}")
+    return run.stdout
+
+
 def main():
     opt, runner, libraries, *dtypes = sys.argv[1:]
     failed = 0
     for dtype in dtypes:
         all_cases = list(cases(dtype))
         module = write_module(dtype, all_cases)
-        if "DUMP" in os.environ:
-            open(os.environ["DUMP"], "w").write(module)
-        lowered = subprocess.run([opt, "-", *PASSES], input=module, text=True, capture_output=True)
-        if lowered.returncode:
-            sys.exit(f"{dtype}: lowering failed\n{lowered.stderr[-3000:]}")
-        shared = ",".join(os.path.join(libraries, f"lib{name}.so") for name in
-                          ("mlir_runner_utils", "mlir_c_runner_utils", "mlir_float16_utils"))
-        run = subprocess.run([runner, "-e", "main", "-entry-point-result=void", f"-shared-libs={shared}", "-O0"],
-                             input=lowered.stdout, text=True, capture_output=True)
-        if run.returncode:
-            sys.exit(f"{dtype}: execution failed\n{run.stderr[-3000:]}")
-        lines = iter(run.stdout.split())
+        lines = iter(run_module(opt, runner, libraries, module).split())
         for text, _, results, *slack in all_cases:
             for index, expected in enumerate(results):
                 shape = tuple(int(next(lines)) for _ in expected.shape)
@@ -582,4 +585,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,11 @@
 #define QUENCH_DIALECT_QUENCH_IR_QUENCH_H
 
 #include "Quench/Dialect/Quench/IR/ShapeInference.h"
+#include "Quench/Interfaces/BasisOpInterface.h"
+#include "Quench/Interfaces/ChannelScalableOpInterface.h"
+#include "Quench/Interfaces/CostOpInterface.h"
+#include "Quench/Interfaces/QuantizableOpInterface.h"
+#include "Quench/Interfaces/ShiftableOpInterface.h"
 #include "Quench/Interfaces/WeightProgramOpInterface.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

@@ -25,8 +25,12 @@ def Quench_CallKernelOp : Quench_Op<"call_kernel", [Pure, AttrSizedOperandSegmen
     layout the kernel does not take.
 
     ```mlir
-    %y = quench.call_kernel @scale(%x : tensor<?x8xf32>)
-      outs(%empty : tensor<?x8xf32>) -> tensor<?x8xf32>
+    func.func private @scale(%in: memref<?x8xf32>, %out: memref<?x8xf32>)
+    func.func @call_kernel(%x: tensor<?x8xf32>, %empty: tensor<?x8xf32>) -> tensor<?x8xf32> {
+      %y = quench.call_kernel @scale(%x : tensor<?x8xf32>)
+        outs(%empty : tensor<?x8xf32>) -> tensor<?x8xf32>
+      return %y : tensor<?x8xf32>
+    }
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyType>:$inputs,

@@ -43,40 +43,85 @@ def Quench_ParamOp : Quench_WeightOp<"param"> {
 
 def Quench_TransposeOp : Quench_ShapedWeightOp<"transpose"> {
   let summary = "permutes the dimensions of a parameter";
-  let description = [{ Dimension `i` of the result is dimension `permutation[i]` of the input. }];
+  let description = [{
+    Dimension `i` of the result is dimension `permutation[i]` of the input.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.transpose %w [1, 0] : (tensor<8x6xf32>) -> tensor<6x8xf32>
+    ```
+  }];
   let arguments = (ins Quench_AnyTensor:$input, DenseI64ArrayAttr:$permutation);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$input $permutation attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Quench_SliceOp : Quench_ShapedWeightOp<"slice"> {
   let summary = "a contiguous range of a parameter along one axis";
+  let description = [{
+    The elements `[begin, end)` of dimension `axis`.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.slice %w axis 0 [2, 6] : (tensor<8x6xf32>) -> tensor<4x6xf32>
+    ```
+  }];
   let arguments = (ins Quench_AnyTensor:$input, I64Attr:$axis, I64Attr:$begin, I64Attr:$end);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$input `axis` $axis `[` $begin `,` $end `]` attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Quench_ConcatOp : Quench_ShapedWeightOp<"concat"> {
   let summary = "parameters one after another along one axis";
+  let description = [{
+    The inputs agree in all dimensions but `axis`.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.concat %w, %w axis 1 : (tensor<8x6xf32>, tensor<8x6xf32>) -> tensor<8x12xf32>
+    ```
+  }];
   let arguments = (ins Variadic<Quench_AnyTensor>:$inputs, I64Attr:$axis);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Quench_ReshapeOp : Quench_WeightOp<"reshape"> {
   let summary = "the same elements in row-major order under another shape";
+  let description = [{
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.reshape %w : (tensor<8x6xf32>) -> tensor<2x4x6xf32>
+    ```
+  }];
   let arguments = (ins Quench_AnyTensor:$input);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Quench_CastOp : Quench_WeightOp<"cast"> {
   let summary = "a parameter in another float type, rounded to nearest even";
+  let description = [{
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.cast %w : (tensor<8x6xf32>) -> tensor<8x6xf16>
+    ```
+  }];
   let arguments = (ins Quench_FloatTensor:$input);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Quench_PackOp : Quench_ShapedWeightOp<"pack"> {
@@ -85,6 +130,11 @@ def Quench_PackOp : Quench_ShapedWeightOp<"pack"> {
     Turns `[out, in]` into `[ceil(out/panel), in, panel]`, so that a kernel that
     computes `panel` output channels reads one contiguous stream; missing output
     channels are zero.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.pack %w panel 16 : (tensor<8x6xf32>) -> tensor<1x6x16xf32>
+    ```
   }];
   let arguments = (ins Quench_AnyTensor:$input, I64Attr:$panel);
   let results = (outs Quench_AnyTensor:$result);

@@ -123,8 +123,8 @@ private:
   mlir::OpFoldResult reify(mlir::OpBuilder &builder, mlir::Location loc,
                            Dim dim) const;
   llvm::LogicalResult failShape(mlir::Value value, llvm::StringRef name,
-                                llvm::StringRef prefix,
-                                llvm::ArrayRef<Dim> expected);
+                                llvm::ArrayRef<Dim> expected,
+                                llvm::StringRef remark);
 
   mlir::MLIRContext *context;
   std::optional<mlir::Location> location;

@@ -14,10 +14,10 @@ include "mlir/Pass/PassBase.td"
 def QuenchLowerToLinalg : Pass<"quench-lower-to-linalg"> {
   let summary = "decomposes model ops to loops on tensors";
   let description = [{
-    Replaces every op that implements `AggregatedOpInterface` by its
-    decomposition: linalg, scf, tensor, arith and math ops on tensors. Ops named
-    in `keep` stay, for passes that have a better lowering of them. Parameters
-    and weight programs stay as well.
+    Replaces every op that implements `AggregatedOpInterface`, but those of
+    linalg, by its decomposition: linalg, scf, tensor, arith and math ops on
+    tensors. Ops named in `keep` stay, for passes that have a better lowering of
+    them. Parameters and weight programs stay as well.
 
     ```mlir
     func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {

@@ -1,0 +1,11 @@
+//===- BasisOpInterface.cpp - Bases of activations ------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Interfaces/BasisOpInterface.h"
+
+#include "Quench/Interfaces/BasisOpInterface.cpp.inc"
