@@ -42,8 +42,9 @@ Error quench::checkOutput(StringRef path, bool force) {
   if (!force && sys::fs::exists(path))
     return makeError("'", path, "' exists already; replace it with --force");
   StringRef folder = sys::path::parent_path(path);
-  if (!folder.empty() && !sys::fs::exists(folder))
-    return fail(path, make_error_code(std::errc::no_such_file_or_directory));
+  if (std::error_code code = sys::fs::access(folder.empty() ? "." : folder,
+                                             sys::fs::AccessMode::Write))
+    return fail(path, code);
   return Error::success();
 }
 

@@ -19,7 +19,8 @@
 namespace quench {
 
 /// Fails when an output of that name cannot be made: it is a folder, its folder
-/// is missing, or it exists and `force` is false. Ask before long work.
+/// is missing or cannot be written to, or it exists and `force` is false. Ask
+/// before long work.
 llvm::Error checkOutput(llvm::StringRef path, bool force);
 
 /// A file under a temporary name in the folder of its final name, which it
