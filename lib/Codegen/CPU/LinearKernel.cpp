@@ -51,18 +51,25 @@ constexpr int64_t taskTiles = 4;
 /// but there the copy costs what it gains.
 bool rowsCollide(int64_t bytes) { return bytes % 16384 == 0; }
 
-/// A copy of the rows of `x` with a cache line between them.
-Value spreadRows(KernelBuilder &b, Value x, int64_t size) {
+/// A copy of the rows of `x` in the compute type, with a cache line between
+/// them.
+Value copyRows(KernelBuilder &b, Value x, int64_t size) {
   constexpr int64_t lineBytes = 64;
   int64_t gap = lineBytes / (b.compute().getWidth() / 8);
+  int64_t stride = llvm::alignTo(size, b.lanes()) + gap;
+  int64_t whole = size / b.lanes() * b.lanes();
   Value rows = b.dim(x, 0);
   Value copy = memref::AllocOp::create(
-      b, MemRefType::get({ShapedType::kDynamic, size + gap}, b.compute()), rows,
-      b.getI64IntegerAttr(64));
+      b, MemRefType::get({ShapedType::kDynamic, stride}, b.compute()), rows,
+      b.getI64IntegerAttr(lineBytes));
   b.parallel({rows}, [&](ValueRange ids) {
-    b.loop(b.index(0), b.index(size), b.lanes(), [&](Value at) {
+    b.loop(b.index(0), b.index(whole), b.lanes(), [&](Value at) {
       b.store(b.load(x, {ids[0], at}), copy, {ids[0], at});
     });
+    if (whole != size) {
+      Value at[] = {ids[0], b.index(whole)};
+      b.store(b.load(x, at, b.tailMask(whole, size)), copy, at);
+    }
   });
   return copy;
 }
@@ -99,8 +106,10 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
     Value out = function.getArgument(next);
 
     SmallVector<int64_t> sizes = tileRows(b);
-    if (rowsCollide(k.in * b.compute().getWidth() / 8))
-      x = spreadRows(b, x, k.in);
+    // Every element is used once for each panel: it is converted once for all.
+    if (k.element != b.compute() ||
+        rowsCollide(k.in * b.compute().getWidth() / 8))
+      x = copyRows(b, x, k.in);
     const int64_t chunk = taskTiles * sizes.front();
     Value rows = b.dim(x, 0);
     // The tasks of a panel follow each other, so it stays in the cache.
