@@ -526,3 +526,19 @@ func.func @f(%x: tensor<2xf32>) {
   %0 = quench.pack %x panel 4 : (tensor<2xf32>) -> tensor<1x2x4xf32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<1x0x8xf32>) {
+  // expected-error @below {{'quench.pool' op expected at least one token, found none}}
+  %0 = quench.pool %x by last : (tensor<1x0x8xf32>) -> tensor<1x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x0x8xf32>, %w: tensor<8x4xf32>) {
+  // expected-error @below {{'quench.causal_conv1d' op expected at least one token, found none}}
+  %0, %1 = quench.causal_conv1d %x, %w : (tensor<1x0x8xf32>, tensor<8x4xf32>) -> (tensor<1x0x8xf32>, tensor<1x3x8xf32>)
+  return
+}

@@ -72,3 +72,13 @@ func.func @pools(%x: tensor<2x?x8xf32>, %mask: tensor<?x4xi1>) -> (tensor<2x8xf3
   %3 = quench.pool %x by first : (tensor<2x?x8xf32>) -> tensor<2x8xf32>
   return %0, %1, %2, %3 : tensor<2x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>
 }
+
+// CHECK-LABEL: func.func @nothing
+func.func @nothing(%x: tensor<1x3x8xf32>, %w: tensor<8x1xf32>, %p: tensor<?xi64>, %none: tensor<0x0xf32>, %q: tensor<1x2x2x8xf32>)
+    -> (tensor<1x3x8xf32>, tensor<1x0x8xf32>, tensor<1x2x2x8xf32>, tensor<0x0xf32>) {
+  %0, %1 = quench.causal_conv1d %x, %w : (tensor<1x3x8xf32>, tensor<8x1xf32>) -> (tensor<1x3x8xf32>, tensor<1x0x8xf32>)
+  %cos, %sin = quench.rope_table %p {inv_freq = array<f64>, element_type = f32} : (tensor<?xi64>) -> (tensor<?x0xf32>, tensor<?x0xf32>)
+  %2 = quench.rope %q, %cos, %sin interleaved : (tensor<1x2x2x8xf32>, tensor<?x0xf32>, tensor<?x0xf32>) -> tensor<1x2x2x8xf32>
+  %3 = quench.softmax %none : tensor<0x0xf32>
+  return %0, %1, %2, %3 : tensor<1x3x8xf32>, tensor<1x0x8xf32>, tensor<1x2x2x8xf32>, tensor<0x0xf32>
+}

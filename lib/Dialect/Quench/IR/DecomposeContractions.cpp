@@ -174,7 +174,8 @@ FailureOr<SmallVector<Value>> CausalConv1DOp::decomposeOperation(OpBuilder &b) {
       sum = sum + loop[2 * tap] * loop[2 * tap + 1];
     return getBias() ? sum + loop[2 * taps] : sum;
   });
-  Value updated = builder.slice(all, 1, tokens, past);
+  // One tap keeps nothing, and no slice may begin at the end.
+  Value updated = taps == 1 ? state : builder.slice(all, 1, tokens, past);
   return SmallVector<Value>{result,
                             builder.cast(updated, getUpdated().getType())};
 }

@@ -410,6 +410,10 @@ LogicalResult PoolOp::inferShapes(Adaptor op, ShapeInference &shapes) {
           op.getMask(), "mask",
           {shapes.getDim(input, 0), shapes.getDim(input, 1)})))
     return failure();
+  bool chooses = op.getKind() == PoolKind::First ||
+                 (op.getKind() == PoolKind::Last && !op.getMask());
+  if (chooses && ShapeInference::getSize(shapes.getDim(input, 1)) == 0)
+    return shapes.fail("expected at least one token, found none");
   if (op.getMask() && op.getKind() == PoolKind::First)
     return shapes.fail("expected no mask for kind first");
   shapes.addResult({shapes.getDim(input, 0), shapes.getDim(input, 2)},
@@ -427,6 +431,8 @@ LogicalResult CausalConv1DOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   if (failed(shapes.checkShape(input, "input", {Dim(), Dim(), Dim()})))
     return failure();
   Dim batch = shapes.getDim(input, 0), channels = shapes.getDim(input, 2);
+  if (ShapeInference::getSize(shapes.getDim(input, 1)) == 0)
+    return shapes.fail("expected at least one token, found none");
   if (failed(shapes.checkShape(weight, "weight", {channels, Dim()})) ||
       failed(shapes.checkStatic(weight, "weight", 1)))
     return failure();

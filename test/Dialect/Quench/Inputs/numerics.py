@@ -421,6 +421,8 @@ def cases(dtype):
     yield ("quench.causal_conv1d %0, %1 bias %2 state %3 : ({0}, {s1}, {2}, {3}) -> ({r0}, {r1})",
            [x, taps, tapBias, state], causal_conv(x, taps, tapBias, state))
     yield "quench.causal_conv1d %0, %1 : ({0}, {s1}) -> ({r0}, {r1})", [x, taps], causal_conv(x, taps, None, None)
+    tap = rnd.tensor(5, 1)
+    yield "quench.causal_conv1d %0, %1 : ({0}, {s1}) -> ({r0}, {r1})", [x, tap], causal_conv(x, tap, None, None)
     delta = rnd.tensor(2, 3, 5, low=0.01, high=1)
     a, bb, cc = rnd.tensor(5, 4, low=-2, high=-0.1), rnd.tensor(2, 3, 4), rnd.tensor(2, 3, 4)
     d, h = rnd.tensor(5), rnd.tensor(2, 5, 4)
@@ -477,7 +479,7 @@ def literal(tensor, floating=None):
         step = len(data) // shape[0]
         return "[" + ", ".join(nest(shape[1:], data[i * step:(i + 1) * step]) for i in range(shape[0])) + "]"
 
-    return nest(tensor.shape, tensor.data)
+    return nest(tensor.shape, tensor.data) if tensor.data else ""
 
 
 def write_module(dtype, all_cases):
