@@ -170,65 +170,207 @@ static LogicalResult collectProgram(Value root,
   return success();
 }
 
-/// A buffer from the heap; null when there is no memory left.
-static std::unique_ptr<char[]> allocate(size_t size) {
-  return std::unique_ptr<char[]>(new (std::nothrow) char[size]);
+/// Bytes of a piece of a result when a program is evaluated piece by piece.
+static constexpr int64_t pieceBytes = 1 << 20;
+
+/// Ops that are evaluated within a piece of another's result nest at most so
+/// deep, since the evaluation recurses.
+static constexpr unsigned maxStreamDepth = 32;
+
+/// Whether rows of the result of `op` are made of rows of its operands.
+static bool worksOnRows(Operation *op) {
+  auto computation = cast<WeightProgramOpInterface>(op);
+  RowRange rows = getAllRows(op->getResult(0));
+  auto hasRows = [&](unsigned operand) {
+    return computation.getOperandRows(operand, rows).has_value();
+  };
+  return op->getNumOperands() != 0 &&
+         llvm::all_of(llvm::seq(op->getNumOperands()), hasRows);
 }
 
-LogicalResult quench::evaluateWeights(Value root, const ArchiveSet &archives,
-                                      llvm::MutableArrayRef<char> result) {
-  llvm::SetVector<Operation *> program;
-  if (failed(collectProgram(root, program)))
-    return failure();
-  Operation *last = root.getDefiningOp();
-  if (static_cast<int64_t>(result.size()) != *getByteSize(root.getType()))
-    return last->emitOpError("has a result of ")
-           << *getByteSize(root.getType()) << " bytes, but room for "
-           << result.size();
+static int64_t getRowBytes(Value value) {
+  int64_t rows = getAllRows(value).size();
+  return rows == 0 ? 0 : *getByteSize(value.getType()) / rows;
+}
 
+namespace {
+/// A program: which of its values are held as a whole, and which are computed
+/// by rows whenever a piece of their only user needs them.
+class Program {
+public:
+  static FailureOr<Program> create(Value root);
+
+  llvm::ArrayRef<Operation *> getOps() const { return ops.getArrayRef(); }
+  bool isStreamed(Value value) const { return streamed.contains(value); }
+
+  /// How often ops of the program use `value`.
+  unsigned countUses(Value value) const { return uses.lookup(value); }
+
+private:
+  llvm::SetVector<Operation *> ops;
   llvm::DenseMap<Value, unsigned> uses;
-  for (Operation *op : program)
-    for (Value operand : op->getOperands())
-      ++uses[operand];
+  /// The streamed values and their depth.
+  llvm::DenseMap<Value, unsigned> streamed;
+};
+} // namespace
 
+FailureOr<Program> Program::create(Value root) {
+  Program program;
+  if (failed(collectProgram(root, program.ops)))
+    return failure();
+  for (Operation *op : program.ops)
+    for (Value operand : op->getOperands())
+      ++program.uses[operand];
+  // Users come after what they use.
+  for (Operation *op : llvm::reverse(program.ops)) {
+    unsigned depth = program.streamed.lookup(op->getResult(0)) + 1;
+    if (depth > maxStreamDepth || !worksOnRows(op))
+      continue;
+    for (Value operand : op->getOperands())
+      if (program.uses[operand] == 1 && worksOnRows(operand.getDefiningOp()))
+        program.streamed[operand] = depth;
+  }
+  return program;
+}
+
+namespace {
+/// Evaluates one program.
+class Evaluator {
+public:
+  Evaluator(const Program &program, const ArchiveSet &archives)
+      : program(program), archives(archives) {}
+
+  LogicalResult evaluate(Value root, llvm::MutableArrayRef<char> result);
+
+private:
+  LogicalResult evaluateWhole(Operation *op,
+                              llvm::MutableArrayRef<char> result);
+  LogicalResult evaluateRows(Operation *op, RowRange rows,
+                             llvm::MutableArrayRef<char> result);
+  /// Drops the values that only `op`, and what is streamed into it, used last.
+  void release(Operation *op);
+
+  const Program &program;
+  const ArchiveSet &archives;
   llvm::DenseMap<Value, llvm::ArrayRef<char>> values;
   llvm::DenseMap<Value, std::unique_ptr<char[]>> buffers;
+  llvm::DenseMap<Value, unsigned> used;
+};
+} // namespace
+
+/// A buffer from the heap; fails with a diagnostic when there is no memory.
+static FailureOr<std::unique_ptr<char[]>> allocate(Operation *op, size_t size) {
+  std::unique_ptr<char[]> buffer(new (std::nothrow) char[size]);
+  if (!buffer)
+    return op->emitOpError("no memory left for ") << size << " bytes";
+  return buffer;
+}
+
+LogicalResult Evaluator::evaluateRows(Operation *op, RowRange rows,
+                                      llvm::MutableArrayRef<char> result) {
+  if (result.empty())
+    return success();
+  auto computation = cast<WeightProgramOpInterface>(op);
+  SmallVector<llvm::ArrayRef<char>> operands;
+  SmallVector<std::unique_ptr<char[]>> pieces;
+  for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+    RowRange needed = *computation.getOperandRows(index, rows);
+    int64_t rowBytes = getRowBytes(operand);
+    int64_t size = needed.size() * rowBytes;
+    if (!program.isStreamed(operand)) {
+      operands.push_back(
+          values.lookup(operand).slice(needed.begin * rowBytes, size));
+      continue;
+    }
+    Operation *source = operand.getDefiningOp();
+    FailureOr<std::unique_ptr<char[]>> piece = allocate(source, size);
+    if (failed(piece) ||
+        failed(evaluateRows(source, needed, {piece->get(), size_t(size)})))
+      return failure();
+    operands.emplace_back(piece->get(), size);
+    pieces.push_back(std::move(*piece));
+  }
+  return computation.evaluateRows(operands, rows, result);
+}
+
+LogicalResult Evaluator::evaluateWhole(Operation *op,
+                                       llvm::MutableArrayRef<char> result) {
+  if (result.empty())
+    return success();
+  auto isStreamed = [&](Value value) { return program.isStreamed(value); };
+  if (llvm::none_of(op->getOperands(), isStreamed)) {
+    auto operands = llvm::map_to_vector(
+        op->getOperands(), [&](Value value) { return values.lookup(value); });
+    return cast<WeightProgramOpInterface>(op).evaluateWeights(operands, result);
+  }
+  int64_t rows = getAllRows(op->getResult(0)).size();
+  int64_t rowBytes = std::max<int64_t>(getRowBytes(op->getResult(0)), 1);
+  int64_t step = std::max<int64_t>(pieceBytes / rowBytes, 1);
+  for (int64_t begin = 0; begin < rows; begin += step) {
+    RowRange range{begin, std::min(begin + step, rows)};
+    if (failed(evaluateRows(
+            op, range,
+            result.slice(range.begin * rowBytes, range.size() * rowBytes))))
+      return failure();
+  }
+  return success();
+}
+
+void Evaluator::release(Operation *op) {
+  for (Value operand : op->getOperands()) {
+    if (program.isStreamed(operand))
+      release(operand.getDefiningOp());
+    else if (++used[operand] == program.countUses(operand))
+      buffers.erase(operand);
+  }
+}
+
+LogicalResult Evaluator::evaluate(Value root,
+                                  llvm::MutableArrayRef<char> result) {
   SmallVector<std::pair<const Archive *, const Archive::Tensor *>> touched;
-  for (Operation *op : program) {
+  for (Operation *op : program.getOps()) {
     Value value = op->getResult(0);
+    if (program.isStreamed(value))
+      continue;
     if (auto param = dyn_cast<ParamOp>(op)) {
       FailureOr<const Archive::Tensor *> tensor = resolve(param, archives);
       if (failed(tensor))
         return failure();
       values[value] = (*tensor)->bytes;
       touched.emplace_back(archives.find(param.getRef().getScope()), *tensor);
-      if (op == last && !result.empty())
-        std::memcpy(result.data(), (*tensor)->bytes.data(), result.size());
+      if (value == root)
+        llvm::copy((*tensor)->bytes, result.begin());
       continue;
     }
     llvm::MutableArrayRef<char> bytes = result;
-    if (op != last) {
-      int64_t size = *getByteSize(value.getType());
-      std::unique_ptr<char[]> buffer = allocate(size);
-      if (!buffer)
-        return op->emitOpError("no memory left for its ") << size << " bytes";
-      bytes = llvm::MutableArrayRef<char>(buffer.get(), size);
-      buffers[value] = std::move(buffer);
+    if (value != root) {
+      size_t size = *getByteSize(value.getType());
+      FailureOr<std::unique_ptr<char[]>> buffer = allocate(op, size);
+      if (failed(buffer))
+        return failure();
+      bytes = {buffer->get(), size};
+      buffers[value] = std::move(*buffer);
     }
-    SmallVector<llvm::ArrayRef<char>> operands;
-    for (Value operand : op->getOperands())
-      operands.push_back(values.lookup(operand));
-    if (failed(cast<WeightProgramOpInterface>(op).evaluateWeights(operands,
-                                                                  bytes)))
+    if (failed(evaluateWhole(op, bytes)))
       return failure();
     values[value] = bytes;
-    for (Value operand : op->getOperands())
-      if (--uses[operand] == 0)
-        buffers.erase(operand);
+    release(op);
   }
   for (auto [archive, tensor] : touched)
     archive->release(*tensor);
   return success();
+}
+
+LogicalResult quench::evaluateWeights(Value root, const ArchiveSet &archives,
+                                      llvm::MutableArrayRef<char> result) {
+  FailureOr<Program> program = Program::create(root);
+  if (failed(program))
+    return failure();
+  int64_t size = *getByteSize(root.getType());
+  if (static_cast<int64_t>(result.size()) != size)
+    return root.getDefiningOp()->emitOpError("has a result of ")
+           << size << " bytes, but room for " << result.size();
+  return Evaluator(*program, archives).evaluate(root, result);
 }
 
 //===----------------------------------------------------------------------===//
@@ -248,17 +390,19 @@ struct Root {
 };
 } // namespace
 
-/// Upper bound of the bytes that are held while `root` is evaluated, at most
-/// maxIntermediateBytes.
+/// Upper bound of the bytes of whole tensors that are held while `root` is
+/// evaluated, at most maxIntermediateBytes.
 static FailureOr<int64_t> countIntermediateBytes(Value root) {
-  llvm::SetVector<Operation *> program;
-  if (failed(collectProgram(root, program)))
+  FailureOr<Program> program = Program::create(root);
+  if (failed(program))
     return failure();
   int64_t bytes = 0;
-  for (Operation *op : program)
-    if (!isa<ParamOp>(op) && op != root.getDefiningOp())
-      bytes += std::min(*getByteSize(op->getResult(0).getType()),
-                        maxIntermediateBytes - bytes);
+  for (Operation *op : program->getOps()) {
+    Value value = op->getResult(0);
+    if (!isa<ParamOp>(op) && value != root && !program->isStreamed(value))
+      bytes +=
+          std::min(*getByteSize(value.getType()), maxIntermediateBytes - bytes);
+  }
   return bytes;
 }
 

@@ -16,18 +16,41 @@ def WeightProgramOpInterface : OpInterface<"WeightProgramOpInterface"> {
   let description = [{
     An op that computes a parameter from parameters, on the bytes of the host,
     once, before any code runs.
+
+    An op that makes rows of its result from rows of its operands implements
+    `getOperandRows` and `evaluateRows`, so that a chain of such ops is evaluated
+    piece by piece with little memory. Any other op implements
+    `evaluateWeights`. Both may be called by several threads at once, and fail
+    with a diagnostic at the op. Bytes are dense and row-major in the element
+    type of their value, at any alignment: archives promise none. A parameter
+    reads its archive and is never asked.
   }];
   let methods = [
     InterfaceMethod<[{
-        Computes the result from the bytes of the operands. `operands[i]` holds
-        the elements of operand `i`, dense and row-major in its element type, at
-        any alignment: archives promise none. `result` has room for those of the
-        result. A parameter reads its archive and is never asked. May be called
-        by several threads at once. Fails with a diagnostic at the op.
+        Computes the result from the bytes of all operands. `result` has room
+        for the bytes of the result.
       }],
       "::llvm::LogicalResult", "evaluateWeights",
       (ins "::llvm::ArrayRef<::llvm::ArrayRef<char>>":$operands,
-           "::llvm::MutableArrayRef<char>":$result)>
+           "::llvm::MutableArrayRef<char>":$result), "", [{
+        return ::quench::evaluateAllRows($_op.getOperation(), operands, result);
+      }]>,
+    InterfaceMethod<[{
+        The rows of operand `operand` that the rows `rows` of the result are
+        made of, or none when rows cannot be computed alone.
+      }],
+      "::std::optional<::quench::RowRange>", "getOperandRows",
+      (ins "unsigned":$operand, "::quench::RowRange":$rows), "",
+      [{ return ::std::nullopt; }]>,
+    InterfaceMethod<[{
+        Computes the rows `rows` of the result from the bytes of those rows of
+        the operands that `getOperandRows` says.
+      }],
+      "::llvm::LogicalResult", "evaluateRows",
+      (ins "::llvm::ArrayRef<::llvm::ArrayRef<char>>":$operands,
+           "::quench::RowRange":$rows,
+           "::llvm::MutableArrayRef<char>":$result), "",
+      [{ return $_op->emitOpError("cannot be evaluated"); }]>
   ];
 }
 

@@ -42,8 +42,9 @@ mlir::LogicalResult verifyParams(mlir::Operation *op,
                                  const ArchiveSet &archives);
 
 /// Evaluates the weight program that computes `root` into `result`, which has
-/// as many bytes as the type of `root`. Holds the intermediate tensors that are
-/// still needed and no others; pages of the archives are given back.
+/// as many bytes as the type of `root`. Chains of ops that work on rows are
+/// evaluated in pieces; of other intermediate tensors those that are still
+/// needed are held. Pages of the archives are given back.
 mlir::LogicalResult evaluateWeights(mlir::Value root,
                                     const ArchiveSet &archives,
                                     llvm::MutableArrayRef<char> result);

@@ -104,6 +104,105 @@ TEST_F(WeightPrograms, EvaluatesOneRoot) {
                          "room for 47");
 }
 
+TEST_F(WeightPrograms, EvaluatesEachOp) {
+  auto evaluate = [&](llvm::StringRef body, llvm::StringRef type,
+                      size_t count) {
+    func::FuncOp params =
+        parse(("%w = quench.param <\"m\"::\"layer.w\"> : tensor<2x3xf32>\n" +
+               body + "\nreturn %0 : " + type)
+                  .str(),
+              type);
+    std::vector<char> bytes(4 * count, 'x');
+    EXPECT_TRUE(succeeded(evaluateWeights(
+        params.front().getTerminator()->getOperand(0), open(), bytes)))
+        << llvm::join(errors, "\n");
+    return floats(bytes);
+  };
+  using Floats = std::vector<float>;
+  EXPECT_EQ(evaluate("%0 = quench.slice %w axis 0 [1, 2] : (tensor<2x3xf32>) "
+                     "-> tensor<1x3xf32>",
+                     "tensor<1x3xf32>", 3),
+            (Floats{4, 5, 6}));
+  EXPECT_EQ(evaluate("%0 = quench.slice %w axis 1 [1, 3] : (tensor<2x3xf32>) "
+                     "-> tensor<2x2xf32>",
+                     "tensor<2x2xf32>", 4),
+            (Floats{2, 3, 5, 6}));
+  EXPECT_EQ(evaluate("%0 = quench.concat %w, %w axis 0 : (tensor<2x3xf32>, "
+                     "tensor<2x3xf32>) -> tensor<4x3xf32>",
+                     "tensor<4x3xf32>", 12),
+            (Floats{1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(evaluate("%0 = quench.pack %w panel 4 : (tensor<2x3xf32>) -> "
+                     "tensor<1x3x4xf32>",
+                     "tensor<1x3x4xf32>", 12),
+            (Floats{1, 4, 0, 0, 2, 5, 0, 0, 3, 6, 0, 0}));
+  EXPECT_EQ(evaluate("%0 = quench.pack %w panel 1 : (tensor<2x3xf32>) -> "
+                     "tensor<2x3x1xf32>",
+                     "tensor<2x3x1xf32>", 6),
+            (Floats{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(evaluate(R"(
+    %h = quench.cast %w : (tensor<2x3xf32>) -> tensor<2x3xf16>
+    %d = quench.cast %h : (tensor<2x3xf16>) -> tensor<2x3xf64>
+    %b = quench.cast %d : (tensor<2x3xf64>) -> tensor<2x3xbf16>
+    %0 = quench.cast %b : (tensor<2x3xbf16>) -> tensor<2x3xf32>)",
+                     "tensor<2x3xf32>", 6),
+            (Floats{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(evaluate(R"(
+    %r = quench.reshape %w : (tensor<2x3xf32>) -> tensor<3x1x2xf32>
+    %t = quench.transpose %r [1, 2, 0] : (tensor<3x1x2xf32>) -> tensor<1x2x3xf32>
+    %e = quench.slice %t axis 0 [1, 1] : (tensor<1x2x3xf32>) -> tensor<0x2x3xf32>
+    %0 = quench.concat %e, %t axis 0 : (tensor<0x2x3xf32>, tensor<1x2x3xf32>) -> tensor<1x2x3xf32>)",
+                     "tensor<1x2x3xf32>", 6),
+            (Floats{1, 3, 5, 2, 4, 6}));
+  EXPECT_EQ(evaluate(R"(
+    %s = quench.slice %w axis 0 [0, 1] : (tensor<2x3xf32>) -> tensor<1x3xf32>
+    %o = quench.slice %s axis 1 [2, 3] : (tensor<1x3xf32>) -> tensor<1x1xf32>
+    %c = quench.reshape %o : (tensor<1x1xf32>) -> tensor<f32>
+    %h = quench.cast %c : (tensor<f32>) -> tensor<f16>
+    %0 = quench.cast %h : (tensor<f16>) -> tensor<f32>)",
+                     "tensor<f32>", 1),
+            (Floats{3}));
+}
+
+TEST_F(WeightPrograms, EvaluatesLongChainsByRows) {
+  // Large enough for several pieces: the parts of %c meet within one of them,
+  // and the rows of %r are not those of %h.
+  constexpr int64_t rows = 1500, columns = 600;
+  std::vector<float> w(rows * columns);
+  for (auto [index, value] : llvm::enumerate(w))
+    value = static_cast<float>(index % 2039);
+  folder.write(
+      "a.safetensors",
+      makeArchive(
+          llvm::formatv("{{\"w\":{{\"dtype\":\"F32\",\"shape\":[{0},{1}],"
+                        "\"data_offsets\":[0,{2}]}}",
+                        rows, columns, w.size() * 4)
+              .str(),
+          llvm::StringRef(reinterpret_cast<char *>(w.data()), w.size() * 4)));
+  func::FuncOp params = parse(R"(
+    %w = quench.param <"m"::"w"> : tensor<1500x600xf32>
+    %a = quench.slice %w axis 0 [0, 700] : (tensor<1500x600xf32>) -> tensor<700x600xf32>
+    %b = quench.slice %w axis 0 [700, 1500] : (tensor<1500x600xf32>) -> tensor<800x600xf32>
+    %c = quench.concat %b, %a axis 0 : (tensor<800x600xf32>, tensor<700x600xf32>) -> tensor<1500x600xf32>
+    %h = quench.cast %c : (tensor<1500x600xf32>) -> tensor<1500x600xf16>
+    %r = quench.reshape %h : (tensor<1500x600xf16>) -> tensor<2250x400xf16>
+    %s = quench.slice %r axis 1 [1, 400] : (tensor<2250x400xf16>) -> tensor<2250x399xf16>
+    %f = quench.cast %s : (tensor<2250x399xf16>) -> tensor<2250x399xf32>
+    %p = quench.pack %f panel 16 : (tensor<2250x399xf32>) -> tensor<141x399x16xf32>
+    return %p : tensor<141x399x16xf32>)",
+                              "tensor<141x399x16xf32>");
+  std::vector<char> bytes(141 * 399 * 16 * 4, 'x');
+  ASSERT_TRUE(succeeded(evaluateWeights(
+      params.front().getTerminator()->getOperand(0), open(), bytes)));
+  std::vector<float> expected(141 * 399 * 16, 0);
+  for (int64_t row = 0; row < 2250; ++row)
+    for (int64_t column = 0; column < 399; ++column) {
+      int64_t index = row * 400 + column + 1;
+      index += index < 800 * columns ? 700 * columns : -800 * columns;
+      expected[(row / 16 * 399 + column) * 16 + row % 16] = w[index];
+    }
+  EXPECT_EQ(floats(bytes), expected);
+}
+
 TEST_F(WeightPrograms, EvaluatesThePayload) {
   for (bool threads : {false, true}) {
     context.disableMultithreading(!threads);

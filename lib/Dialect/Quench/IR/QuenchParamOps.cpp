@@ -187,17 +187,29 @@ LogicalResult SliceOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   return success();
 }
 
-LogicalResult SliceOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
-                                       MutableArrayRef<char> result) {
+std::optional<RowRange> SliceOp::getOperandRows(unsigned operand,
+                                                RowRange rows) {
+  int64_t first = getAxis() == 0 ? getBegin() : 0;
+  return RowRange{rows.begin + first, rows.end + first};
+}
+
+LogicalResult SliceOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
+                                    RowRange rows,
+                                    MutableArrayRef<char> result) {
   FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
   if (failed(bytes))
     return failure();
-  ArrayRef<int64_t> shape = getTensorType(getInput()).getShape();
   int64_t axis = getAxis();
+  if (axis == 0) {
+    llvm::copy(operands.front(), result.begin());
+    return success();
+  }
+  ArrayRef<int64_t> shape = getTensorType(getInput()).getShape();
   int64_t inner = getVolume(shape.drop_front(axis + 1)) * *bytes;
   int64_t size = (getEnd() - getBegin()) * inner;
   copyBlocks(operands.front().data() + getBegin() * inner, shape[axis] * inner,
-             result.data(), size, getVolume(shape.take_front(axis)), size);
+             result.data(), size,
+             rows.size() * getVolume(shape.slice(1, axis - 1)), size);
   return success();
 }
 
@@ -229,20 +241,38 @@ LogicalResult ConcatOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   return success();
 }
 
-LogicalResult ConcatOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
-                                        MutableArrayRef<char> result) {
+std::optional<RowRange> ConcatOp::getOperandRows(unsigned operand,
+                                                 RowRange rows) {
+  if (getAxis() != 0)
+    return rows;
+  int64_t first = 0;
+  for (Value input : getInputs().take_front(operand))
+    first += getTensorType(input).getDimSize(0);
+  int64_t size = getTensorType(getInputs()[operand]).getDimSize(0);
+  return RowRange{std::clamp<int64_t>(rows.begin - first, 0, size),
+                  std::clamp<int64_t>(rows.end - first, 0, size)};
+}
+
+LogicalResult ConcatOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
+                                     RowRange rows,
+                                     MutableArrayRef<char> result) {
   FailureOr<int64_t> bytes = getElementBytes(*this, getResult());
   if (failed(bytes))
     return failure();
-  int64_t axis = getAxis();
-  ArrayRef<int64_t> shape = getTensorType(getResult()).getShape();
-  int64_t rows = getVolume(shape.take_front(axis));
-  int64_t stride = getVolume(shape.drop_front(axis)) * *bytes;
   char *target = result.data();
+  int64_t axis = getAxis();
+  if (axis == 0) {
+    for (ArrayRef<char> operand : operands)
+      target = llvm::copy(operand, target);
+    return success();
+  }
+  ArrayRef<int64_t> shape = getTensorType(getResult()).getShape();
+  int64_t blocks = rows.size() * getVolume(shape.slice(1, axis - 1));
+  int64_t stride = getVolume(shape.drop_front(axis)) * *bytes;
   for (auto [input, operand] : llvm::zip_equal(getInputs(), operands)) {
     int64_t size =
         getVolume(getTensorType(input).getShape().drop_front(axis)) * *bytes;
-    copyBlocks(operand.data(), size, target, stride, rows, size);
+    copyBlocks(operand.data(), size, target, stride, blocks, size);
     target += size;
   }
   return success();
@@ -264,9 +294,30 @@ LogicalResult ReshapeOp::verify() {
   return success();
 }
 
-LogicalResult ReshapeOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
-                                         MutableArrayRef<char> result) {
-  llvm::copy(operands.front(), result.begin());
+/// Elements of one row of `value`.
+static int64_t getRowVolume(Value value) {
+  RankedTensorType type = getTensorType(value);
+  return type.getRank() == 0 ? 1 : getVolume(type.getShape().drop_front());
+}
+
+std::optional<RowRange> ReshapeOp::getOperandRows(unsigned operand,
+                                                  RowRange rows) {
+  int64_t from = getRowVolume(getInput()), to = getRowVolume(getResult());
+  if (from == 0 || to == 0)
+    return RowRange{0, 0};
+  return RowRange{rows.begin * to / from, (rows.end * to + from - 1) / from};
+}
+
+LogicalResult ReshapeOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
+                                      RowRange rows,
+                                      MutableArrayRef<char> result) {
+  FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
+  if (failed(bytes))
+    return failure();
+  // The operand may begin before the rows of the result do.
+  int64_t from = getRowVolume(getInput()), to = getRowVolume(getResult());
+  int64_t excess = result.empty() ? 0 : rows.begin * to % from * *bytes;
+  llvm::copy(operands.front().slice(excess, result.size()), result.begin());
   return success();
 }
 
@@ -309,8 +360,14 @@ static void dispatch(FloatType type, Body body) {
     body(numerics::F64());
 }
 
-LogicalResult CastOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
-                                      MutableArrayRef<char> result) {
+std::optional<RowRange> CastOp::getOperandRows(unsigned operand,
+                                               RowRange rows) {
+  return rows;
+}
+
+LogicalResult CastOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
+                                   RowRange rows,
+                                   MutableArrayRef<char> result) {
   auto from = cast<FloatType>(getTensorType(getInput()).getElementType());
   auto to = cast<FloatType>(getTensorType(getResult()).getElementType());
   dispatch(from, [&](auto source) {
@@ -340,20 +397,28 @@ LogicalResult PackOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   return success();
 }
 
-LogicalResult PackOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
-                                      MutableArrayRef<char> result) {
+std::optional<RowRange> PackOp::getOperandRows(unsigned operand,
+                                               RowRange rows) {
+  int64_t out = getTensorType(getInput()).getDimSize(0), panel = getPanel();
+  return RowRange{rows.begin * panel, std::min(rows.end * panel, out)};
+}
+
+LogicalResult PackOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
+                                   RowRange rows,
+                                   MutableArrayRef<char> result) {
   FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
   if (failed(bytes))
     return failure();
-  ArrayRef<int64_t> shape = getTensorType(getInput()).getShape();
-  int64_t out = shape[0], in = shape[1], panel = getPanel();
+  int64_t in = getTensorType(getInput()).getDimSize(1), panel = getPanel();
+  int64_t out = getOperandRows(0, rows)->size();
   const char *source = operands.front().data();
   char *target = result.data();
   for (int64_t begin = 0; begin < out; begin += panel) {
-    int64_t rows = std::min(panel, out - begin);
+    int64_t height = std::min(panel, out - begin);
     for (int64_t column = 0; column < in; ++column) {
-      gather(source + (begin * in + column) * *bytes, in, target, rows, *bytes);
-      std::memset(target + rows * *bytes, 0, (panel - rows) * *bytes);
+      gather(source + (begin * in + column) * *bytes, in, target, height,
+             *bytes);
+      std::memset(target + height * *bytes, 0, (panel - height) * *bytes);
       target += panel * *bytes;
     }
   }

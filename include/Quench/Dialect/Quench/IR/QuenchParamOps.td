@@ -17,16 +17,21 @@
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Interfaces/WeightProgramOpInterface.td"
 
-class Quench_WeightOp<string mnemonic, list<Trait> traits = []>
-    : Quench_Op<mnemonic, !listconcat([Pure,
-        DeclareOpInterfaceMethods<WeightProgramOpInterface>], traits)>;
+def Quench_WholeProgram
+    : DeclareOpInterfaceMethods<WeightProgramOpInterface, ["evaluateWeights"]>;
+// Rows of the result are made of rows of the operands.
+def Quench_RowProgram
+    : DeclareOpInterfaceMethods<WeightProgramOpInterface,
+                                ["getOperandRows", "evaluateRows"]>;
+
+class Quench_WeightOp<string mnemonic, Trait program>
+    : Quench_Op<mnemonic, [Pure, program]>;
 
 // A weight op whose result type follows from its operands and attributes.
-class Quench_ShapedWeightOp<string mnemonic, list<Trait> traits = []>
-    : Quench_ShapedOp<mnemonic, !listconcat([
-        DeclareOpInterfaceMethods<WeightProgramOpInterface>], traits)>;
+class Quench_ShapedWeightOp<string mnemonic, Trait program>
+    : Quench_ShapedOp<mnemonic, [program]>;
 
-def Quench_ParamOp : Quench_WeightOp<"param"> {
+def Quench_ParamOp : Quench_WeightOp<"param", Quench_WholeProgram> {
   let summary = "a parameter of the model";
   let description = [{
     The tensor that the archive holds under this name, in its own element type.
@@ -41,7 +46,7 @@ def Quench_ParamOp : Quench_WeightOp<"param"> {
   let hasVerifier = 1;
 }
 
-def Quench_TransposeOp : Quench_ShapedWeightOp<"transpose"> {
+def Quench_TransposeOp : Quench_ShapedWeightOp<"transpose", Quench_WholeProgram> {
   let summary = "permutes the dimensions of a parameter";
   let description = [{
     Dimension `i` of the result is dimension `permutation[i]` of the input.
@@ -58,7 +63,7 @@ def Quench_TransposeOp : Quench_ShapedWeightOp<"transpose"> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Quench_SliceOp : Quench_ShapedWeightOp<"slice"> {
+def Quench_SliceOp : Quench_ShapedWeightOp<"slice", Quench_RowProgram> {
   let summary = "a contiguous range of a parameter along one axis";
   let description = [{
     The elements `[begin, end)` of dimension `axis`.
@@ -75,7 +80,7 @@ def Quench_SliceOp : Quench_ShapedWeightOp<"slice"> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Quench_ConcatOp : Quench_ShapedWeightOp<"concat"> {
+def Quench_ConcatOp : Quench_ShapedWeightOp<"concat", Quench_RowProgram> {
   let summary = "parameters one after another along one axis";
   let description = [{
     The inputs agree in all dimensions but `axis`.
@@ -92,7 +97,7 @@ def Quench_ConcatOp : Quench_ShapedWeightOp<"concat"> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Quench_ReshapeOp : Quench_WeightOp<"reshape"> {
+def Quench_ReshapeOp : Quench_WeightOp<"reshape", Quench_RowProgram> {
   let summary = "the same elements in row-major order under another shape";
   let description = [{
     ```mlir
@@ -108,7 +113,7 @@ def Quench_ReshapeOp : Quench_WeightOp<"reshape"> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Quench_CastOp : Quench_WeightOp<"cast"> {
+def Quench_CastOp : Quench_WeightOp<"cast", Quench_RowProgram> {
   let summary = "a parameter in another float type, rounded to nearest even";
   let description = [{
     ```mlir
@@ -124,7 +129,7 @@ def Quench_CastOp : Quench_WeightOp<"cast"> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Quench_PackOp : Quench_ShapedWeightOp<"pack"> {
+def Quench_PackOp : Quench_ShapedWeightOp<"pack", Quench_RowProgram> {
   let summary = "a weight matrix in panels of output channels";
   let description = [{
     Turns `[out, in]` into `[ceil(out/panel), in, panel]`, so that a kernel that
