@@ -80,18 +80,23 @@ static void addModel(llvm::Module &module, ArrayRef<std::string> entries,
                               llvm::ConstantPointerNull::get(pointer),
                               llvm::ConstantInt::get(i64, 0)};
   llvm::Constant *model = llvm::ConstantStruct::getAnon(fields);
+  if (llvm::GlobalValue *other = module.getNamedValue(symbol))
+    other->setName(symbol + ".code");
   new llvm::GlobalVariable(module, model->getType(), /*isConstant=*/true,
                            llvm::GlobalValue::ExternalLinkage, model, symbol);
 }
 
-/// Says of every function which processor it is for, and that nothing outside
-/// calls it.
+/// Says of every function which processor it is for, that nothing outside calls
+/// it, and that its code is there once.
 static void setAttributes(llvm::Module &module, const CPUTarget &target) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
     function.setLinkage(llvm::GlobalValue::InternalLinkage);
     function.setDoesNotThrow();
+    // What layers share would be inlined into each of them.
+    if (function.hasNUsesOrMore(3))
+      function.addFnAttr(llvm::Attribute::NoInline);
     function.addFnAttr("target-cpu", target.cpu);
     function.addFnAttr("target-features", target.features);
     // Some processors are tuned for narrower vectors than they have.

@@ -56,6 +56,7 @@ void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   loops.addPass(createCanonicalizerPass());
   loops.addPass(createCSEPass());
   pm.addPass(createOutlineParallelLoopsPass());
+  pm.addPass(createShareLoopsPass());
 
   // Halves and brain floats are stored as such and computed in f32.
   arith::ArithEmulateUnsupportedFloatsOptions narrow;

@@ -155,6 +155,17 @@ def OutlineParallelLoopsPass
                            "::mlir::scf::SCFDialect"];
 }
 
+def ShareLoopsPass : Pass<"quench-share-loops", "::mlir::ModuleOp"> {
+  let summary = "Make one function of equal loops";
+  let description = [{
+    The layers of a model repeat the same loops on other buffers. Loops of entry
+    points become private functions that take what the loops use, and of private
+    functions that differ in nothing but their names one is kept: so compilation
+    takes as long as the model has different loops.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
 def PlaceBuffersPass : Pass<"quench-place-buffers", "::mlir::func::FuncOp"> {
   let summary = "Put small buffers on the stack and free the others";
   let description = [{
