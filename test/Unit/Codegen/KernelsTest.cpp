@@ -153,12 +153,18 @@ struct Form {
   const char *kind, *attributes;
   bool causal;
   int64_t window;
+  /// The group of each head.
+  std::vector<int64_t> groups;
 };
 
 TEST_P(Kernels, Attention) {
   const int64_t batch = 2, heads = 6, groups = 2, keySize = 20, valueSize = 36;
-  for (Form form : {Form{"full", "", false, 0}, Form{"causal", "", true, 0},
-                    Form{"sliding", "{window = 5 : i64}", true, 5}})
+  const std::vector<int64_t> even{0, 0, 0, 1, 1, 1}, odd{1, 0, 1, 1, 0, 0};
+  for (const Form &form :
+       {Form{"full", "", false, 0, even}, Form{"causal", "", true, 0, even},
+        Form{"sliding", "{window = 5 : i64}", true, 5, even},
+        Form{"full", "{head_groups = array<i64: 1, 0, 1, 1, 0, 0>}", false, 0,
+             odd}})
     for (bool single : {false, true}) {
       SCOPED_TRACE(form.kind);
       std::string source = llvm::formatv(
@@ -205,7 +211,7 @@ module @m attributes {{quench.symbols = {{b = [1], t = [1], l = [1]}} {{
         for (int64_t b = 0; b < batch; ++b)
           for (int64_t h = 0; h < heads; ++h)
             for (int64_t i = 0; i < queries; ++i) {
-              int64_t group = h / (heads / groups), at = keys - queries + i;
+              int64_t group = form.groups[h], at = keys - queries + i;
               std::vector<double> p(keys);
               double total = 0;
               for (int64_t j = 0; j < keys; ++j) {
