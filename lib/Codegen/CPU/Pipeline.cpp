@@ -38,6 +38,8 @@ using namespace mlir;
 
 void quench::buildCPUCodegenPipeline(OpPassManager &pm,
                                      const CPUCodegenOptions &options) {
+  // Arithmetic on whole tensors, which models may hold beside our ops.
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
   pm.addPass(createOutlineParamsPass());
 }
