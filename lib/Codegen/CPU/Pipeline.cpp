@@ -38,6 +38,9 @@ using namespace mlir;
 
 void quench::buildCPUCodegenPipeline(OpPassManager &pm,
                                      const CPUCodegenOptions &options) {
+  // Parameters and kernels are looked for in entry points.
+  pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
+  pm.addPass(createSymbolDCEPass());
   // Arithmetic on whole tensors, which models may hold beside our ops.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
@@ -94,7 +97,27 @@ void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   pm.addPass(createLowerRuntimeCallsPass());
 }
 
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> vectorBytes{
+      *this, "vector-bytes",
+      llvm::cl::desc("bytes of a vector register: 16, 32 or 64"),
+      llvm::cl::init(64)};
+  Option<bool> fma{
+      *this, "fma",
+      llvm::cl::desc(
+          "whether the target multiplies and adds in one instruction"),
+      llvm::cl::init(true)};
+};
+} // namespace
+
 void quench::registerCPUPipelines() {
+  PassPipelineRegistration<PipelineOptions>(
+      "quench-cpu-codegen-pipeline",
+      "Model ops to kernels and views of the parameter bytes",
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        buildCPUCodegenPipeline(pm, {options.vectorBytes, options.fma});
+      });
   PassPipelineRegistration<>(
       "quench-cpu-lowering-pipeline",
       "Lower tensors, buffers and loops to the LLVM dialect",

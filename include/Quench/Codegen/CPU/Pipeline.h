@@ -25,8 +25,9 @@ struct CPUCodegenOptions {
   bool fma = false;
 };
 
-/// Model ops to loops of scalars and vectors on tensors; parameters to views of
-/// the parameter bytes that `@quench_params` computes.
+/// Model ops to calls of kernels and loops on tensors; parameters to views of the
+/// parameter bytes that `@quench_params` computes. Functions that entry points
+/// call are inlined.
 void buildCPUCodegenPipeline(mlir::OpPassManager &pm,
                              const CPUCodegenOptions &options);
 
@@ -34,7 +35,8 @@ void buildCPUCodegenPipeline(mlir::OpPassManager &pm,
 /// are outlined and whose `@quench_params` was taken away.
 void buildCPULoweringPipeline(mlir::OpPassManager &pm);
 
-/// Registers the pipelines for textual use: `quench-cpu-lowering-pipeline`.
+/// Registers the pipelines for textual use: `quench-cpu-codegen-pipeline` and
+/// `quench-cpu-lowering-pipeline`.
 void registerCPUPipelines();
 
 } // namespace quench
