@@ -110,9 +110,7 @@ protected:
           largest = std::max(largest, std::fabs(y));
         }
       }
-    // References are f32 themselves: that of mamba-bias is 1.8e-5 from what f64
-    // gives.
-    EXPECT_LE(difference, 3e-5 * largest);
+    EXPECT_LE(difference, 1e-5 * largest);
   }
 
   MLIRContext context;
