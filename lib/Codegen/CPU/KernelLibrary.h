@@ -58,7 +58,7 @@ struct AttentionKernel {
   int64_t heads, groups, keySize, valueSize;
   mlir::Type element;
   bool single = false;  ///< There is one query.
-  mlir::Type mask;      ///< Element type of the mask; null: none.
+  mlir::Type mask = {}; ///< Element type of the mask; null: none.
   int64_t biasRank = 0; ///< 0: no bias.
   bool causal = false;
   std::optional<int64_t> window; ///< Implies `causal`.
