@@ -12,8 +12,9 @@
 #include <cstdint>
 #include <cstring>
 
-/// Number formats as bits. Needs the standard library alone, so that compiler
-/// and runtime can share it.
+/// Number formats as bits, and the arithmetic of quantizers. Needs the standard
+/// library alone, so that compiler and runtime can share it. Numbers C1, C2,
+/// ... are those of docs/spec.md.
 namespace quench::numerics {
 
 /// The bits of `value` as a `To` of the same size.
@@ -99,6 +100,56 @@ struct F64 {
   static double decode(Bits bits) { return bitCast<double>(bits); }
   static Bits encode(double value) { return bitCast<Bits>(value); }
 };
+
+/// The integer next to `value`, the even one of two that are as near, with the
+/// sign of `value`. NaN and infinities stay. The rounding mode of the processor
+/// does not matter: nothing here is inexact (C2).
+template <typename Float>
+constexpr Float roundHalfEven(Float value) {
+  // From here on all numbers are integers.
+  constexpr Float limit = sizeof(Float) == 4 ? Float(0x1p23) : Float(0x1p52);
+  if (!(value > -limit && value < limit) || value == 0)
+    return value;
+  auto whole = static_cast<int64_t>(value);
+  Float rest = value - static_cast<Float>(whole);
+  if (rest > Float(0.5) || (rest == Float(0.5) && whole % 2 != 0))
+    ++whole;
+  else if (rest < Float(-0.5) || (rest == Float(-0.5) && whole % 2 != 0))
+    --whole;
+  if (whole == 0)
+    return value < 0 ? -Float(0) : Float(0);
+  return static_cast<Float>(whole);
+}
+
+/// The codes of a uniform format: all integers of `bits` bits (C3).
+struct UniformCodes {
+  unsigned bits;
+  bool isSigned;
+  constexpr int32_t lowest() const { return isSigned ? -(1 << (bits - 1)) : 0; }
+  constexpr int32_t highest() const {
+    return (1 << (isSigned ? bits - 1 : bits)) - 1;
+  }
+};
+
+/// The code of `value`, `zero` being one of `codes` (C6, C7). `Float` is float
+/// or double.
+template <typename Float>
+constexpr int32_t quantize(Float value, Float scale, int32_t zero,
+                           UniformCodes codes) {
+  Float low = static_cast<Float>(codes.lowest() - zero);
+  Float high = static_cast<Float>(codes.highest() - zero);
+  Float steps = value / scale;
+  // A NaN compares false.
+  steps = steps > low ? steps : low;
+  steps = steps < high ? steps : high;
+  return static_cast<int32_t>(roundHalfEven(steps)) + zero;
+}
+
+/// The number that `code` stands for (C8).
+template <typename Float>
+constexpr Float dequantize(int32_t code, Float scale, int32_t zero) {
+  return static_cast<Float>(code - zero) * scale;
+}
 
 } // namespace quench::numerics
 

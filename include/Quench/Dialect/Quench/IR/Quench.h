@@ -14,6 +14,7 @@
 #include "Quench/Interfaces/ChannelScalableOpInterface.h"
 #include "Quench/Interfaces/CostOpInterface.h"
 #include "Quench/Interfaces/QuantizableOpInterface.h"
+#include "Quench/Interfaces/QuantizerAttrInterface.h"
 #include "Quench/Interfaces/ShiftableOpInterface.h"
 #include "Quench/Interfaces/WeightProgramOpInterface.h"
 

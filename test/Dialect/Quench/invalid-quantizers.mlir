@@ -1,0 +1,148 @@
+// RUN: quench-opt-plain %s -verify-diagnostics -split-input-file
+
+// expected-error @below {{expected codes such as i8 or u4, found f8}}
+module attributes {test.quantizer = #quench.uniform<f8>} {}
+
+// -----
+
+// expected-error @below {{expected codes such as i8 or u4, found i}}
+module attributes {test.quantizer = #quench.uniform<i>} {}
+
+// -----
+
+// expected-error @below {{expected codes of 2 to 8 bits, found 9}}
+module attributes {test.quantizer = #quench.uniform<i9>} {}
+
+// -----
+
+// expected-error @below {{expected codes of 2 to 8 bits, found 1}}
+module attributes {test.quantizer = #quench.uniform<u1>} {}
+
+// -----
+
+// expected-error @below {{expected an axis or token, found both}}
+module attributes {test.quantizer = #quench.uniform<i8, axis = 0, token>} {}
+
+// -----
+
+// expected-error @below {{expected asymmetric, token, axis or group, found channel}}
+module attributes {test.quantizer = #quench.uniform<i8, channel>} {}
+
+// -----
+
+// expected-error @below {{expected axis to be 0 or more, found -1}}
+module attributes {test.quantizer = #quench.uniform<i8, axis = -1>} {}
+
+// -----
+
+// expected-error @below {{expected group to be 1 or more, found 0}}
+module attributes {test.quantizer = #quench.uniform<i8, group = 0>} {}
+
+// -----
+
+// expected-error @below {{found axis twice}}
+module attributes {test.quantizer = #quench.uniform<i8, axis = 0, axis = 1>} {}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<f32>) {
+  // expected-error @below {{'quench.fake_quant' op expected a zero point for #quench.uniform<u8, asymmetric>}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<u8, asymmetric>) : (tensor<4x6xf32>, tensor<f32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<f32>, %z: tensor<i8>) {
+  // expected-error @below {{'quench.fake_quant' op expected no zero point for #quench.uniform<u8>}}
+  %0 = quench.fake_quant %x, %s, %z by(#quench.uniform<u8>) : (tensor<4x6xf32>, tensor<f32>, tensor<i8>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<6xf32>) {
+  // expected-error @below {{'quench.fake_quant' op expected an input with dimension 2 for #quench.uniform<i8, axis = 2>, found 'tensor<4x6xf32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i8, axis = 2>) : (tensor<4x6xf32>, tensor<6xf32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<f32>, %s: tensor<1xf32>) {
+  // expected-error @below {{'quench.fake_quant' op expected an input with dimension 0 for #quench.uniform<i8, group = 2>, found 'tensor<f32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i8, group = 2>) : (tensor<f32>, tensor<1xf32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<6x3xf32>) {
+  // expected-error @below {{'quench.fake_quant' op expected groups along another dimension than 1, found #quench.uniform<i8, axis = 1, group = 2> on 'tensor<4x6xf32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i8, axis = 1, group = 2>) : (tensor<4x6xf32>, tensor<6x3xf32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<4x1xf32>) {
+  // expected-error @below {{'quench.fake_quant' op expected dimension 1 to be a multiple of 4 for #quench.uniform<i4, axis = 0, group = 4>, found 'tensor<4x6xf32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i4, axis = 0, group = 4>) : (tensor<4x6xf32>, tensor<4x1xf32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<4x2xf32>) {
+  // expected-error @below {{'quench.fake_quant' op expected scale of shape [4x3], found 'tensor<4x2xf32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i4, axis = 0, group = 2>) : (tensor<4x6xf32>, tensor<4x2xf32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x6xf32>, %s: tensor<f32>) {
+  // expected-error @below {{'quench.fake_quant' op expected scale of shape [?], found 'tensor<f32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i8, token>) : (tensor<?x6xf32>, tensor<f32>) -> tensor<?x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf16>, %s: tensor<f16>) {
+  // expected-error @below {{'quench.fake_quant' op expected scale of element type 'f32', found 'tensor<f16>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<4x6xf16>, tensor<f16>) -> tensor<4x6xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf64>, %s: tensor<f32>) {
+  // expected-error @below {{'quench.fake_quant' op expected scale of element type 'f64', found 'tensor<f32>'}}
+  %0 = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<4x6xf64>, tensor<f32>) -> tensor<4x6xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<6xf32>, %z: tensor<4xi8>) {
+  // expected-error @below {{'quench.fake_quant' op expected zero of shape [6], found 'tensor<4xi8>'}}
+  %0 = quench.fake_quant %x, %s, %z by(#quench.uniform<i8, asymmetric, axis = 1>) : (tensor<4x6xf32>, tensor<6xf32>, tensor<4xi8>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<f32>, %z: tensor<i8>) {
+  // expected-error @below {{'quench.fake_quant' op expected zero of element type 'i4', found 'tensor<i8>'}}
+  %0 = quench.fake_quant %x, %s, %z by(#quench.uniform<i4, asymmetric>) : (tensor<4x6xf32>, tensor<f32>, tensor<i8>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>, %s: tensor<f32>) {
+  // expected-error @below {{invalid kind of attribute specified}}
+  %0 = quench.fake_quant %x, %s by("int8") : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return
+}
