@@ -25,9 +25,9 @@ struct CPUCodegenOptions {
   bool fma = false;
 };
 
-/// Model ops to calls of kernels and loops on tensors; parameters to views of the
-/// parameter bytes that `@quench_params` computes. Functions that entry points
-/// call are inlined.
+/// Model ops to calls of kernels and loops on tensors; parameters to views of
+/// the parameter bytes that `@quench_params` computes. Functions that entry
+/// points call are inlined.
 void buildCPUCodegenPipeline(mlir::OpPassManager &pm,
                              const CPUCodegenOptions &options);
 
