@@ -103,8 +103,7 @@ private:
     if (!name)
       return fail() << "has no name, expected " << attrs::name;
     auto dims = attributes.getAs<ArrayAttr>(attrs::dims);
-    if (tensor.getNumDynamicDims() !=
-        static_cast<int64_t>(dims ? dims.size() : 0))
+    if (tensor.getNumDynamicDims() != (dims ? dims.size() : 0))
       return fail() << "has " << tensor.getNumDynamicDims()
                     << " dynamic dimensions, expected as many names in "
                     << attrs::dims;

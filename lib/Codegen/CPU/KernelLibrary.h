@@ -61,8 +61,8 @@ struct AttentionKernel {
   mlir::Type mask = {}; ///< Element type of the mask; null: none.
   int64_t biasRank = 0; ///< 0: no bias.
   bool causal = false;
-  std::optional<int64_t> window; ///< Implies `causal`.
-  llvm::ArrayRef<int64_t> headGroups;
+  std::optional<int64_t> window = {}; ///< Implies `causal`.
+  llvm::ArrayRef<int64_t> headGroups = {};
 };
 
 /// Operands: query, key, value, the scale in the compute type, mask, bias;
