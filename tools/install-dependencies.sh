@@ -9,13 +9,13 @@ set -euo pipefail
 
 packages=(
   # compiler and build
-  clang-22 lld-22 g++ cmake ninja-build ccache git ca-certificates
+  clang-22 libclang-rt-22-dev lld-22 g++ cmake ninja-build ccache git ca-certificates
   # LLVM and MLIR
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   # libraries of the runtime and the tests
   libabsl-dev libxxhash-dev libutf8proc-dev nlohmann-json3-dev libgtest-dev
   # scripts and tests
-  python3 python3-numpy python3-pip
+  python3 python3-numpy python3-pip python3-venv
 )
 
 if [ "${1:-}" = --download ]; then

@@ -31,7 +31,7 @@ def check_passes(build, text):
 
 
 def check_links(root):
-    for page in sorted((root / "docs").rglob("*.md")):
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         for target in LINK.findall(page.read_text()):
             if not (page.parent / target).exists():
                 yield f"{page.relative_to(root)}: no file {target}"
