@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -22,6 +23,26 @@ namespace quench {
 
 using namespace mlir;
 using namespace quench;
+
+/// What remarks of this pass are filed under.
+static remark::RemarkOpts remarkOpts(StringRef name) {
+  return remark::RemarkOpts::name(name).category("quench-select-kernels");
+}
+
+/// Says of ops with matrix products that no kernel took them.
+static void remarkGenericOps(ModuleOp module) {
+  auto getSize = [](Value value, int64_t dim) -> int64_t {
+    int64_t size = cast<ShapedType>(value.getType()).getDimSize(dim);
+    return ShapedType::isDynamic(size) ? 1 : size;
+  };
+  module.walk([&](CostOpInterface op) {
+    if (op.getCost(getSize).macs > 0)
+      remark::missed(op.getLoc(), remarkOpts("generic"))
+          << ("no kernel takes this form of " + op->getName().getStringRef() +
+              "; loops compute it")
+                 .str();
+  });
+}
 
 namespace {
 
@@ -95,6 +116,7 @@ struct Selector {
 
   ResultRange call(Location loc, func::FuncOp kernel, ValueRange inputs,
                    ValueRange outputs) {
+    remark::passed(loc, remarkOpts("kernel")) << kernel.getSymName();
     return CallKernelOp::create(rewriter, loc, outputs.getTypes(),
                                 kernel.getSymName(), inputs, outputs)
         .getResults();
@@ -383,6 +405,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     IRRewriter rewriter(&getContext());
     for (func::FuncOp function : functions)
       (void)runRegionDCE(rewriter, function->getRegions());
+    remarkGenericOps(module);
   }
 };
 
