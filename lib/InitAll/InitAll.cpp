@@ -38,7 +38,6 @@ static void registerOwnPasses() {
   quench::registerQuenchConversionPasses();
   quench::registerCPUPasses();
   quench::registerCPUPipelines();
-  quench::registerCPUKernelPipeline();
   quench::registerQuenchPluginPasses();
 }
 

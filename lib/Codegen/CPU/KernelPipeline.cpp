@@ -11,8 +11,6 @@
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassOptions.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -32,27 +30,4 @@ void quench::buildCPUKernelPipeline(OpPassManager &pm,
   functions.addPass(createLinalgElementwiseOpFusionPass());
   functions.addPass(createCanonicalizerPass());
   functions.addPass(createCSEPass());
-}
-
-namespace {
-struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  Option<int64_t> vectorBytes{
-      *this, "vector-bytes",
-      llvm::cl::desc("bytes of a vector register: 16, 32 or 64"),
-      llvm::cl::init(64)};
-  Option<bool> fma{
-      *this, "fma",
-      llvm::cl::desc(
-          "whether the target multiplies and adds in one instruction"),
-      llvm::cl::init(true)};
-};
-} // namespace
-
-void quench::registerCPUKernelPipeline() {
-  PassPipelineRegistration<PipelineOptions>(
-      "quench-cpu-kernel-pipeline",
-      "Model ops to calls of kernels and linalg on tensors",
-      [](OpPassManager &pm, const PipelineOptions &options) {
-        buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
-      });
 }

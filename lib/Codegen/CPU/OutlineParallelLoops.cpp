@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Captures.h"
 #include "Quench/Codegen/CPU/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -60,21 +61,12 @@ void outline(LoopLikeOpInterface loop, func::FuncOp func,
     dimensions.push_back(dim);
   }
 
-  // What the body uses from outside; constants are cheaper made again.
   Region &region = *loop.getLoopRegions().front();
   llvm::SetVector<Value> used;
   getUsedValuesDefinedAbove(region, used);
   for (const Dimension &dim : dimensions)
     used.insert_range(ArrayRef<Value>{dim.lower, dim.step, dim.count});
-  SmallVector<Value> captures;
-  SmallVector<Operation *> constants;
-  for (Value value : used) {
-    Operation *op = value.getDefiningOp();
-    if (op && op->hasTrait<OpTrait::ConstantLike>())
-      constants.push_back(op);
-    else
-      captures.push_back(value);
-  }
+  auto [captures, constants] = Captures(used);
 
   SmallVector<Value> operands{zero, count};
   llvm::append_range(operands, captures);

@@ -113,6 +113,12 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 
 void quench::registerCPUPipelines() {
   PassPipelineRegistration<PipelineOptions>(
+      "quench-cpu-kernel-pipeline",
+      "Model ops to calls of kernels and linalg on tensors",
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
+      });
+  PassPipelineRegistration<PipelineOptions>(
       "quench-cpu-codegen-pipeline",
       "Model ops to kernels and views of the parameter bytes",
       [](OpPassManager &pm, const PipelineOptions &options) {

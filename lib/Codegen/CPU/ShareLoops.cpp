@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Captures.h"
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
@@ -31,15 +32,7 @@ void outline(scf::ForOp loop, func::FuncOp func, SymbolTable &symbols) {
   llvm::SetVector<Value> used;
   getUsedValuesDefinedAbove(loop.getRegion(), used);
   used.insert_range(loop->getOperands());
-  SmallVector<Value> captures;
-  SmallVector<Operation *> constants;
-  for (Value value : used) {
-    Operation *op = value.getDefiningOp();
-    if (op && op->hasTrait<OpTrait::ConstantLike>())
-      constants.push_back(op);
-    else
-      captures.push_back(value);
-  }
+  auto [captures, constants] = Captures(used);
 
   OpBuilder builder(loop);
   auto body = func::FuncOp::create(

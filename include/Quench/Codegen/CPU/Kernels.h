@@ -32,9 +32,6 @@ struct CPUKernelOptions {
 void buildCPUKernelPipeline(mlir::OpPassManager &pm,
                             const CPUKernelOptions &options);
 
-/// Registers it for textual use, as `quench-cpu-kernel-pipeline`.
-void registerCPUKernelPipeline();
-
 /// Teaches bufferization that `quench.call_kernel` writes its outputs in place.
 void registerKernelBufferization(mlir::DialectRegistry &registry);
 

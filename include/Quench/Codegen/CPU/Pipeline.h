@@ -35,8 +35,8 @@ void buildCPUCodegenPipeline(mlir::OpPassManager &pm,
 /// are outlined and whose `@quench_params` was taken away.
 void buildCPULoweringPipeline(mlir::OpPassManager &pm);
 
-/// Registers the pipelines for textual use: `quench-cpu-codegen-pipeline` and
-/// `quench-cpu-lowering-pipeline`.
+/// Registers the pipelines for textual use: `quench-cpu-kernel-pipeline`,
+/// `quench-cpu-codegen-pipeline` and `quench-cpu-lowering-pipeline`.
 void registerCPUPipelines();
 
 } // namespace quench
