@@ -26,6 +26,9 @@ struct RowRange {
   int64_t size() const { return end - begin; }
 };
 
+/// Stands for an axis where an op needs an operand as a whole.
+inline constexpr int64_t wholeOperand = -1;
+
 /// All rows of a tensor of static shape.
 RowRange getAllRows(mlir::Value tensor);
 

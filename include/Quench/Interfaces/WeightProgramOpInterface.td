@@ -24,6 +24,11 @@ def WeightProgramOpInterface : OpInterface<"WeightProgramOpInterface"> {
     with a diagnostic at the op. Bytes are dense and row-major in the element
     type of their value, at any alignment: archives promise none. A parameter
     reads its archive and is never asked.
+
+    Where rows are no help, since an op mixes all of them, an op that treats the
+    elements along another axis apart says so by `getOperandAxis`: a panel, which
+    is a range of that axis, is then computed by the same op from panels of its
+    operands.
   }];
   let methods = [
     InterfaceMethod<[{
@@ -50,7 +55,16 @@ def WeightProgramOpInterface : OpInterface<"WeightProgramOpInterface"> {
       (ins "::llvm::ArrayRef<::llvm::ArrayRef<char>>":$operands,
            "::quench::RowRange":$rows,
            "::llvm::MutableArrayRef<char>":$result), "",
-      [{ return $_op->emitOpError("cannot be evaluated"); }]>
+      [{ return $_op->emitOpError("cannot be evaluated"); }]>,
+    InterfaceMethod<[{
+        The axis of operand `operand` of which this op, as it stands but for the
+        types, needs the indices [b, e) to compute the indices [b, e) along
+        `axis` of its result, whatever b and e are; `wholeOperand` when it needs
+        all of the operand, none when such a panel cannot be computed alone.
+      }],
+      "::std::optional<int64_t>", "getOperandAxis",
+      (ins "unsigned":$operand, "int64_t":$axis), "",
+      [{ return ::std::nullopt; }]>
   ];
 }
 

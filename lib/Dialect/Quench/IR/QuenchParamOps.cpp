@@ -129,6 +129,11 @@ LogicalResult TransposeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   return success();
 }
 
+std::optional<int64_t> TransposeOp::getOperandAxis(unsigned operand,
+                                                   int64_t axis) {
+  return getPermutation()[axis];
+}
+
 LogicalResult TransposeOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
                                            MutableArrayRef<char> result) {
   FailureOr<int64_t> bytes = getElementBytes(*this, getInput());
@@ -193,6 +198,12 @@ std::optional<RowRange> SliceOp::getOperandRows(unsigned operand,
   return RowRange{rows.begin + first, rows.end + first};
 }
 
+std::optional<int64_t> SliceOp::getOperandAxis(unsigned operand, int64_t axis) {
+  if (axis == static_cast<int64_t>(getAxis()))
+    return std::nullopt;
+  return axis;
+}
+
 LogicalResult SliceOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
                                     RowRange rows,
                                     MutableArrayRef<char> result) {
@@ -253,6 +264,13 @@ std::optional<RowRange> ConcatOp::getOperandRows(unsigned operand,
                   std::clamp<int64_t>(rows.end - first, 0, size)};
 }
 
+std::optional<int64_t> ConcatOp::getOperandAxis(unsigned operand,
+                                                int64_t axis) {
+  if (axis == static_cast<int64_t>(getAxis()))
+    return std::nullopt;
+  return axis;
+}
+
 LogicalResult ConcatOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
                                      RowRange rows,
                                      MutableArrayRef<char> result) {
@@ -306,6 +324,20 @@ std::optional<RowRange> ReshapeOp::getOperandRows(unsigned operand,
   if (from == 0 || to == 0)
     return RowRange{0, 0};
   return RowRange{rows.begin * to / from, (rows.end * to + from - 1) / from};
+}
+
+std::optional<int64_t> ReshapeOp::getOperandAxis(unsigned operand,
+                                                 int64_t axis) {
+  // A panel has another type, which fits when the reshape does not touch the
+  // axis. Sizes of the result are static, those that change included.
+  ArrayRef<int64_t> from = getTensorType(getInput()).getShape(),
+                    to = getTensorType(getResult()).getShape();
+  for (int64_t dim = 0, rank = from.size(); dim < rank; ++dim)
+    if (from[dim] == to[axis] &&
+        getVolume(from.take_front(dim)) == getVolume(to.take_front(axis)) &&
+        getVolume(from.drop_front(dim)) == getVolume(to.drop_front(axis)))
+      return dim;
+  return std::nullopt;
 }
 
 LogicalResult ReshapeOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
@@ -365,6 +397,10 @@ std::optional<RowRange> CastOp::getOperandRows(unsigned operand,
   return rows;
 }
 
+std::optional<int64_t> CastOp::getOperandAxis(unsigned operand, int64_t axis) {
+  return axis;
+}
+
 LogicalResult CastOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
                                    RowRange rows,
                                    MutableArrayRef<char> result) {
@@ -401,6 +437,12 @@ std::optional<RowRange> PackOp::getOperandRows(unsigned operand,
                                                RowRange rows) {
   int64_t out = getTensorType(getInput()).getDimSize(0), panel = getPanel();
   return RowRange{rows.begin * panel, std::min(rows.end * panel, out)};
+}
+
+std::optional<int64_t> PackOp::getOperandAxis(unsigned operand, int64_t axis) {
+  if (axis != 1)
+    return std::nullopt;
+  return axis;
 }
 
 LogicalResult PackOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,

@@ -17,12 +17,17 @@
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Interfaces/WeightProgramOpInterface.td"
 
-def Quench_WholeProgram
+def Quench_LeafProgram
     : DeclareOpInterfaceMethods<WeightProgramOpInterface, ["evaluateWeights"]>;
-// Rows of the result are made of rows of the operands.
+// Only panels of the result are made of panels of the operands.
+def Quench_WholeProgram
+    : DeclareOpInterfaceMethods<WeightProgramOpInterface,
+                                ["evaluateWeights", "getOperandAxis"]>;
+// Rows of the result are made of rows of the operands, panels of panels.
 def Quench_RowProgram
     : DeclareOpInterfaceMethods<WeightProgramOpInterface,
-                                ["getOperandRows", "evaluateRows"]>;
+                                ["getOperandRows", "evaluateRows",
+                                 "getOperandAxis"]>;
 
 class Quench_WeightOp<string mnemonic, Trait program>
     : Quench_Op<mnemonic, [Pure, program]>;
@@ -31,7 +36,7 @@ class Quench_WeightOp<string mnemonic, Trait program>
 class Quench_ShapedWeightOp<string mnemonic, Trait program>
     : Quench_ShapedOp<mnemonic, [program]>;
 
-def Quench_ParamOp : Quench_WeightOp<"param", Quench_WholeProgram> {
+def Quench_ParamOp : Quench_WeightOp<"param", Quench_LeafProgram> {
   let summary = "a parameter of the model";
   let description = [{
     The tensor that the archive holds under this name, in its own element type.
