@@ -27,7 +27,13 @@ def ShiftableOpInterface : OpInterface<"ShiftableOpInterface"> {
         first port of a group to the others.
       }],
       "void", "getShiftPorts",
-      (ins "::llvm::SmallVectorImpl<::quench::ChannelPort> &":$ports)>
+      (ins "::llvm::SmallVectorImpl<::quench::ChannelPort> &":$ports)>,
+    InterfaceMethod<[{
+        Gives the op, which has none, the bias `bias`. Implemented by ops that
+        name no weights in a port.
+      }],
+      "void", "setBias", (ins "::mlir::Value":$bias), "",
+      [{ llvm_unreachable("has no place for a bias"); }]>
   ];
 }
 

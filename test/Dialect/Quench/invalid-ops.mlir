@@ -513,6 +513,14 @@ func.func @f(%x: tensor<2x3xf32>) {
 
 // -----
 
+func.func @f() {
+  // expected-error @below {{'quench.noise' op expected a static shape, found 'tensor<?xf32>'}}
+  %0 = quench.noise seed 1 : tensor<?xf32>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<2x3xf32>) {
   // expected-error @below {{'quench.pack' op expected a panel of at least 1, found 0}}
   %0 = quench.pack %x panel 0 : (tensor<2x3xf32>) -> tensor<2x3x1xf32>

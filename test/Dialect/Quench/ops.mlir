@@ -188,5 +188,7 @@ func.func @weights() -> (tensor<2x8x4xf16>, tensor<32xf32>) {
   %5 = quench.pack %4 panel 4 : (tensor<8x8xf16>) -> tensor<2x8x4xf16>
   // CHECK: quench.reshape %{{.*}} : (tensor<4x8xf32>) -> tensor<32xf32>
   %6 = quench.reshape %2 : (tensor<4x8xf32>) -> tensor<32xf32>
+  // CHECK: quench.noise seed 7 : tensor<32xf32>
+  %7 = quench.noise seed 7 : tensor<32xf32>
   return %5, %6 : tensor<2x8x4xf16>, tensor<32xf32>
 }

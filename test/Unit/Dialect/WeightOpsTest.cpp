@@ -173,6 +173,31 @@ TEST_F(WeightOps, CastWidensExactly) {
             (std::vector<double>{1, 0x1p-24, -65504}));
 }
 
+// The first outputs of SplitMix64 with the state 1234567, as published with its
+// reference implementation.
+TEST_F(WeightOps, NoiseIsTheGenerators) {
+  const uint64_t outputs[] = {6457827717110365317u, 3203168211198807973u,
+                              9817491932198370423u, 4593380528125082431u,
+                              16408922859458223821u};
+  auto numbers = getNumbers<double>(
+      run("quench.noise seed 1234567 : tensor<5xf64>", {}, {}));
+  ASSERT_EQ(numbers.size(), 5u);
+  for (auto [output, number] : llvm::zip_equal(outputs, numbers))
+    EXPECT_EQ(number, double(output >> 40) / (1 << 23) - 1);
+  auto many = getNumbers<float>(
+      run("quench.noise seed 1 : tensor<100x100xf32>", {}, {}));
+  double sum = 0, squares = 0;
+  for (float number : many) {
+    EXPECT_TRUE(number >= -1 && number < 1);
+    sum += number;
+    squares += number * number;
+  }
+  // Uniform: mean 0 and variance 1/3, within five standard errors.
+  EXPECT_NEAR(sum / many.size(), 0, 5 * std::sqrt(1.0 / 3 / many.size()));
+  EXPECT_NEAR(squares / many.size(), 1.0 / 3,
+              5 * std::sqrt(4.0 / 45 / many.size()));
+}
+
 TEST_F(WeightOps, PackPadsTheLastPanel) {
   auto numbers = count<float>(6);
   EXPECT_EQ(

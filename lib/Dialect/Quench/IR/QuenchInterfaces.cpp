@@ -359,6 +359,31 @@ void AddOp::getShiftPorts(Ports &ports) {
     linkChannels(ports, {getRhs(), getResult()}, 1);
 }
 
+void LinearOp::setBias(Value bias) { getBiasMutable().assign(bias); }
+void LayerNormOp::setBias(Value bias) { getBetaMutable().assign(bias); }
+void PatchEmbedOp::setBias(Value bias) { getBiasMutable().assign(bias); }
+
+//===----------------------------------------------------------------------===//
+// NormOpInterface
+//===----------------------------------------------------------------------===//
+
+Value LayerNormOp::getGain() { return getGamma(); }
+Value LayerNormOp::getOffset() { return getBeta(); }
+void LayerNormOp::dropAffine() {
+  getGammaMutable().clear();
+  getBetaMutable().clear();
+}
+bool LayerNormOp::subtractsMean() { return true; }
+Value LayerNormOp::createWithoutMean(OpBuilder &builder) {
+  return RMSNormOp::create(builder, getLoc(), getInput(), getGamma(),
+                           getEpsAttr());
+}
+
+Value RMSNormOp::getGain() { return getGamma(); }
+Value RMSNormOp::getOffset() { return {}; }
+void RMSNormOp::dropAffine() { getGammaMutable().clear(); }
+bool RMSNormOp::subtractsMean() { return false; }
+
 //===----------------------------------------------------------------------===//
 // QuantizableOpInterface
 //===----------------------------------------------------------------------===//

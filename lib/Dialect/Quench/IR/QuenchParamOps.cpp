@@ -14,6 +14,7 @@
 
 #include "llvm/ADT/SmallBitVector.h"
 
+#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -411,6 +412,41 @@ LogicalResult CastOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
       convert<decltype(source), decltype(target)>(operands.front(),
                                                   result.data());
     });
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// NoiseOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult NoiseOp::verify() {
+  if (!getResult().getType().hasStaticShape())
+    return emitOpError("expected a static shape, found ")
+           << getResult().getType();
+  return success();
+}
+
+/// Output `index` of the generator SplitMix64 (Steele, Lea, Flood: Fast
+/// splittable pseudorandom number generators, 2014) that starts at `seed`.
+static uint64_t splitMix64(uint64_t seed, uint64_t index) {
+  uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+LogicalResult NoiseOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
+                                       MutableArrayRef<char> result) {
+  auto type = cast<RankedTensorType>(getResult().getType());
+  SmallVector<float> numbers(type.getNumElements());
+  for (auto [index, number] : llvm::enumerate(numbers))
+    number = std::ldexp(float(splitMix64(getSeed(), index) >> 40), -23) - 1;
+  dispatch(cast<FloatType>(type.getElementType()), [&](auto target) {
+    convert<numerics::F32, decltype(target)>(
+        {reinterpret_cast<const char *>(numbers.data()),
+         numbers.size() * sizeof(float)},
+        result.data());
   });
   return success();
 }

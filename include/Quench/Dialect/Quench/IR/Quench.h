@@ -13,6 +13,7 @@
 #include "Quench/Interfaces/BasisOpInterface.h"
 #include "Quench/Interfaces/ChannelScalableOpInterface.h"
 #include "Quench/Interfaces/CostOpInterface.h"
+#include "Quench/Interfaces/NormOpInterface.h"
 #include "Quench/Interfaces/QuantizableOpInterface.h"
 #include "Quench/Interfaces/QuantizerAttrInterface.h"
 #include "Quench/Interfaces/ShiftableOpInterface.h"

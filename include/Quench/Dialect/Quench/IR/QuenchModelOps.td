@@ -13,6 +13,7 @@ include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Interfaces/BasisOpInterface.td"
 include "Quench/Interfaces/ChannelScalableOpInterface.td"
 include "Quench/Interfaces/CostOpInterface.td"
+include "Quench/Interfaces/NormOpInterface.td"
 include "Quench/Interfaces/QuantizableOpInterface.td"
 include "Quench/Interfaces/ShiftableOpInterface.td"
 include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
@@ -36,7 +37,7 @@ class Quench_ModelOp<string mnemonic, list<Trait> traits = []>
 def Quench_LinearOp : Quench_ModelOp<"linear", [
     DeclareOpInterfaceMethods<BasisOpInterface>,
     DeclareOpInterfaceMethods<ChannelScalableOpInterface>,
-    DeclareOpInterfaceMethods<ShiftableOpInterface>,
+    DeclareOpInterfaceMethods<ShiftableOpInterface, ["setBias"]>,
     DeclareOpInterfaceMethods<QuantizableOpInterface>]> {
   let summary = "y[..., o] = sum_k x[..., k] w[o, k] + b[o]";
   let description = [{
@@ -267,8 +268,9 @@ def Quench_GatedOp : Quench_ModelOp<"gated", [
 def Quench_LayerNormOp : Quench_ModelOp<"layer_norm", [
     AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<BasisOpInterface, ["getBasisBlocker"]>,
+    DeclareOpInterfaceMethods<NormOpInterface, ["createWithoutMean"]>,
     DeclareOpInterfaceMethods<ChannelScalableOpInterface>,
-    DeclareOpInterfaceMethods<ShiftableOpInterface>,
+    DeclareOpInterfaceMethods<ShiftableOpInterface, ["setBias"]>,
     DeclareOpInterfaceMethods<QuantizableOpInterface>]> {
   let summary = "(x - mean) / sqrt(var + eps) * gamma + beta over the last dimension";
   let description = [{
@@ -291,6 +293,7 @@ def Quench_LayerNormOp : Quench_ModelOp<"layer_norm", [
 }
 def Quench_RMSNormOp : Quench_ModelOp<"rms_norm", [
     DeclareOpInterfaceMethods<BasisOpInterface, ["getBasisBlocker"]>,
+    DeclareOpInterfaceMethods<NormOpInterface>,
     DeclareOpInterfaceMethods<ChannelScalableOpInterface>,
     DeclareOpInterfaceMethods<QuantizableOpInterface>]> {
   let summary = "x / sqrt(mean(x^2) + eps) * gamma over the last dimension";
@@ -507,7 +510,7 @@ def Quench_EmbeddingOp : Quench_ModelOp<"embedding", [
 def Quench_PatchEmbedOp : Quench_ModelOp<"patch_embed", [
     DeclareOpInterfaceMethods<BasisOpInterface>,
     DeclareOpInterfaceMethods<ChannelScalableOpInterface>,
-    DeclareOpInterfaceMethods<ShiftableOpInterface>,
+    DeclareOpInterfaceMethods<ShiftableOpInterface, ["setBias"]>,
     DeclareOpInterfaceMethods<QuantizableOpInterface>]> {
   let summary = "images `[B, C, P*h, P*w]` to tokens `[B, h*w, out]` by a linear map of each patch";
   let description = [{

@@ -134,6 +134,23 @@ def Quench_CastOp : Quench_WeightOp<"cast", Quench_RowProgram> {
   let hasCanonicalizeMethod = 1;
 }
 
+def Quench_NoiseOp : Quench_WeightOp<"noise", Quench_WholeProgram> {
+  let summary = "numbers that a seed makes, uniform in [-1, 1)";
+  let description = [{
+    Element `i`, in row-major order, is `k / 2^23 - 1` where `k` are the highest 24
+    bits of output `i` of the SplitMix64 generator with the initial state `seed`.
+    Such numbers are exact in f32 and f64; f16 and bf16 round them to nearest even.
+
+    ```mlir
+    %n = quench.noise seed 7 : tensor<6xf32>
+    ```
+  }];
+  let arguments = (ins I64Attr:$seed);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = "`seed` $seed attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Quench_PackOp : Quench_ShapedWeightOp<"pack", Quench_RowProgram> {
   let summary = "a weight matrix in panels of output channels";
   let description = [{
