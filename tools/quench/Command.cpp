@@ -26,6 +26,20 @@ ExitStatus badCommandLine(const llvm::Twine &message) {
   return ExitBadCommandLine;
 }
 
+llvm::Error parseArchives(llvm::ArrayRef<std::string> texts,
+                          llvm::StringMap<std::string> &archives) {
+  for (llvm::StringRef text : texts) {
+    auto [scope, path] = text.split('=');
+    if (scope.empty() || path.empty())
+      return llvm::createStringError("--param: found '" + text +
+                                     "', expected scope=path");
+    if (!archives.try_emplace(scope, path.str()).second)
+      return llvm::createStringError("--param: scope '" + scope +
+                                     "' is given twice");
+  }
+  return llvm::Error::success();
+}
+
 //===----------------------------------------------------------------------===//
 // Progress
 //===----------------------------------------------------------------------===//
@@ -118,15 +132,8 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
 
 llvm::Error CodeOptions::get(PhaseOptions &phases,
                              llvm::StringMap<std::string> &archives) const {
-  for (llvm::StringRef text : params) {
-    auto [scope, path] = text.split('=');
-    if (scope.empty() || path.empty())
-      return llvm::createStringError("--param: found '" + text +
-                                     "', expected scope=path");
-    if (!archives.try_emplace(scope, path.str()).second)
-      return llvm::createStringError("--param: scope '" + scope +
-                                     "' is given twice");
-  }
+  if (llvm::Error error = parseArchives(params, archives))
+    return error;
   using Position = PhaseExtensions::Position;
   auto add = [&](llvm::StringRef option, Position position,
                  llvm::ArrayRef<std::string> texts) -> llvm::Error {

@@ -51,6 +51,7 @@ public:
 };
 
 std::unique_ptr<Command> makeBuildCommand();
+std::unique_ptr<Command> makeCheckEquivalenceCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();
 std::unique_ptr<Command> makeNewCommand();
@@ -58,6 +59,11 @@ std::unique_ptr<Command> makeRunCommand();
 
 /// Reports a mistake in the command line.
 ExitStatus badCommandLine(const llvm::Twine &message);
+
+/// Reads the values of `--param`, `scope=path` each. Fails with a mistake in
+/// the command line.
+llvm::Error parseArchives(llvm::ArrayRef<std::string> texts,
+                          llvm::StringMap<std::string> &archives);
 
 /// Wipes the line at the terminal that says which phase runs.
 void clearProgress();
