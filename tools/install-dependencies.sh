@@ -13,7 +13,7 @@ packages=(
   # LLVM and MLIR
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   # libraries of the runtime and the tests
-  libabsl-dev libxxhash-dev libutf8proc-dev nlohmann-json3-dev libgtest-dev
+  libabsl-dev libeigen3-dev libxxhash-dev libutf8proc-dev nlohmann-json3-dev libgtest-dev
   # scripts and tests
   python3 python3-numpy python3-pip python3-venv
 )

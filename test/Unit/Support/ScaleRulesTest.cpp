@@ -7,50 +7,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Support/ScaleRules.h"
-#include "Quench/Support/Json.h"
+#include "Published.h"
 
 #include "gtest/gtest.h"
 #include <cmath>
 
 using namespace quench;
+using namespace quench::test;
 
 namespace {
-/// Published numbers, from a file of test/Vectors.
-class Published {
-public:
-  explicit Published(llvm::StringRef name)
-      : root(llvm::cantFail(
-            readJsonFile((QUENCH_TEST_VECTORS "/" + name + ".json").str()))) {}
-
-  /// The value at `path`, keys separated by '/'.
-  const llvm::json::Value &at(llvm::StringRef path) const {
-    const llvm::json::Value *value = &root;
-    llvm::SmallVector<llvm::StringRef> keys;
-    path.split(keys, '/');
-    for (llvm::StringRef key : keys)
-      value = value->getAsObject()->get(key);
-    return *value;
-  }
-  double number(llvm::StringRef path) const { return *at(path).getAsNumber(); }
-  std::vector<double> numbers(llvm::StringRef path) const {
-    std::vector<double> result;
-    flatten(at(path), result);
-    return result;
-  }
-
-private:
-  static void flatten(const llvm::json::Value &value,
-                      std::vector<double> &result) {
-    if (const llvm::json::Array *array = value.getAsArray())
-      for (const llvm::json::Value &element : *array)
-        flatten(element, result);
-    else
-      result.push_back(*value.getAsNumber());
-  }
-
-  llvm::json::Value root;
-};
-
 /// Inputs and one weight of SmoothQuant and AWQ.
 struct Layer {
   static constexpr size_t channels = 8;

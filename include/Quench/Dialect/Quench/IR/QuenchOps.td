@@ -13,6 +13,7 @@ include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Dialect/Quench/IR/QuenchKernelOps.td"
 include "Quench/Dialect/Quench/IR/QuenchModelOps.td"
 include "Quench/Dialect/Quench/IR/QuenchParamOps.td"
+include "Quench/Dialect/Quench/IR/QuenchPolicyOps.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantOps.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 

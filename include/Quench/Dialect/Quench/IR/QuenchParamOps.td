@@ -134,7 +134,7 @@ def Quench_CastOp : Quench_WeightOp<"cast", Quench_RowProgram> {
   let hasCanonicalizeMethod = 1;
 }
 
-def Quench_NoiseOp : Quench_WeightOp<"noise", Quench_WholeProgram> {
+def Quench_NoiseOp : Quench_WeightOp<"noise", Quench_LeafProgram> {
   let summary = "numbers that a seed makes, uniform in [-1, 1)";
   let description = [{
     Element `i`, in row-major order, is `k / 2^23 - 1` where `k` are the highest 24
