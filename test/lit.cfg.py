@@ -29,6 +29,12 @@ config.substitutions.append(("%quench_libs", os.path.join(config.quench_obj_root
 config.substitutions.append(
     ("%test_plugins", os.path.join(config.quench_obj_root, "test", "lib", "Plugin"))
 )
+# %mutants SPEC MODEL checks the mutants of a pass, see test/lib/Mutants.
+test_mutants = os.path.join(config.quench_obj_root, "test", "lib", "Mutants")
+config.substitutions.append(("%mutants", os.path.join(test_mutants, "quench-test-mutants")))
+config.substitutions.append(
+    ("%claim", f"quench-opt-plain --load-pass-plugin={test_mutants}/QuenchTestMutants.so %s --pass-pipeline")
+)
 config.substitutions.append(("%quench_src", config.quench_src_root))
 config.substitutions.append(("%quench_obj", config.quench_obj_root))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "Models")))

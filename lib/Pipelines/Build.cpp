@@ -12,6 +12,7 @@
 #include "Quench/Pipelines/Header.h"
 #include "Quench/Pipelines/Link.h"
 #include "Quench/Pipelines/Model.h"
+#include "Quench/Pipelines/VerifyEquivalence.h"
 #include "Quench/Support/Error.h"
 #include "Quench/Support/OutputFile.h"
 #include "Quench/Support/SafeTensorsWriter.h"
@@ -46,8 +47,11 @@ static LogicalResult runPhase(Phase phase, const PhaseOptions &options,
 
 /// Runs the passes that `build` puts into a manager on modules.
 static LogicalResult
-runPasses(ModuleOp module, llvm::function_ref<void(OpPassManager &)> build) {
+runPasses(ModuleOp module, const PhaseOptions &options,
+          llvm::function_ref<void(OpPassManager &)> build) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  if (options.verifier)
+    options.verifier->attach(pm);
   build(pm);
   return pm.empty() ? success() : pm.run(module);
 }
@@ -85,7 +89,7 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
       return failure();
     if (options.startFrom > Phase::Import)
       return success();
-    if (failed(runPasses(*module, [&](OpPassManager &pm) {
+    if (failed(runPasses(*module, options, [&](OpPassManager &pm) {
           extensions.populate(Position::After, Phase::Import, pm);
         })))
       return failure();
@@ -95,7 +99,7 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
     return nullptr;
 
   auto canonical = [&]() -> LogicalResult {
-    if (failed(runPasses(*module, [&](OpPassManager &pm) {
+    if (failed(runPasses(*module, options, [&](OpPassManager &pm) {
           extensions.populate(Position::Before, Phase::Canonical, pm);
           buildCanonicalPipeline(pm);
           extensions.populate(Position::After, Phase::Canonical, pm);
@@ -109,7 +113,7 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
     return nullptr;
 
   if (options.stopAfter >= Phase::Codegen &&
-      failed(runPasses(*module, [&](OpPassManager &pm) {
+      failed(runPasses(*module, options, [&](OpPassManager &pm) {
         extensions.populate(Position::Before, Phase::Codegen, pm);
       })))
     return nullptr;

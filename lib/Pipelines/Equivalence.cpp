@@ -110,10 +110,12 @@ bindParameters(ModuleOp module, llvm::StringRef directory,
   for (auto &[scope, members] : scopes) {
     bool usesArchive = options.weights == EquivalenceWeights::Archive ||
                        scope == "stats" || scope == "learned";
-    if (usesArchive)
-      bound[scope] = findArchive(module, scope, directory, options);
-    if (!bound[scope].empty())
+    std::string archive =
+        usesArchive ? findArchive(module, scope, directory, options) : "";
+    if (!archive.empty()) {
+      bound[scope] = std::move(archive);
       continue;
+    }
     SmallString<128> path(folder);
     llvm::sys::path::append(path, llvm::Twine(bound.size()) + ".safetensors");
     if (llvm::Error error = writeRandomArchive(path, members, options.seed))
@@ -172,6 +174,7 @@ struct EquivalenceModel::Impl {
 
   std::vector<Entry> entries;
   std::map<std::string, Bounds> symbols;
+  std::map<std::string, std::string> archives;
   std::unique_ptr<JitModel> jit;
   qrt_session *session = nullptr;
 };
@@ -229,6 +232,11 @@ EquivalenceModel::EquivalenceModel(std::unique_ptr<Impl> impl)
     : impl(std::move(impl)) {}
 EquivalenceModel::~EquivalenceModel() = default;
 
+const std::map<std::string, std::string> &
+EquivalenceModel::getArchives() const {
+  return impl->archives;
+}
+
 FailureOr<std::unique_ptr<EquivalenceModel>>
 EquivalenceModel::create(ModuleOp module, llvm::StringRef directory,
                          const EquivalenceOptions &options) {
@@ -253,6 +261,11 @@ EquivalenceModel::create(ModuleOp module, llvm::StringRef directory,
   if (failed(jit))
     return failure();
   impl->jit = std::move(*jit);
+  for (const auto &archive : *params) {
+    bool isRandom = llvm::StringRef(archive.getValue()).starts_with(folder);
+    impl->archives[archive.getKey().str()] =
+        isRandom ? std::string() : archive.getValue();
+  }
   describeEntries(*promoted, *impl);
   qrt_options runtime = {};
   runtime.skip_params_check = 1;

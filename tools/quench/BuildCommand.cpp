@@ -82,10 +82,16 @@ public:
     BuildOptions options;
     if (llvm::Error error = get(environment, options))
       return badCommandLine(llvm::toString(std::move(error)));
-    if (failed(model.configure(environment.context)) ||
-        failed(buildModel(environment.context, model.path(), output, options)))
+    if (llvm::Error error =
+            compile.verify(options.phases, model.path(), options.params))
+      return badCommandLine(llvm::toString(std::move(error)));
+    if (failed(model.configure(environment.context)))
       return ExitFailed;
-    return ExitDone;
+    mlir::LogicalResult built =
+        buildModel(environment.context, model.path(), output, options);
+    if (failed(compile.writeCertificates(environment.context)))
+      return ExitFailed;
+    return succeeded(built) ? ExitDone : ExitFailed;
   }
 
 private:

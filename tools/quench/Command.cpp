@@ -8,6 +8,7 @@
 
 #include "Command.h"
 
+#include "Quench/Pipelines/Model.h"
 #include "Quench/Pipelines/Remarks.h"
 #include "Quench/Plugin/Passes.h"
 
@@ -128,7 +129,8 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
                   cl::desc("Run passes after a phase")),
       applyPDL("apply-pdl", cl::sub(sub), cl::value_desc("file"),
                cl::desc("Apply the rewrite patterns of a PDL file after the "
-                        "phase canonical")) {}
+                        "phase canonical")),
+      equivalence(sub) {}
 
 llvm::Error CodeOptions::get(PhaseOptions &phases,
                              llvm::StringMap<std::string> &archives) const {
@@ -154,4 +156,29 @@ llvm::Error CodeOptions::get(PhaseOptions &phases,
           pm.addPass(createApplyPDL(ApplyPDLOptions{file}));
         }));
   return llvm::Error::success();
+}
+
+llvm::Error CodeOptions::verify(PhaseOptions &phases, llvm::StringRef model,
+                                const llvm::StringMap<std::string> &params) {
+  EquivalenceOptions options;
+  options.params = params;
+  llvm::Expected<bool> isVerified = equivalence.get(options);
+  if (!isVerified)
+    return isVerified.takeError();
+  if (*isVerified) {
+    verifier = std::make_unique<EquivalenceVerifier>(std::move(options),
+                                                     modelDirectory(model));
+    phases.verifier = verifier.get();
+  }
+  return llvm::Error::success();
+}
+
+mlir::LogicalResult
+CodeOptions::writeCertificates(mlir::MLIRContext &context) const {
+  if (!verifier)
+    return mlir::success();
+  if (llvm::Error error = equivalence.write(*verifier))
+    return mlir::emitError(mlir::UnknownLoc::get(&context))
+           << llvm::toString(std::move(error));
+  return mlir::success();
 }

@@ -9,6 +9,7 @@
 #ifndef QUENCH_TOOLS_QUENCH_COMMAND_H
 #define QUENCH_TOOLS_QUENCH_COMMAND_H
 
+#include "../EquivalenceFlags.h"
 #include "Quench/Pipelines/Build.h"
 #include "Quench/Plugin/PluginLoader.h"
 
@@ -102,6 +103,15 @@ public:
   llvm::Error get(quench::PhaseOptions &phases,
                   llvm::StringMap<std::string> &params) const;
 
+  /// Lets `phases` check passes that claim equivalence where that was asked
+  /// for; `model` and `params` are what is compiled. Fails with a mistake in
+  /// the command line.
+  llvm::Error verify(quench::PhaseOptions &phases, llvm::StringRef model,
+                     const llvm::StringMap<std::string> &params);
+
+  /// Writes certificates where they were asked for. Failures are diagnostics.
+  mlir::LogicalResult writeCertificates(mlir::MLIRContext &context) const;
+
   llvm::cl::opt<std::string> cpu;
 
 private:
@@ -109,6 +119,8 @@ private:
   llvm::cl::list<std::string> insertBefore;
   llvm::cl::list<std::string> insertAfter;
   llvm::cl::list<std::string> applyPDL;
+  EquivalenceFlags equivalence;
+  std::unique_ptr<quench::EquivalenceVerifier> verifier;
 };
 
 #endif // QUENCH_TOOLS_QUENCH_COMMAND_H

@@ -41,6 +41,8 @@ public:
       return badCommandLine(llvm::toString(std::move(error)));
     if (llvm::Error error = compile.get(options, params))
       return badCommandLine(llvm::toString(std::move(error)));
+    if (llvm::Error error = compile.verify(options, model.path(), params))
+      return badCommandLine(llvm::toString(std::move(error)));
     llvm::Expected<CPUTarget> target = CPUTarget::parse(compile.cpu);
     if (!target)
       return badCommandLine(llvm::toString(target.takeError()));
@@ -49,7 +51,7 @@ public:
 
     mlir::OwningOpRef<mlir::ModuleOp> module =
         prepareModel(environment.context, model.path(), options);
-    if (!module)
+    if (failed(compile.writeCertificates(environment.context)) || !module)
       return ExitFailed;
     auto jit = compileInProcess(*module, modelDirectory(model.path()), *target,
                                 params);

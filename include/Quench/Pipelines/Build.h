@@ -23,6 +23,8 @@
 
 namespace quench {
 
+class EquivalenceVerifier;
+
 /// The phases of a compilation that every use of a model shares.
 struct PhaseOptions {
   /// The families that checkpoint folders may be of; must be set.
@@ -37,6 +39,9 @@ struct PhaseOptions {
   /// empty: none. It is made where it does not exist.
   std::string dumpPhasesTo;
   PhaseExtensions extensions;
+  /// Checks passes that claim equivalence; null: they are believed. Outlives
+  /// the compilation.
+  EquivalenceVerifier *verifier = nullptr;
   /// Told when a phase begins, without a value, and when it has ended, with
   /// the seconds that it took.
   std::function<void(Phase, std::optional<double>)> onPhase;

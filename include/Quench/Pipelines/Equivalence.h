@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -74,6 +75,10 @@ public:
   create(mlir::ModuleOp module, llvm::StringRef directory,
          const EquivalenceOptions &options);
   ~EquivalenceModel();
+
+  /// The archives whose values are used, by scope; the empty path stands for
+  /// random numbers.
+  const std::map<std::string, std::string> &getArchives() const;
 
   struct Impl;
   Impl &getImpl() const { return *impl; }
