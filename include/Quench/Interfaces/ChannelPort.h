@@ -21,6 +21,8 @@
 
 #include "llvm/ADT/SmallVector.h"
 
+#include <optional>
+
 namespace quench {
 
 /// What an op does with a transform of one axis of one of its values.
@@ -70,6 +72,12 @@ struct ChannelPort {
   int64_t headAxis = -1;
   /// With a head axis: for each head of `value`, the number of its transform.
   llvm::SmallVector<int64_t> heads = {};
+  /// With RotaryPairs: for each channel the other one of its pair, itself where
+  /// it has none.
+  llvm::SmallVector<int64_t> partners = {};
+  /// For a consumer of a shift `z`: the weight that is applied to it, on the
+  /// axis that `z` is on; what it makes of `z` is subtracted from `weights`.
+  std::optional<WeightAxis> map = {};
 };
 
 } // namespace quench

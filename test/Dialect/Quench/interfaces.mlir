@@ -214,14 +214,14 @@ func.func @attention(%q: tensor<?x?x6x4xf32>, %k: tensor<?x?x2x4xf32>, %v: tenso
   // CHECK-NEXT: cost: 0 macs, 800 elementwise
   %2 = quench.rope %k, %cos, %sin half : (tensor<?x?x2x4xf32>, tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x?x2x4xf32>
   // CHECK: quench.kv_cache
-  // CHECK-NEXT: basis: link 0, operand 0 axis 3
-  // CHECK-NEXT: basis: link 0, operand 1 axis 3
-  // CHECK-NEXT: basis: link 0, result 0 axis 3
-  // CHECK-NEXT: basis: link 0, result 1 axis 3
-  // CHECK-NEXT: scale: link 0, operand 0 axis 3
-  // CHECK-NEXT: scale: link 0, operand 1 axis 3
-  // CHECK-NEXT: scale: link 0, result 0 axis 3
-  // CHECK-NEXT: scale: link 0, result 1 axis 3
+  // CHECK-NEXT: basis: link 0, operand 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: basis: link 0, operand 1 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: basis: link 0, result 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: basis: link 0, result 1 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, operand 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, operand 1 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, result 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, result 1 axis 3, heads of axis 2: [0, 1]
   // CHECK-NEXT: quantizable: activation
   // CHECK-NEXT: quantizable: activation
   // CHECK-NEXT: quantizable: exact

@@ -136,6 +136,15 @@ static void addPorts(RopeOp op, Ports &ports) {
   int64_t count = op.getInput().getType().getDimSize(2);
   if (!ShapedType::isDynamic(count))
     heads = getRange(count);
+  SmallVector<int64_t> partners =
+      getRange(op.getInput().getType().getDimSize(3));
+  int64_t pairs = op.getCos().getType().getDimSize(1);
+  for (int64_t pair : llvm::seq(pairs)) {
+    bool half = op.getLayout() == RopeLayout::Half;
+    int64_t first = half ? pair : 2 * pair;
+    int64_t second = half ? pair + pairs : 2 * pair + 1;
+    std::swap(partners[first], partners[second]);
+  }
   for (Value value : {Value(op.getInput()), Value(op.getResult())}) {
     ChannelPort port = getChannels(value, PortRole::Link);
     if (!heads.empty()) {
@@ -143,13 +152,19 @@ static void addPorts(RopeOp op, Ports &ports) {
       port.heads = heads;
     }
     port.freedom = PortFreedom::RotaryPairs;
+    port.partners = partners;
     ports.push_back(port);
   }
 }
 
 static void addPorts(KVCacheOp op, Ports &ports) {
-  linkChannels(ports,
-               {op.getCache(), op.getInput(), op.getUpdated(), op.getView()});
+  int64_t count = op.getInput().getType().getDimSize(2);
+  for (Value value :
+       {op.getCache(), op.getInput(), op.getUpdated(), op.getView()})
+    ports.push_back(
+        ShapedType::isDynamic(count)
+            ? getChannels(value, PortRole::Link)
+            : getHeadChannels(value, PortRole::Link, 0, getRange(count)));
 }
 
 static void addPorts(EmbeddingOp op, Ports &ports) {
@@ -338,6 +353,7 @@ void LinearOp::getShiftPorts(Ports &ports) {
                              getBiasMutable()));
   ports.push_back(withVector(getChannels(getInput(), PortRole::Consumer, 1),
                              getBiasMutable()));
+  ports.back().map = {getNumber(getWeightMutable()), 1};
 }
 
 void LayerNormOp::getShiftPorts(Ports &ports) {
