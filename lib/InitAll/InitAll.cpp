@@ -14,6 +14,7 @@
 #include "Quench/Conversion/Passes.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
+#include "Quench/Pipelines/Recipe.h"
 #include "Quench/Plugin/Passes.h"
 
 #include "mlir/InitAllDialects.h"
@@ -39,6 +40,7 @@ static void registerOwnPasses() {
   quench::registerCPUPasses();
   quench::registerCPUPipelines();
   quench::registerQuenchPluginPasses();
+  quench::registerRecipePipelines();
 }
 
 void quench::registerAllPasses() {

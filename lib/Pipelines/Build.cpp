@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/Build.h"
 
 #include "Quench/Codegen/CPU/Compile.h"
+#include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Pipelines/Header.h"
 #include "Quench/Pipelines/Link.h"
 #include "Quench/Pipelines/Model.h"
@@ -75,23 +76,53 @@ static LogicalResult dumpPhase(Phase phase, ModuleOp module,
   return writeModel(*copy, path, /*force=*/true);
 }
 
+/// Adds the passes of `phase` that run on the IR. Import and codegen have those
+/// of users only, after and before what they are.
+static void addPasses(Phase phase, const PhaseOptions &options,
+                      OpPassManager &pm) {
+  using Position = PhaseExtensions::Position;
+  options.extensions.populate(Position::Before, phase, pm);
+  if (phase == Phase::Canonical)
+    buildCanonicalPipeline(pm);
+  if (phase == Phase::Transform)
+    for (const RecipeUse &use : options.recipes)
+      llvm::cantFail(parseModulePipeline(use.pipeline, pm));
+  options.extensions.populate(Position::After, phase, pm);
+}
+
+/// Binds the archives that the recipes need to `module`, the relative paths of
+/// which start from `directory`.
+static LogicalResult bindRecipeArchives(ModuleOp module, StringRef directory,
+                                        const PhaseOptions &options) {
+  for (const auto &entry : options.recipeArchives)
+    if (failed(bindArchive(module, entry.getKey(), entry.getValue(),
+                           rebasePath(entry.getValue(), ".", directory))))
+      return failure();
+  return success();
+}
+
+/// Whether `phase` is among those that `options` asks for.
+static bool isAsked(Phase phase, const PhaseOptions &options) {
+  return options.startFrom <= phase && options.stopAfter >= phase;
+}
+
 OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
                                            StringRef input,
                                            const PhaseOptions &options) {
-  using Position = PhaseExtensions::Position;
-  const PhaseExtensions &extensions = options.extensions;
   std::string directory = modelDirectory(input);
-
   OwningOpRef<ModuleOp> module;
+  auto run = [&](Phase phase) {
+    return runPasses(*module, options,
+                     [&](OpPassManager &pm) { addPasses(phase, options, pm); });
+  };
+
   auto import = [&]() -> LogicalResult {
     module = loadModel(context, input, options.import, *options.importers);
     if (!module)
       return failure();
     if (options.startFrom > Phase::Import)
       return success();
-    if (failed(runPasses(*module, options, [&](OpPassManager &pm) {
-          extensions.populate(Position::After, Phase::Import, pm);
-        })))
+    if (failed(run(Phase::Import)))
       return failure();
     return dumpPhase(Phase::Import, *module, directory, options);
   };
@@ -99,25 +130,40 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
     return nullptr;
 
   auto canonical = [&]() -> LogicalResult {
-    if (failed(runPasses(*module, options, [&](OpPassManager &pm) {
-          extensions.populate(Position::Before, Phase::Canonical, pm);
-          buildCanonicalPipeline(pm);
-          extensions.populate(Position::After, Phase::Canonical, pm);
-        })))
+    if (failed(run(Phase::Canonical)))
       return failure();
     return dumpPhase(Phase::Canonical, *module, directory, options);
   };
-  if (options.startFrom <= Phase::Canonical &&
-      options.stopAfter >= Phase::Canonical &&
+  if (isAsked(Phase::Canonical, options) &&
       failed(runPhase(Phase::Canonical, options, canonical)))
     return nullptr;
 
-  if (options.stopAfter >= Phase::Codegen &&
-      failed(runPasses(*module, options, [&](OpPassManager &pm) {
-        extensions.populate(Position::Before, Phase::Codegen, pm);
-      })))
+  auto transform = [&]() -> LogicalResult {
+    if (failed(bindRecipeArchives(*module, directory, options)) ||
+        failed(run(Phase::Transform)))
+      return failure();
+    (*module)->removeAttr(boundAttrName);
+    return dumpPhase(Phase::Transform, *module, directory, options);
+  };
+  if (isAsked(Phase::Transform, options) &&
+      failed(runPhase(Phase::Transform, options, transform)))
+    return nullptr;
+
+  if (isAsked(Phase::Codegen, options) && failed(run(Phase::Codegen)))
     return nullptr;
   return module;
+}
+
+std::string quench::getPipeline(const PhaseOptions &options) {
+  OpPassManager pm(ModuleOp::getOperationName());
+  for (Phase phase :
+       {Phase::Import, Phase::Canonical, Phase::Transform, Phase::Codegen})
+    if (isAsked(phase, options))
+      addPasses(phase, options, pm);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  pm.printAsTextualPipeline(os);
+  return text;
 }
 
 //===----------------------------------------------------------------------===//

@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/Link.h"
 
 #include "Quench/Support/Error.h"
+#include "Quench/Support/Installation.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"
@@ -18,22 +19,8 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <dlfcn.h>
-
 using namespace llvm;
 using namespace quench;
-
-/// The folder that this code was loaded from; the runtime lies beside it in
-/// the build tree and where it is installed.
-static std::string libraryDirectory() {
-  Dl_info info;
-  if (!dladdr(reinterpret_cast<const void *>(&libraryDirectory), &info))
-    return ".";
-  SmallString<128> path;
-  if (sys::fs::real_path(info.dli_fname, path))
-    path = info.dli_fname;
-  return sys::path::parent_path(path).str();
-}
 
 Expected<LinkTools> LinkTools::find(StringRef linker, StringRef runtime) {
   LinkTools tools;
@@ -57,7 +44,7 @@ Expected<LinkTools> LinkTools::find(StringRef linker, StringRef runtime) {
 
   SmallString<128> archive(runtime);
   if (archive.empty()) {
-    archive = libraryDirectory();
+    archive = getLibraryFolder();
     sys::path::append(archive, "libquench-rt.a");
   }
   if (!sys::fs::exists(archive))

@@ -44,19 +44,16 @@ std::string quench::modelDirectory(StringRef path) {
   return parent.empty() ? "." : parent.str();
 }
 
-/// `path`, which starts from `from`, as a path that starts from `to`.
-static StringAttr rebasePath(StringAttr path, StringRef from, StringRef to) {
+std::string quench::rebasePath(StringRef path, StringRef from, StringRef to) {
   std::filesystem::path old(path.str());
   if (old.is_absolute())
-    return path;
+    return path.str();
   std::error_code ec;
   std::filesystem::path target = std::filesystem::weakly_canonical(
       std::filesystem::path(from.str()) / old, ec);
   std::filesystem::path base = std::filesystem::weakly_canonical(to.str(), ec);
   std::filesystem::path relative = target.lexically_relative(base);
-  return StringAttr::get(path.getContext(), relative.empty()
-                                                ? target.string()
-                                                : relative.string());
+  return relative.empty() ? target.string() : relative.string();
 }
 
 void quench::rebasePaths(ModuleOp module, StringRef from, StringRef to) {
@@ -68,7 +65,8 @@ void quench::rebasePaths(ModuleOp module, StringRef from, StringRef to) {
     for (NamedAttribute entry : dict) {
       auto path = dyn_cast<StringAttr>(entry.getValue());
       if (path && isPath(entry.getName()))
-        entry.setValue(rebasePath(path, from, to));
+        entry.setValue(StringAttr::get(module.getContext(),
+                                       rebasePath(path.getValue(), from, to)));
       entries.push_back(entry);
     }
     module->setAttr(attrName,

@@ -18,7 +18,8 @@ using namespace quench;
 
 ArrayRef<Phase> quench::allPhases() {
   static constexpr Phase phases[] = {Phase::Import, Phase::Canonical,
-                                     Phase::Codegen, Phase::Link};
+                                     Phase::Transform, Phase::Codegen,
+                                     Phase::Link};
   return phases;
 }
 
@@ -28,6 +29,8 @@ StringRef quench::stringifyPhase(Phase phase) {
     return "import";
   case Phase::Canonical:
     return "canonical";
+  case Phase::Transform:
+    return "transform";
   case Phase::Codegen:
     return "codegen";
   case Phase::Link:
@@ -60,8 +63,11 @@ llvm::Error quench::parseModulePipeline(StringRef text, OpPassManager &pm) {
   llvm::raw_string_ostream os(message);
   if (succeeded(parsePassPipeline(passes, pm, os)))
     return llvm::Error::success();
-  // The parser prints where in a file of its own it stands, and a caret line.
-  StringRef reason = StringRef(message).split("error: ").second;
+  // The parser prints where in a file of its own it stands, and a caret line;
+  // mistakes in options come without.
+  StringRef reason = StringRef(message).ltrim();
+  if (!reason.consume_front("<Pass-Options-Parser>: "))
+    reason = reason.split("error: ").second;
   return llvm::createStringError("pipeline '" + text +
                                  "': " + reason.split('\n').first);
 }
@@ -75,7 +81,9 @@ llvm::Error PhaseExtensions::add(Position position, Phase phase,
         "there is no IR " +
         StringRef(position == Position::Before ? "before" : "after") +
         " phase '" + stringifyPhase(phase) +
-        "': passes run after import, around canonical and before codegen");
+        "': passes run after import, around canonical and transform, and "
+        "before "
+        "codegen");
   extensions.push_back({position, phase, std::move(builder)});
   return llvm::Error::success();
 }
@@ -86,7 +94,7 @@ llvm::Error PhaseExtensions::addTextual(Position position, StringRef text) {
   if (!phase || pipeline.empty())
     return llvm::createStringError(
         "found '" + text + "', expected PHASE=PIPELINE, where PHASE is " +
-        "one of import, canonical, codegen");
+        "one of import, canonical, transform, codegen");
   // Parsed once here, so that a typing error shows before any work is done.
   OpPassManager parsed(ModuleOp::getOperationName());
   if (llvm::Error error = parseModulePipeline(pipeline, parsed))

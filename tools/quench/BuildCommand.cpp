@@ -14,8 +14,8 @@ namespace cl = llvm::cl;
 using namespace quench;
 
 static constexpr llvm::StringRef helpText = R"(
-The phases are import, canonical, codegen and link. A build that stops before
-codegen writes IR, and such IR is a MODEL again.
+The phases are import, canonical, transform, codegen and link. A build that
+stops before codegen writes IR, and such IR is a MODEL again.
 
 EXAMPLES:
 
@@ -33,6 +33,10 @@ EXAMPLES:
     quench build all-MiniLM-L6-v2 -o minilm.mlir --stop-after canonical
     quench build minilm.mlir -o minilm --start-from codegen
     quench build all-MiniLM-L6-v2 -o minilm --dump-phases-to phases
+
+  Rewritten by a recipe, and what that runs:
+    quench build llama -o rotated --recipe quarot
+    quench build llama --recipe quarot --print-pipeline
 
   Own passes:
     quench build all-MiniLM-L6-v2 -o minilm --insert-before codegen=cse
@@ -82,6 +86,8 @@ public:
     BuildOptions options;
     if (llvm::Error error = get(environment, options))
       return badCommandLine(llvm::toString(std::move(error)));
+    if (compile.recipes.printsPipeline())
+      return printPipeline(options.phases);
     if (llvm::Error error =
             compile.verify(options.phases, model.path(), options.params))
       return badCommandLine(llvm::toString(std::move(error)));
@@ -120,7 +126,7 @@ static llvm::Error getPhase(const cl::opt<std::string> &option, Phase &phase) {
   if (!named)
     return llvm::createStringError(
         "--" + option.ArgStr + ": found '" + option +
-        "', expected import, canonical, codegen or link");
+        "', expected import, canonical, transform, codegen or link");
   phase = *named;
   return llvm::Error::success();
 }
@@ -128,10 +134,6 @@ static llvm::Error getPhase(const cl::opt<std::string> &option, Phase &phase) {
 llvm::Error BuildCommand::get(const Environment &environment,
                               BuildOptions &options) const {
   if (llvm::Error error = model.get(environment, options.phases))
-    return error;
-  if (output.empty())
-    return llvm::createStringError("no output: name it with -o");
-  if (llvm::Error error = compile.get(options.phases, options.params))
     return error;
   if (llvm::Error error = getPhase(startFrom, options.phases.startFrom))
     return error;
@@ -143,6 +145,10 @@ llvm::Error BuildCommand::get(const Environment &environment,
   if (options.phases.startFrom == Phase::Link)
     return llvm::createStringError("--start-from link: a build starts from IR, "
                                    "at the latest from codegen");
+  if (llvm::Error error = compile.get(options.phases, options.params))
+    return error;
+  if (output.empty() && !compile.recipes.printsPipeline())
+    return llvm::createStringError("no output: name it with -o");
   if (target != "cpu")
     options.triple = target;
   options.cpu = compile.cpu;

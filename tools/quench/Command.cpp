@@ -111,6 +111,63 @@ mlir::LogicalResult ModelOptions::configure(mlir::MLIRContext &context) const {
 }
 
 //===----------------------------------------------------------------------===//
+// RecipeOptions
+//===----------------------------------------------------------------------===//
+
+RecipeOptions::RecipeOptions(cl::SubCommand &sub)
+    : recipes("recipe", cl::sub(sub), cl::value_desc("name|file"),
+              cl::desc("Rewrite the model by a recipe, such as quarot or "
+                       "smoothquant{alpha=0.8}; several run in order")),
+      params("param", cl::sub(sub), cl::value_desc("scope=path"),
+             cl::desc("Read the parameters of a scope from another archive, "
+                      "or name what a recipe needs")),
+      printPipeline("print-pipeline", cl::sub(sub),
+                    cl::desc("Print the passes before codegen, for quench-opt, "
+                             "and stop")) {}
+
+/// How a user comes by an archive of the scope that a recipe needs.
+static llvm::StringRef explainScope(llvm::StringRef scope) {
+  return llvm::StringSwitch<llvm::StringRef>(scope)
+      .Case("stats", ", statistics of 'quench collect'")
+      .Case("learned", ", learned rotations and scales")
+      .Default("");
+}
+
+llvm::Error RecipeOptions::get(PhaseOptions &phases,
+                               llvm::StringMap<std::string> &archives) const {
+  if (llvm::Error error = parseArchives(params, archives))
+    return error;
+  for (const std::string &text : recipes) {
+    llvm::Expected<RecipeUse> use = RecipeUse::parse(text);
+    if (!use)
+      return llvm::createStringError("--recipe: " +
+                                     llvm::toString(use.takeError()));
+    for (const std::string &scope : use->recipe.needs) {
+      if (phases.recipeArchives.contains(scope))
+        continue;
+      auto archive = archives.find(scope);
+      if (archive == archives.end())
+        return llvm::createStringError(
+            "--recipe: '" + use->recipe.name + "' needs an archive" +
+            explainScope(scope) + "; name it with --param " + scope + "=FILE");
+      phases.recipeArchives[scope] = archive->getValue();
+      archives.erase(archive);
+    }
+    phases.recipes.push_back(std::move(*use));
+  }
+  if (phases.recipes.empty() || (phases.startFrom <= Phase::Transform &&
+                                 phases.stopAfter >= Phase::Transform))
+    return llvm::Error::success();
+  return llvm::createStringError("--recipe: the phase transform, which runs "
+                                 "recipes, is not among those asked for");
+}
+
+ExitStatus printPipeline(const PhaseOptions &options) {
+  llvm::outs() << getPipeline(options) << "\n";
+  return ExitDone;
+}
+
+//===----------------------------------------------------------------------===//
 // CodeOptions
 //===----------------------------------------------------------------------===//
 
@@ -119,11 +176,9 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
           cl::desc("native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, "
                    "x86-64-v4+vnni or an LLVM CPU name, then "
                    "[,+feature...] (default native)")),
-      params("param", cl::sub(sub), cl::value_desc("scope=path"),
-             cl::desc("Read the parameters of a scope from another archive")),
-      insertBefore("insert-before", cl::sub(sub),
-                   cl::value_desc("phase=pipeline"),
-                   cl::desc("Run passes before a phase")),
+      recipes(sub), insertBefore("insert-before", cl::sub(sub),
+                                 cl::value_desc("phase=pipeline"),
+                                 cl::desc("Run passes before a phase")),
       insertAfter("insert-after", cl::sub(sub),
                   cl::value_desc("phase=pipeline"),
                   cl::desc("Run passes after a phase")),
@@ -134,7 +189,7 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
 
 llvm::Error CodeOptions::get(PhaseOptions &phases,
                              llvm::StringMap<std::string> &archives) const {
-  if (llvm::Error error = parseArchives(params, archives))
+  if (llvm::Error error = recipes.get(phases, archives))
     return error;
   using Position = PhaseExtensions::Position;
   auto add = [&](llvm::StringRef option, Position position,

@@ -93,6 +93,29 @@ private:
   llvm::cl::opt<bool> verbose;
 };
 
+/// The options of commands that rewrite models: recipes and the archives that
+/// they take numbers from.
+class RecipeOptions {
+public:
+  explicit RecipeOptions(llvm::cl::SubCommand &sub);
+
+  /// Fills what `phases` says about recipes, and `params` with the archives
+  /// that no recipe needs. Fails with a mistake in the command line.
+  llvm::Error get(quench::PhaseOptions &phases,
+                  llvm::StringMap<std::string> &params) const;
+
+  /// Whether only the pipeline is asked for.
+  bool printsPipeline() const { return printPipeline; }
+
+private:
+  llvm::cl::list<std::string> recipes;
+  llvm::cl::list<std::string> params;
+  llvm::cl::opt<bool> printPipeline;
+};
+
+/// Prints the pipeline of `options` to standard output.
+ExitStatus printPipeline(const quench::PhaseOptions &options);
+
 /// The options of commands that turn models into code.
 class CodeOptions {
 public:
@@ -113,9 +136,9 @@ public:
   mlir::LogicalResult writeCertificates(mlir::MLIRContext &context) const;
 
   llvm::cl::opt<std::string> cpu;
+  RecipeOptions recipes;
 
 private:
-  llvm::cl::list<std::string> params;
   llvm::cl::list<std::string> insertBefore;
   llvm::cl::list<std::string> insertAfter;
   llvm::cl::list<std::string> applyPDL;

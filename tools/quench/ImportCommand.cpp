@@ -16,13 +16,15 @@ using namespace quench;
 static constexpr llvm::StringRef helpText = R"(
 MODEL is a folder with config.json and safetensors, as Hugging Face publishes
 them. The IR names the parameters; their bytes stay in the folder. A file name
-that ends in .mlirbc holds bytecode, any other text.
+that ends in .mlirbc holds bytecode, any other text. With --recipe the IR is
+what the recipe makes of the model.
 
 EXAMPLES:
 
   quench import all-MiniLM-L6-v2 -o minilm.mlir
   quench import all-MiniLM-L6-v2 -o - | grep quench.linear
   quench import llama --dtype f64 -o llama.mlirbc
+  quench import llama --recipe quarot -o rotated.mlir
 )";
 
 namespace {
@@ -30,6 +32,7 @@ class ImportCommand : public Command {
 public:
   ImportCommand()
       : Command("import", "Write the IR of a checkpoint", helpText), model(sub),
+        recipes(sub),
         output("o", cl::sub(sub), cl::init("-"), cl::value_desc("file"),
                cl::desc("IR file, - for standard output (default)")),
         force("force", cl::sub(sub),
@@ -39,7 +42,16 @@ public:
     PhaseOptions options;
     if (llvm::Error error = model.get(environment, options))
       return badCommandLine(llvm::toString(std::move(error)));
-    options.stopAfter = Phase::Import;
+    llvm::StringMap<std::string> params;
+    if (llvm::Error error = recipes.get(options, params))
+      return badCommandLine(llvm::toString(std::move(error)));
+    if (!params.empty())
+      return badCommandLine("--param: no recipe needs an archive of scope '" +
+                            params.begin()->getKey() + "'");
+    options.stopAfter =
+        options.recipes.empty() ? Phase::Import : Phase::Transform;
+    if (recipes.printsPipeline())
+      return printPipeline(options);
     if (failed(model.configure(environment.context)))
       return ExitFailed;
     BuildOptions build;
@@ -52,6 +64,7 @@ public:
 
 private:
   ModelOptions model;
+  RecipeOptions recipes;
   cl::opt<std::string> output;
   cl::opt<bool> force;
 };

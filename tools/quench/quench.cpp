@@ -11,6 +11,7 @@
 #include "Quench/InitAll.h"
 #include "Quench/Pipelines/Model.h"
 #include "Quench/Plugin/PluginLoader.h"
+#include "Quench/Support/Spelling.h"
 #include "Quench/Support/Version.h"
 
 #include "llvm/Config/llvm-config.h"
@@ -72,6 +73,13 @@ int main(int argc, char **argv) {
   for (const auto &command : commands)
     if (command->sub.getName() == first)
       after = command->help;
+  if (!first.empty() && !first.starts_with("-") && after == help) {
+    std::vector<std::string> names;
+    for (const auto &command : commands)
+      names.push_back(command->sub.getName().str());
+    return badCommandLine("unknown subcommand '" + first + "'" +
+                          suggest(first, names));
+  }
   cl::extrahelp moreHelp(after);
   cl::SetVersionPrinter(printVersion);
   cl::OptionCategory none("");

@@ -12,6 +12,7 @@
 #include "Quench/Codegen/CPU/Jit.h"
 #include "Quench/Import/Importer.h"
 #include "Quench/Pipelines/Phases.h"
+#include "Quench/Pipelines/Recipe.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -39,6 +40,10 @@ struct PhaseOptions {
   /// empty: none. It is made where it does not exist.
   std::string dumpPhasesTo;
   PhaseExtensions extensions;
+  /// What the phase transform runs, one after another.
+  std::vector<RecipeUse> recipes;
+  /// The archives that the recipes need, by scope.
+  llvm::StringMap<std::string> recipeArchives;
   /// Checks passes that claim equivalence; null: they are believed. Outlives
   /// the compilation.
   EquivalenceVerifier *verifier = nullptr;
@@ -53,6 +58,10 @@ struct PhaseOptions {
 mlir::OwningOpRef<mlir::ModuleOp> prepareModel(mlir::MLIRContext &context,
                                                llvm::StringRef input,
                                                const PhaseOptions &options);
+
+/// The passes that prepareModel() runs with these options, as text for
+/// `quench-opt --pass-pipeline`.
+std::string getPipeline(const PhaseOptions &options);
 
 /// What a build writes.
 enum class EmitKind {

@@ -31,6 +31,11 @@ mlir::OwningOpRef<mlir::ModuleOp> loadModel(mlir::MLIRContext &context,
 /// checkpoint folder itself, or the folder of the IR file.
 std::string modelDirectory(llvm::StringRef path);
 
+/// `path`, which starts from the folder `from` where it is relative, as a path
+/// that starts from `to`.
+std::string rebasePath(llvm::StringRef path, llvm::StringRef from,
+                       llvm::StringRef to);
+
 /// Rewrites the relative paths of archives and vocabularies, which start from
 /// `from`, so that they start from `to` and name the same files.
 void rebasePaths(mlir::ModuleOp module, llvm::StringRef from,

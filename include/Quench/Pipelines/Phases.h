@@ -26,6 +26,7 @@ namespace quench {
 enum class Phase {
   Import,    ///< checkpoint folder or IR file -> IR in memory
   Canonical, ///< folds and common subexpressions
+  Transform, ///< the recipes that users ask for
   Codegen,   ///< machine code and the bytes of the parameters
   Link       ///< the file that users run
 };

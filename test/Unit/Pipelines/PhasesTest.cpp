@@ -80,7 +80,7 @@ TEST_F(PhasesTest, NothingRunsWhereThereIsNoIR) {
             .starts_with("there is no IR "));
   EXPECT_EQ(llvm::toString(extensions.addTextual(Position::After, "cse")),
             "found 'cse', expected PHASE=PIPELINE, where PHASE is one of "
-            "import, canonical, codegen");
+            "import, canonical, transform, codegen");
 }
 
 } // namespace

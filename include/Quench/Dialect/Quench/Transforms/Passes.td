@@ -37,4 +37,30 @@ def QuenchLowerToLinalg : Pass<"quench-lower-to-linalg"> {
   ];
 }
 
+def QuenchBindArchive : Pass<"quench-bind-archive", "::mlir::ModuleOp"> {
+  let summary = "makes the tensors of an archive known to policies";
+  let description = [{
+    Binds the archive `file` to `scope` in `quench.archives`, and writes its header
+    into the module as `quench.bound`: the types of its tensors and its metadata.
+    Policies of other passes look there for statistics (scope `stats`) and for
+    learned rotations and scales (scope `learned`). Fails where the archive cannot
+    be read, and where it holds statistics of a version that is not known.
+
+    An archive with a tensor `R1` of 8 x 8 numbers, for example, makes of
+    `quench.archives = {model = "model.safetensors"}`
+
+    ```
+    quench.archives = {learned = "R.safetensors", model = "model.safetensors"},
+    quench.bound = {learned = {metadata = {}, tensors = {R1 = tensor<8x8xf32>}}}
+    ```
+
+    `quench build --recipe` does the same for what a recipe needs.
+  }];
+  let options = [
+    Option<"scope", "scope", "std::string", "", "name that parameters use">,
+    Option<"file", "file", "std::string", "",
+           "safetensors file; the IR is to lie where the path starts">
+  ];
+}
+
 #endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_PASSES_TD

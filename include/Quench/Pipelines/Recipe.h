@@ -1,0 +1,81 @@
+//===- Recipe.h - Named sequences of rewrites -------------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A published method is an order of passes and a choice of policies. A recipe
+// holds both in a file of YAML; docs/recipes.md describes it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_PIPELINES_RECIPE_H
+#define QUENCH_PIPELINES_RECIPE_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace quench {
+
+/// What a recipe file says.
+struct Recipe {
+  /// A number or word that users may choose; `${NAME}` in options of passes
+  /// stands for it.
+  struct Parameter {
+    std::string name, description, value;
+  };
+  struct Step {
+    std::string pass;
+    /// In the order of the file.
+    std::vector<std::pair<std::string, std::string>> options;
+  };
+
+  std::string name, description;
+  /// Scopes of archives that the passes take numbers from: `stats` of a
+  /// statistics archive, `learned` of learned rotations and scales.
+  std::vector<std::string> needs;
+  std::vector<Parameter> parameters;
+  std::vector<Step> passes;
+
+  /// Reads a file. Fails with its place in the file where it is not what
+  /// docs/recipes.md says. Passes and their options are looked at by
+  /// getPipeline().
+  static llvm::Expected<Recipe> load(llvm::StringRef path);
+
+  /// Reads `nameOrFile`, the path of a file where it has a slash or ends in
+  /// `.yaml`, else the name of a recipe of this installation. Fails with the
+  /// names that are most like it.
+  static llvm::Expected<Recipe> find(llvm::StringRef nameOrFile);
+
+  /// The passes as the text of a pipeline on modules, `arguments` being
+  /// `NAME=VALUE` for parameters, separated by spaces. Fails where a parameter,
+  /// a pass or an option is none.
+  llvm::Expected<std::string> getPipeline(llvm::StringRef arguments = "") const;
+};
+
+/// A recipe and the values of its parameters, as users write it:
+/// `NAME-OR-FILE` or `NAME-OR-FILE{ARGUMENTS}`.
+struct RecipeUse {
+  Recipe recipe;
+  /// The text of its pipeline.
+  std::string pipeline;
+
+  static llvm::Expected<RecipeUse> parse(llvm::StringRef text);
+};
+
+/// The names of the recipes of this installation, sorted.
+std::vector<std::string> getRecipeNames();
+
+/// Makes each recipe of this installation a pipeline `quench-recipe-NAME` of
+/// this process, with the parameters of the recipe as options.
+void registerRecipePipelines();
+
+} // namespace quench
+
+#endif // QUENCH_PIPELINES_RECIPE_H
