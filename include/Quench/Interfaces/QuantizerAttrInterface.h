@@ -13,6 +13,9 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include "llvm/ADT/ArrayRef.h"
+#include <optional>
+
 namespace quench {
 
 /// A dimension of the parameters of a quantizer: its index `i` serves the

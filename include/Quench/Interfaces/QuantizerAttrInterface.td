@@ -59,7 +59,36 @@ def QuantizerAttrInterface : AttrInterface<"QuantizerAttrInterface"> {
       }],
       "::mlir::Value", "emitFakeQuantize",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
-           "::mlir::Value":$input, "::mlir::Value":$scale, "::mlir::Value":$zero)>
+           "::mlir::Value":$input, "::mlir::Value":$scale, "::mlir::Value":$zero)>,
+    InterfaceMethod<[{
+        The scale with which the codes reach the magnitude `absmax`, which is of the
+        type of a scale: positive, and finite where `absmax` is. Null where the
+        format has none, as one with zero points.
+      }],
+      "::mlir::Value", "emitScale",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "::mlir::Value":$absmax), "", [{ return {}; }]>,
+    InterfaceMethod<[{
+        What `emitScale` makes of a number, in the arithmetic of f64 if `wide`, else
+        of f32; none where that is null.
+      }],
+      "::std::optional<double>", "getScale", (ins "double":$absmax, "bool":$wide), "",
+      [{ return ::std::nullopt; }]>,
+    InterfaceMethod<[{
+        What `emitQuantize` makes of numbers, in the arithmetic of f64 if `wide`, else
+        of f32, one code a byte. Fails where the format is not known to the host.
+      }],
+      "::llvm::LogicalResult", "quantize",
+      (ins "::llvm::ArrayRef<double>":$input, "double":$scale, "int8_t":$zero,
+           "bool":$wide, "::llvm::MutableArrayRef<int8_t>":$codes), "",
+      [{ return ::llvm::failure(); }]>,
+    InterfaceMethod<[{
+        What `emitDequantize` makes of codes, as `quantize`.
+      }],
+      "::llvm::LogicalResult", "dequantize",
+      (ins "::llvm::ArrayRef<int8_t>":$codes, "double":$scale, "int8_t":$zero,
+           "bool":$wide, "::llvm::MutableArrayRef<double>":$numbers), "",
+      [{ return ::llvm::failure(); }]>
   ];
 }
 

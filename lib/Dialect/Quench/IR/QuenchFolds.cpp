@@ -148,22 +148,19 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
   return getInput().getType() == getResult().getType() ? getInput() : Value();
 }
 
-/// Whether every number of type `from` is one of type `to`.
-static bool isExact(FloatType from, FloatType to) {
-  const llvm::fltSemantics &narrow = from.getFloatSemantics();
-  const llvm::fltSemantics &wide = to.getFloatSemantics();
-  return llvm::APFloat::isRepresentableBy(narrow, wide);
+bool CastOp::isExact() {
+  auto getSemantics = [](Value value) -> const llvm::fltSemantics & {
+    return cast<FloatType>(getTensorType(value).getElementType())
+        .getFloatSemantics();
+  };
+  return llvm::APFloat::isRepresentableBy(getSemantics(getInput()),
+                                          getSemantics(getResult()));
 }
 
 // A cast that rounds must not vanish: only an exact one is stepped over.
 LogicalResult CastOp::canonicalize(CastOp op, PatternRewriter &rewriter) {
   auto inner = op.getInput().getDefiningOp<CastOp>();
-  if (!inner)
-    return failure();
-  auto getType = [](Value value) {
-    return cast<FloatType>(getTensorType(value).getElementType());
-  };
-  if (!isExact(getType(inner.getInput()), getType(inner.getResult())))
+  if (!inner || !inner.isExact())
     return failure();
   rewriter.replaceOpWithNewOp<CastOp>(op, op.getType(), inner.getInput());
   return success();

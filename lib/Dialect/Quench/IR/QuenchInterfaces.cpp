@@ -246,6 +246,12 @@ StringRef Conv2DOp::getBasisBlocker() {
   return getGroups() != 1 ? "convolves groups of channels apart" : "";
 }
 
+void OnlineHadamardOp::getBasisPorts(Ports &ports) {}
+
+StringRef OnlineHadamardOp::getBasisBlocker() {
+  return "rotates its channels at run time";
+}
+
 //===----------------------------------------------------------------------===//
 // ChannelScalableOpInterface
 //===----------------------------------------------------------------------===//

@@ -8,7 +8,8 @@
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
-#include "Quench/Support/Numerics.h"
+#include "Quench/Support/FloatBytes.h"
+#include "Quench/Support/Random.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 
@@ -358,6 +359,11 @@ LogicalResult ReshapeOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
 // CastOp
 //===----------------------------------------------------------------------===//
 
+/// The type of the elements of the float tensor `value`.
+static DType getFloatDType(Value value) {
+  return *getDType(getTensorType(value).getElementType());
+}
+
 LogicalResult CastOp::verify() {
   RankedTensorType from = getTensorType(getInput()),
                    to = getTensorType(getResult());
@@ -365,32 +371,6 @@ LogicalResult CastOp::verify() {
     return emitOpError("expected the same static shape, found ")
            << from << " and " << to;
   return success();
-}
-
-/// Converts the elements of `input` from the format `From` to `To`.
-template <typename From, typename To>
-static void convert(ArrayRef<char> input, char *result) {
-  size_t count = input.size() / sizeof(typename From::Bits);
-  for (size_t index = 0; index < count; ++index) {
-    typename From::Bits bits;
-    std::memcpy(&bits, input.data() + index * sizeof(bits), sizeof(bits));
-    typename To::Bits converted = To::encode(From::decode(bits));
-    std::memcpy(result + index * sizeof(converted), &converted,
-                sizeof(converted));
-  }
-}
-
-/// Calls `body` with the format of `type`.
-template <typename Body>
-static void dispatch(FloatType type, Body body) {
-  if (type.isF16())
-    body(numerics::F16());
-  else if (type.isBF16())
-    body(numerics::BF16());
-  else if (type.isF32())
-    body(numerics::F32());
-  else
-    body(numerics::F64());
 }
 
 std::optional<RowRange> CastOp::getOperandRows(unsigned operand,
@@ -405,14 +385,9 @@ std::optional<int64_t> CastOp::getOperandAxis(unsigned operand, int64_t axis) {
 LogicalResult CastOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
                                    RowRange rows,
                                    MutableArrayRef<char> result) {
-  auto from = cast<FloatType>(getTensorType(getInput()).getElementType());
-  auto to = cast<FloatType>(getTensorType(getResult()).getElementType());
-  dispatch(from, [&](auto source) {
-    dispatch(to, [&](auto target) {
-      convert<decltype(source), decltype(target)>(operands.front(),
-                                                  result.data());
-    });
-  });
+  DType from = getFloatDType(getInput()), to = getFloatDType(getResult());
+  convertFloats(from, operands.front().data(), to, result.data(),
+                operands.front().size() * 8 / getBitWidth(from));
   return success();
 }
 
@@ -427,27 +402,12 @@ LogicalResult NoiseOp::verify() {
   return success();
 }
 
-/// Output `index` of the generator SplitMix64 (Steele, Lea, Flood: Fast
-/// splittable pseudorandom number generators, 2014) that starts at `seed`.
-static uint64_t splitMix64(uint64_t seed, uint64_t index) {
-  uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
 LogicalResult NoiseOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
                                        MutableArrayRef<char> result) {
-  auto type = cast<RankedTensorType>(getResult().getType());
-  SmallVector<float> numbers(type.getNumElements());
+  SmallVector<double> numbers(getResult().getType().getNumElements());
   for (auto [index, number] : llvm::enumerate(numbers))
-    number = std::ldexp(float(splitMix64(getSeed(), index) >> 40), -23) - 1;
-  dispatch(cast<FloatType>(type.getElementType()), [&](auto target) {
-    convert<numerics::F32, decltype(target)>(
-        {reinterpret_cast<const char *>(numbers.data()),
-         numbers.size() * sizeof(float)},
-        result.data());
-  });
+    number = std::ldexp(double(splitMix64(getSeed(), index) >> 40), -23) - 1;
+  encodeFloats(getFloatDType(getResult()), numbers, result.data());
   return success();
 }
 

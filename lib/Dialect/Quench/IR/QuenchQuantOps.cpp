@@ -1,11 +1,12 @@
-//===- QuenchQuantOps.cpp - Quantized values
-//-----------------------------===////
+//===- QuenchQuantOps.cpp - Quantized values ------------------------------===//
+//
 // Part of the Quench project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
+#include "QuantParameters.h"
 #include "TensorBuilder.h"
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
@@ -13,26 +14,24 @@
 using namespace mlir;
 using namespace quench;
 
+using Dim = ShapeInference::Dim;
+
 //===----------------------------------------------------------------------===//
-// FakeQuantOp
+// Parameters
 //===----------------------------------------------------------------------===//
 
-static SmallVector<QuantAxis> getQuantAxes(QuantizerAttrInterface quantizer,
-                                           int64_t rank) {
+SmallVector<QuantAxis> quench::getQuantAxes(QuantizerAttrInterface quantizer,
+                                            int64_t rank) {
   SmallVector<QuantAxis> axes;
   quantizer.getQuantAxes(rank, axes);
   return axes;
 }
 
-LogicalResult FakeQuantOp::inferShapes(Adaptor op, ShapeInference &shapes) {
-  Value input = op.getInput(), scale = op.getScale(), zero = op.getZero();
-  QuantizerAttrInterface quantizer = op.getQuantizer();
-  if (quantizer.hasZeroPoint() != static_cast<bool>(zero))
-    return shapes.fail("expected ", zero ? "no zero point" : "a zero point",
-                       " for ", quantizer);
-
+LogicalResult quench::inferParameterDims(ShapeInference &shapes,
+                                         QuantizerAttrInterface quantizer,
+                                         Value input,
+                                         SmallVectorImpl<Dim> &dims) {
   int64_t rank = shapes.getRank(input), previous = -1;
-  SmallVector<ShapeInference::Dim> dims;
   for (QuantAxis axis : getQuantAxes(quantizer, rank)) {
     if (axis.dim < 0 || axis.dim >= rank)
       return shapes.fail("expected an input with dimension ",
@@ -43,7 +42,7 @@ LogicalResult FakeQuantOp::inferShapes(Adaptor op, ShapeInference &shapes) {
                          previous, ", found ", quantizer, " on ",
                          input.getType());
     previous = axis.dim;
-    ShapeInference::Dim dim = shapes.getDim(input, axis.dim);
+    Dim dim = shapes.getDim(input, axis.dim);
     int64_t size = ShapeInference::getSize(dim);
     if (ShapedType::isStatic(size) && size % axis.block != 0)
       return shapes.fail("expected dimension ", axis.dim,
@@ -51,11 +50,101 @@ LogicalResult FakeQuantOp::inferShapes(Adaptor op, ShapeInference &shapes) {
                          quantizer, ", found ", input.getType());
     dims.push_back(dim.floorDiv(axis.block));
   }
-  Type computed = getComputeType(shapes.getElementType(input));
-  if (failed(shapes.checkShape(scale, "scale", dims)) ||
-      failed(shapes.checkElementType(scale, "scale", computed)) ||
+  return success();
+}
+
+LogicalResult quench::checkParameters(ShapeInference &shapes,
+                                      QuantizerAttrInterface quantizer,
+                                      Value input, Value scale, Type scaleType,
+                                      Value zero, Type zeroType) {
+  if (quantizer.hasZeroPoint() != static_cast<bool>(zero))
+    return shapes.fail("expected ", zero ? "no zero point" : "a zero point",
+                       " for ", quantizer);
+  SmallVector<Dim> dims;
+  if (failed(inferParameterDims(shapes, quantizer, input, dims)) ||
+      failed(shapes.checkShape(scale, "scale", dims)) ||
+      failed(shapes.checkElementType(scale, "scale", scaleType)) ||
       failed(shapes.checkShape(zero, "zero", dims)) ||
-      failed(shapes.checkElementType(zero, "zero", quantizer.getStorageType())))
+      failed(shapes.checkElementType(zero, "zero", zeroType)))
+    return failure();
+  return success();
+}
+
+LogicalResult quench::checkHasScalesAlone(ShapeInference &shapes,
+                                          QuantizerAttrInterface quantizer) {
+  if (quantizer.hasZeroPoint())
+    return shapes.fail("expected a format without zero points, found ",
+                       quantizer);
+  return success();
+}
+
+namespace {
+/// A tensor with one dimension for each dimension of its parameters: one that
+/// has blocks is split.
+struct SplitTensor {
+  Value value;
+  SmallVector<OpFoldResult> sizes;
+  SmallVector<ReassociationIndices> groups;
+  /// The dimensions that the parameters have.
+  SmallVector<unsigned> parameterLoops;
+
+  bool isSplit() const { return sizes.size() != groups.size(); }
+};
+} // namespace
+
+/// Splits `input`, the parameters of which have the sizes `parameterSizes`.
+static SplitTensor splitBlocks(TensorBuilder &builder, Value input,
+                               QuantizerAttrInterface quantizer,
+                               ArrayRef<OpFoldResult> parameterSizes) {
+  auto type = cast<RankedTensorType>(input.getType());
+  SmallVector<QuantAxis> axes = getQuantAxes(quantizer, type.getRank());
+  SplitTensor split;
+  const QuantAxis *axis = axes.begin();
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    int64_t loop = split.sizes.size();
+    split.groups.push_back({loop});
+    OpFoldResult size = builder.getSize(input, dim);
+    if (axis == axes.end() || axis->dim != dim) {
+      split.sizes.push_back(size);
+      continue;
+    }
+    if (axis->block != 1) {
+      split.groups.back().push_back(loop + 1);
+      size = type.isDynamicDim(dim)
+                 ? parameterSizes[split.parameterLoops.size()]
+                 : builder.getIndexAttr(type.getDimSize(dim) / axis->block);
+    }
+    split.sizes.push_back(size);
+    split.parameterLoops.push_back(loop);
+    if (axis->block != 1)
+      split.sizes.push_back(builder.getIndexAttr(axis->block));
+    ++axis;
+  }
+  split.value = split.isSplit()
+                    ? builder.expand(input, split.groups, split.sizes)
+                    : input;
+  return split;
+}
+
+static int64_t
+countElements(Value value,
+              llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  int64_t count = 1, rank = cast<RankedTensorType>(value.getType()).getRank();
+  for (int64_t dim = 0; dim < rank; ++dim)
+    count *= getSize(value, dim);
+  return count;
+}
+
+//===----------------------------------------------------------------------===//
+// FakeQuantOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult FakeQuantOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  QuantizerAttrInterface quantizer = op.getQuantizer();
+  if (failed(checkParameters(shapes, quantizer, input, op.getScale(),
+                             getComputeType(shapes.getElementType(input)),
+                             op.getZero(), quantizer.getStorageType())))
     return failure();
   shapes.addResultLike(input);
   return success();
@@ -65,56 +154,72 @@ FailureOr<SmallVector<Value>> FakeQuantOp::decomposeOperation(OpBuilder &b) {
   TensorBuilder builder(b, getLoc());
   RankedTensorType type = getInput().getType();
   QuantizerAttrInterface quantizer = getQuantizer();
-  SmallVector<QuantAxis> axes = getQuantAxes(quantizer, type.getRank());
-
-  // Split what has blocks, so that every dimension of the parameters is one.
-  SmallVector<ReassociationIndices> split;
-  SmallVector<OpFoldResult> sizes;
-  SmallVector<unsigned> parameterLoops;
-  const QuantAxis *axis = axes.begin();
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    int64_t loop = sizes.size();
-    split.push_back({loop});
-    OpFoldResult size = builder.getSize(getInput(), dim);
-    if (axis != axes.end() && axis->dim == dim) {
-      if (axis->block != 1) {
-        split.back().push_back(loop + 1);
-        size = type.isDynamicDim(dim)
-                   ? builder.getSize(getScale(), parameterLoops.size())
-                   : builder.getIndexAttr(type.getDimSize(dim) / axis->block);
-      }
-      parameterLoops.push_back(loop);
-    }
-    sizes.push_back(size);
-    if (split.back().size() == 2)
-      sizes.push_back(builder.getIndexAttr(axis->block));
-    axis += axis != axes.end() && axis->dim == dim;
-  }
-  bool isSplit = sizes.size() != split.size();
-  Value input = getInput();
-  if (isSplit)
-    input = builder.expand(input, split, sizes);
-
-  SmallVector<LoopInput> inputs = {{input, TensorBuilder::range(sizes.size())},
-                                   {getScale(), parameterLoops}};
+  SplitTensor split = splitBlocks(builder, getInput(), quantizer,
+                                  builder.getSizes(getScale()));
+  SmallVector<LoopInput> inputs = {
+      {split.value, TensorBuilder::range(split.sizes.size())},
+      {getScale(), split.parameterLoops}};
   if (getZero())
-    inputs.push_back({getZero(), parameterLoops});
-  Value result =
-      builder.map(sizes, type.getElementType(), inputs, [&](LoopBody &loop) {
+    inputs.push_back({getZero(), split.parameterLoops});
+  Value result = builder.map(
+      split.sizes, type.getElementType(), inputs, [&](LoopBody &loop) {
         return Scalar(loop.getBuilder(),
                       quantizer.emitFakeQuantize(
                           loop.getBuilder(), getLoc(), loop[0], loop[1],
                           getZero() ? Value(loop[2]) : Value()));
       });
-  if (isSplit)
-    result = builder.collapse(result, split);
+  if (split.isSplit())
+    result = builder.collapse(result, split.groups);
   return SmallVector<Value>{builder.cast(result, type)};
 }
 
 OpCost FakeQuantOp::getCost(
     llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
-  int64_t count = 1;
-  for (int64_t dim = 0; dim < getInput().getType().getRank(); ++dim)
-    count *= getSize(getInput(), dim);
-  return {/*macs=*/0, /*elementwise=*/count};
+  return {/*macs=*/0, countElements(getInput(), getSize)};
+}
+
+//===----------------------------------------------------------------------===//
+// DynamicScaleOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DynamicScaleOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  SmallVector<Dim> dims;
+  if (failed(checkHasScalesAlone(shapes, op.getQuantizer())) ||
+      failed(inferParameterDims(shapes, op.getQuantizer(), input, dims)))
+    return failure();
+  shapes.addResult(dims, getComputeType(shapes.getElementType(input)));
+  return success();
+}
+
+FailureOr<SmallVector<Value>> DynamicScaleOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  QuantizerAttrInterface quantizer = getQuantizer();
+  RankedTensorType type = getResult().getType();
+  SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this);
+  SplitTensor split = splitBlocks(builder, getInput(), quantizer, sizes);
+  unsigned numLoops = split.sizes.size();
+  Value absmax = builder.fold(
+      builder.fill(sizes, type.getElementType(), 0), split.parameterLoops,
+      numLoops, {{split.value, TensorBuilder::range(numLoops)}},
+      [](LoopBody &loop, Scalar largest) {
+        return max(largest, abs(loop[0]));
+      });
+  bool isKnown = true;
+  Value result = builder.map(
+      sizes, type.getElementType(),
+      {{absmax, TensorBuilder::range(type.getRank())}}, [&](LoopBody &loop) {
+        Value scale =
+            quantizer.emitScale(loop.getBuilder(), getLoc(), loop[0]);
+        isKnown = isKnown && scale;
+        return scale ? Scalar(loop.getBuilder(), scale) : loop[0];
+      });
+  if (!isKnown)
+    return emitOpError("the scale of ") << quantizer << " is not known";
+  return SmallVector<Value>{builder.cast(result, type)};
+}
+
+OpCost DynamicScaleOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  return {/*macs=*/0, countElements(getInput(), getSize)};
 }

@@ -218,3 +218,68 @@ Value UniformAttr::emitFakeQuantize(OpBuilder &b, Location loc, Value input,
   return emitNumber(builder, emitSteps(builder, *this, input, scale, zero),
                     scale);
 }
+
+Value UniformAttr::emitScale(OpBuilder &b, Location loc, Value absmax) const {
+  if (getAsymmetric())
+    return {};
+  ImplicitLocOpBuilder builder(loc, b);
+  numerics::UniformCodes codes{getBits(), getIsSigned()};
+  Type type = absmax.getType();
+  Value zero = getConstant(builder, type, 0);
+  Value one = getConstant(builder, type, 1);
+  Value highest = getConstant(builder, type, codes.highest());
+  Value scale = arith::DivFOp::create(builder, absmax, highest);
+  // Of a range of width 0, or of one so small that the quotient is 0.
+  Value isZero =
+      arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, scale, zero);
+  return arith::SelectOp::create(builder, isZero, one, scale);
+}
+
+//===----------------------------------------------------------------------===//
+// On the host
+//===----------------------------------------------------------------------===//
+
+template <typename Float>
+static Float divideByHighest(UniformAttr format, Float absmax) {
+  numerics::UniformCodes codes{format.getBits(), format.getIsSigned()};
+  Float scale = absmax / static_cast<Float>(codes.highest());
+  return scale == 0 ? 1 : scale;
+}
+
+std::optional<double> UniformAttr::getScale(double absmax, bool wide) const {
+  if (getAsymmetric())
+    return std::nullopt;
+  return wide ? divideByHighest(*this, absmax)
+              : divideByHighest(*this, static_cast<float>(absmax));
+}
+
+/// A code or zero point as a byte holds it.
+static int32_t widen(UniformAttr format, int8_t code) {
+  return format.getIsSigned() ? code : static_cast<uint8_t>(code);
+}
+
+LogicalResult UniformAttr::quantize(ArrayRef<double> input, double scale,
+                                    int8_t zero, bool wide,
+                                    MutableArrayRef<int8_t> result) const {
+  numerics::UniformCodes codes{getBits(), getIsSigned()};
+  auto run = [&](auto scale) {
+    using Float = decltype(scale);
+    for (auto [number, code] : llvm::zip_equal(input, result))
+      code = static_cast<int8_t>(numerics::quantize(
+          static_cast<Float>(number), scale, widen(*this, zero), codes));
+  };
+  wide ? run(scale) : run(static_cast<float>(scale));
+  return success();
+}
+
+LogicalResult UniformAttr::dequantize(ArrayRef<int8_t> codes, double scale,
+                                      int8_t zero, bool wide,
+                                      MutableArrayRef<double> result) const {
+  auto run = [&](auto scale) {
+    for (auto [code, number] : llvm::zip_equal(codes, result))
+      number = numerics::dequantize(widen(*this, code), scale,
+                                    widen(*this, zero));
+  };
+  wide ? run(scale) : run(static_cast<float>(scale));
+  return success();
+}

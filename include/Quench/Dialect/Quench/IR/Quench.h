@@ -16,6 +16,7 @@
 #include "Quench/Interfaces/NormOpInterface.h"
 #include "Quench/Interfaces/QuantizableOpInterface.h"
 #include "Quench/Interfaces/QuantizerAttrInterface.h"
+#include "Quench/Interfaces/RotationAttrInterface.h"
 #include "Quench/Interfaces/ShiftableOpInterface.h"
 #include "Quench/Interfaces/WeightProgramOpInterface.h"
 

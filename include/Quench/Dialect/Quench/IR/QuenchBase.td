@@ -104,6 +104,10 @@ class Quench_ShapedOp<string mnemonic, list<Trait> traits = []>
 def Quench_Float : AnyTypeOf<[F16, BF16, F32, F64], "f16, bf16, f32 or f64">;
 def Quench_FloatTensor
     : RankedTensorOf<[Quench_Float]>;
+// What is computed in.
+def Quench_WideTensor : RankedTensorOf<[F32, F64]>;
+// Codes of quantizers, one a byte.
+def Quench_CodeTensor : RankedTensorOf<[I8]>;
 def Quench_IntTensor : RankedTensorOf<[AnySignlessInteger]>;
 def Quench_AnyTensor : RankedTensorOf<[AnyType]>;
 

@@ -15,6 +15,8 @@
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD
 
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
+include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
+include "Quench/Dialect/Quench/IR/QuenchRotations.td"
 include "Quench/Interfaces/WeightProgramOpInterface.td"
 
 def Quench_LeafProgram
@@ -132,6 +134,11 @@ def Quench_CastOp : Quench_WeightOp<"cast", Quench_RowProgram> {
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizeMethod = 1;
+  let extraClassDeclaration = [{
+    /// Whether every number of the type of the input is one of that of the
+    /// result: nothing is rounded.
+    bool isExact();
+  }];
 }
 
 def Quench_NoiseOp : Quench_WeightOp<"noise", Quench_LeafProgram> {
@@ -166,6 +173,248 @@ def Quench_PackOp : Quench_ShapedWeightOp<"pack", Quench_RowProgram> {
   let arguments = (ins Quench_AnyTensor:$input, I64Attr:$panel);
   let results = (outs Quench_AnyTensor:$result);
   let assemblyFormat = "$input `panel` $panel attr-dict `:` functional-type(operands, results)";
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+//
+// All operands and the result have one element type, f32 or f64. Programs keep
+// f64 from the casts of what archives hold to the one cast that rounds.
+
+class Quench_ArithmeticOp<string mnemonic, Trait program = Quench_RowProgram>
+    : Quench_ShapedWeightOp<mnemonic, program> {
+  let results = (outs Quench_WideTensor:$result);
+}
+
+def Quench_ChannelScaleOp : Quench_ArithmeticOp<"channel_scale"> {
+  let summary = "a parameter times, or with `inverse` by, a number for each index of an axis";
+  let description = [{
+    `scale` is a vector along `axis`, or a number for all of the input.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf64>
+    %s = quench.param <"model"::"s"> : tensor<6xf64>
+    %r = quench.channel_scale %w, %s axis 1 inverse
+      : (tensor<8x6xf64>, tensor<6xf64>) -> tensor<8x6xf64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$input, Quench_WideTensor:$scale, I64Attr:$axis,
+                       UnitAttr:$inverse);
+  let assemblyFormat = [{
+    $input `,` $scale `axis` $axis (`inverse` $inverse^)? attr-dict `:`
+    functional-type(operands, results)
+  }];
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
+def Quench_RotateOp : Quench_ArithmeticOp<"rotate"> {
+  let summary = "every vector along an axis, as a row, times an orthogonal matrix";
+  let description = [{
+    Where the axis is longer than the order of `rotation`, of which it is a multiple,
+    each block of that length is rotated.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x24xf64>
+    %r = quench.rotate %w axis 1 by(#quench.hadamard<12>)
+      : (tensor<8x24xf64>) -> tensor<8x24xf64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$input, I64Attr:$axis, RotationAttrInterface:$rotation);
+  let assemblyFormat = [{
+    $input `axis` $axis `by` `(` $rotation `)` attr-dict `:` functional-type(operands, results)
+  }];
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
+def Quench_RotateByOp : Quench_ArithmeticOp<"rotate_by"> {
+  let summary = "every vector along an axis, as a row, times a matrix that is a parameter";
+  let description = [{
+    `matrix` `[n, n]` multiplies each block of `n` elements of the axis, the length of
+    which is a multiple of `n`; `[blocks, n, n]` has a matrix for each block. With
+    `transposed` the transpose multiplies. Matrices are orthogonal: who imports them sees
+    to it.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x24xf64>
+    %m = quench.param <"learned"::"R"> : tensor<12x12xf64>
+    %r = quench.rotate_by %w, %m axis 1 transposed
+      : (tensor<8x24xf64>, tensor<12x12xf64>) -> tensor<8x24xf64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$input, Quench_WideTensor:$matrix, I64Attr:$axis,
+                       UnitAttr:$transposed);
+  let assemblyFormat = [{
+    $input `,` $matrix `axis` $axis (`transposed` $transposed^)? attr-dict `:`
+    functional-type(operands, results)
+  }];
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
+def Quench_CenterOp : Quench_ArithmeticOp<"center"> {
+  let summary = "a parameter minus its mean along an axis";
+  let description = [{
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf64>
+    %r = quench.center %w axis 0 : (tensor<8x6xf64>) -> tensor<8x6xf64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$input, I64Attr:$axis);
+  let assemblyFormat = "$input `axis` $axis attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+def Quench_ContractOp : Quench_ArithmeticOp<"contract"> {
+  let summary = "sums of products over the last axis of one parameter and the first of another";
+  let description = [{
+    The result has the other dimensions of `lhs`, then those of `rhs`: a matrix times
+    a vector, a matrix times a matrix.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf64>
+    %z = quench.param <"model"::"z"> : tensor<6xf64>
+    %r = quench.contract %w, %z : (tensor<8x6xf64>, tensor<6xf64>) -> tensor<8xf64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$lhs, Quench_WideTensor:$rhs);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def Quench_ShiftOp : Quench_ArithmeticOp<"shift"> {
+  let summary = "a parameter plus, or with `negative` minus, another";
+  let description = [{
+    The shape of `offset` is a suffix of that of the input.
+
+    ```mlir
+    %b = quench.param <"model"::"b"> : tensor<6xf64>
+    %z = quench.param <"model"::"z"> : tensor<6xf64>
+    %r = quench.shift %b, %z negative : (tensor<6xf64>, tensor<6xf64>) -> tensor<6xf64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$input, Quench_WideTensor:$offset, UnitAttr:$negative);
+  let assemblyFormat = [{
+    $input `,` $offset (`negative` $negative^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasFolder = 1;
+}
+
+def Quench_FillOp : Quench_WeightOp<"fill", Quench_LeafProgram> {
+  let summary = "a parameter all elements of which are one number";
+  let description = [{
+    ```mlir
+    %r = quench.fill 1.0 : tensor<6xf64>
+    ```
+  }];
+  let arguments = (ins F64Attr:$value);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Quench_AbsMaxOp : Quench_ShapedWeightOp<"absmax", Quench_RowProgram> {
+  let summary = "the greatest magnitude for each index of an axis";
+  let description = [{
+    NaN where one of the elements is. Nothing is rounded, so that any float type will
+    do.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xbf16>
+    %r = quench.absmax %w axis 1 : (tensor<8x6xbf16>) -> tensor<6xbf16>
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, I64Attr:$axis);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = "$input `axis` $axis attr-dict `:` functional-type(operands, results)";
+  let hasCanonicalizeMethod = 1;
+}
+
+def Quench_SpectralNormOp : Quench_ArithmeticOp<"spectral_norm", Quench_WholeProgram> {
+  let summary = "an estimate of the greatest singular value of a weight";
+  let description = [{
+    One step of the power iteration from `vector`, as modules of reparameterized
+    weights (sigmaReparam) do it at every run: with the weight as a matrix `W`
+    `[out, the rest]`, `v = W u / |W u|`, `u' = W^T v / |W^T v|`, and the result is
+    `v^T W u'`.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x3x2xf64>
+    %u = quench.param <"model"::"u"> : tensor<6xf64>
+    %r = quench.spectral_norm %w, %u : (tensor<8x3x2xf64>, tensor<6xf64>) -> tensor<f64>
+    ```
+  }];
+  let arguments = (ins Quench_WideTensor:$input, Quench_WideTensor:$vector);
+  let assemblyFormat = "$input `,` $vector attr-dict `:` functional-type(operands, results)";
+}
+
+//===----------------------------------------------------------------------===//
+// Codes
+//===----------------------------------------------------------------------===//
+
+def Quench_QuantizeOp : Quench_ShapedWeightOp<"quantize", Quench_RowProgram> {
+  let summary = "the codes of a parameter";
+  let description = [{
+    One code a byte, whatever the number of its bits. `docs/spec.md` says which:
+    operands are as those of `quench.fake_quant`, but that `zero` has bytes too.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %s = quench.param <"model"::"s"> : tensor<8xf32>
+    %r = quench.quantize %w, %s by(#quench.uniform<i4, axis = 0>)
+      : (tensor<8x6xf32>, tensor<8xf32>) -> tensor<8x6xi8>
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, Quench_WideTensor:$scale,
+                       Optional<Quench_CodeTensor>:$zero, QuantizerAttrInterface:$quantizer);
+  let results = (outs Quench_CodeTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $scale (`,` $zero^)? `by` `(` $quantizer `)` attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+def Quench_DequantizeOp : Quench_ShapedWeightOp<"dequantize", Quench_RowProgram> {
+  let summary = "the numbers that codes stand for";
+  let description = [{
+    The inverse of `quench.quantize` but for what rounding lost, in the type of the
+    scale.
+
+    ```mlir
+    %c = quench.param <"model"::"codes"> : tensor<8x6xi8>
+    %s = quench.param <"model"::"s"> : tensor<8xf32>
+    %r = quench.dequantize %c, %s by(#quench.uniform<i4, axis = 0>)
+      : (tensor<8x6xi8>, tensor<8xf32>) -> tensor<8x6xf32>
+    ```
+  }];
+  let arguments = (ins Quench_CodeTensor:$input, Quench_WideTensor:$scale,
+                       Optional<Quench_CodeTensor>:$zero, QuantizerAttrInterface:$quantizer);
+  let results = (outs Quench_WideTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $scale (`,` $zero^)? `by` `(` $quantizer `)` attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+def Quench_QuantScaleOp : Quench_ShapedWeightOp<"quant_scale", Quench_RowProgram> {
+  let summary = "scales with which the codes of a parameter reach its greatest magnitudes";
+  let description = [{
+    For each set of elements that shares a scale, what the format, which has no zero
+    points, makes of their greatest magnitude: that over the highest code, and 1 for
+    0. The result has the shape and type of the scale of `quench.fake_quant`.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf32>
+    %r = quench.quant_scale %w by(#quench.uniform<i4, axis = 0>)
+      : (tensor<8x6xf32>) -> tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, QuantizerAttrInterface:$quantizer);
+  let results = (outs Quench_WideTensor:$result);
+  let assemblyFormat = [{
+    $input `by` `(` $quantizer `)` attr-dict `:` functional-type(operands, results)
+  }];
 }
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD

@@ -11,6 +11,7 @@
 
 include "Quench/Dialect/Quench/IR/QuenchModelOps.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
+include "Quench/Dialect/Quench/IR/QuenchRotations.td"
 
 def Quench_FakeQuantOp : Quench_ModelOp<"fake_quant"> {
   let summary = "the numbers that the codes of a tensor stand for";
@@ -45,6 +46,51 @@ def Quench_FakeQuantOp : Quench_ModelOp<"fake_quant"> {
     $input `,` $scale (`,` $zero^)? `by` `(` $quantizer `)` attr-dict `:`
     functional-type(operands, results)
   }];
+}
+
+def Quench_DynamicScaleOp : Quench_ModelOp<"dynamic_scale"> {
+  let summary = "scales with which the codes of a tensor reach its greatest magnitudes";
+  let description = [{
+    The scale for `quench.fake_quant` of the same input by the same quantizer, which
+    has no zero points, computed from the input itself at every run: for each set of
+    elements that shares a scale, the greatest magnitude over the highest code, and 1
+    for 0.
+
+    ```mlir
+    func.func @dynamic_scale(%x: tensor<?x?x64xf32>) -> tensor<?x?xf32> {
+      %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>)
+        : (tensor<?x?x64xf32>) -> tensor<?x?xf32>
+      return %s : tensor<?x?xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, QuantizerAttrInterface:$quantizer);
+  let results = (outs Quench_WideTensor:$result);
+  let assemblyFormat = [{
+    $input `by` `(` $quantizer `)` attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Quench_OnlineHadamardOp : Quench_ModelOp<"online_hadamard", [
+    DeclareOpInterfaceMethods<BasisOpInterface, ["getBasisBlocker"]>]> {
+  let summary = "the last dimension times a Hadamard matrix, at run time";
+  let description = [{
+    Every row of `n` adjacent elements is multiplied by the matrix of order `n` that
+    `rotation` names; the last dimension is a multiple of `n`. Outliers are spread
+    before a quantizer; the op that reads the result has the inverse in its weight.
+    Sums are accumulated in f32 at least.
+
+    ```mlir
+    func.func @online_hadamard(%x: tensor<?x?x24xf32>) -> tensor<?x?x24xf32> {
+      %r = quench.online_hadamard %x by(#quench.hadamard<12>) : tensor<?x?x24xf32>
+      return %r : tensor<?x?x24xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, Quench_HadamardAttr:$rotation);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = "$input `by` `(` qualified($rotation) `)` attr-dict `:` type($input)";
+  let hasFolder = 1;
 }
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCHQUANTOPS_TD

@@ -13,7 +13,8 @@ include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Interfaces/QuantizerAttrInterface.td"
 
 def Quench_UniformAttr : Quench_Attr<"Uniform", "uniform", [
-    DeclareAttrInterfaceMethods<QuantizerAttrInterface>]> {
+    DeclareAttrInterfaceMethods<QuantizerAttrInterface,
+        ["emitScale", "getScale", "quantize", "dequantize"]>]> {
   let summary = "codes at equal distances";
   let description = [{
     `#quench.uniform<i4>` has the signed codes of 4 bits, `#quench.uniform<u8>` the

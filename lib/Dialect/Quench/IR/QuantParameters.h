@@ -1,0 +1,46 @@
+//===- QuantParameters.h - Which elements share a scale --------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_DIALECT_QUENCH_IR_QUANTPARAMETERS_H
+#define QUENCH_LIB_DIALECT_QUENCH_IR_QUANTPARAMETERS_H
+
+#include "Quench/Dialect/Quench/IR/ShapeInference.h"
+#include "Quench/Interfaces/QuantizerAttrInterface.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+namespace quench {
+
+/// The dimensions of the parameters of a tensor of rank `rank`.
+llvm::SmallVector<QuantAxis> getQuantAxes(QuantizerAttrInterface quantizer,
+                                          int64_t rank);
+
+/// Adds the sizes of the parameters of the tensor `input` to `dims`. Fails with
+/// a diagnostic where the quantizer does not fit the tensor.
+llvm::LogicalResult
+inferParameterDims(ShapeInference &shapes, QuantizerAttrInterface quantizer,
+                   mlir::Value input,
+                   llvm::SmallVectorImpl<ShapeInference::Dim> &dims);
+
+/// Fails with a diagnostic unless `scale` and `zero`, which may be null, are
+/// parameters of the tensor `input`, the scale of type `scaleType` and the zero
+/// point of type `zeroType`.
+llvm::LogicalResult checkParameters(ShapeInference &shapes,
+                                    QuantizerAttrInterface quantizer,
+                                    mlir::Value input, mlir::Value scale,
+                                    mlir::Type scaleType, mlir::Value zero,
+                                    mlir::Type zeroType);
+
+/// Fails with a diagnostic where a format has zero points: scales alone are
+/// then no parameters.
+llvm::LogicalResult checkHasScalesAlone(ShapeInference &shapes,
+                                        QuantizerAttrInterface quantizer);
+
+} // namespace quench
+
+#endif // QUENCH_LIB_DIALECT_QUENCH_IR_QUANTPARAMETERS_H

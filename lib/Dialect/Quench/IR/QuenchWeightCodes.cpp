@@ -1,0 +1,303 @@
+//===- QuenchWeightCodes.cpp - Codes of parameters ------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "QuantParameters.h"
+#include "TensorBuilder.h"
+
+#include "Quench/Dialect/Quench/IR/Quench.h"
+
+#include "Quench/Support/FloatBytes.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace quench;
+
+using Dim = ShapeInference::Dim;
+using Operands = ArrayRef<ArrayRef<char>>;
+
+static RankedTensorType getTensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static DType getFloatDType(Value value) {
+  return *getDType(getTensorType(value).getElementType());
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// How rows of a tensor meet rows of its parameters.
+class ParameterMap {
+public:
+  ParameterMap(Value tensor, QuantizerAttrInterface quantizer)
+      : shape(getTensorType(tensor).getShape()),
+        axes(getQuantAxes(quantizer, shape.size())) {}
+
+  /// The rows of the parameters, of which there are `all`, for `rows` of the
+  /// tensor; none where a row of the former serves several of the latter.
+  std::optional<RowRange> getParameterRows(RowRange rows, RowRange all) const {
+    if (axes.empty() || axes.front().dim != 0)
+      return all;
+    if (axes.front().block != 1)
+      return std::nullopt;
+    return rows;
+  }
+
+  /// The axis of the parameters for that of the tensor, as `getOperandAxis`.
+  std::optional<int64_t> getParameterAxis(int64_t axis) const {
+    for (auto [index, quantAxis] : llvm::enumerate(axes))
+      if (quantAxis.dim == axis)
+        return quantAxis.block == 1 ? std::optional<int64_t>(index)
+                                    : std::nullopt;
+    return wholeOperand;
+  }
+
+  /// Calls `body` for every run of elements of `rows` with the same parameters:
+  /// where it begins, how long it is, and the place of its parameters, all from
+  /// the first of `rows` on. Stops when it fails.
+  LogicalResult
+  walk(RowRange rows,
+       llvm::function_ref<LogicalResult(int64_t, int64_t, int64_t)> body) const;
+
+private:
+  ArrayRef<int64_t> shape;
+  SmallVector<QuantAxis> axes;
+};
+} // namespace
+
+LogicalResult ParameterMap::walk(
+    RowRange rows,
+    llvm::function_ref<LogicalResult(int64_t, int64_t, int64_t)> body) const {
+  SmallVector<int64_t> sizes = llvm::to_vector(shape);
+  if (sizes.empty())
+    return body(0, 1, 0);
+  sizes.front() = rows.size();
+  int64_t line = sizes.pop_back_val(), run = line, lines = 1;
+  for (int64_t size : sizes)
+    lines *= size;
+  ArrayRef<QuantAxis> outer = axes;
+  if (!axes.empty() && axes.back().dim == static_cast<int64_t>(sizes.size())) {
+    run = axes.back().block;
+    outer = outer.drop_back();
+  }
+  int64_t runs = run == 0 ? 0 : line / run;
+  SmallVector<int64_t> indices(sizes.size(), 0);
+  for (int64_t index = 0; index < lines; ++index) {
+    int64_t parameter = 0;
+    for (QuantAxis axis : outer)
+      parameter = parameter * (sizes[axis.dim] / axis.block) +
+                  indices[axis.dim] / axis.block;
+    for (int64_t part = 0; part < runs; ++part)
+      if (failed(body(index * line + part * run, run,
+                      outer.size() == axes.size() ? parameter
+                                                  : parameter * runs + part)))
+        return failure();
+    for (int64_t dim = sizes.size() - 1; dim >= 0; --dim) {
+      if (++indices[dim] < sizes[dim])
+        break;
+      indices[dim] = 0;
+    }
+  }
+  return success();
+}
+
+/// Fails unless every dimension of `value`, called `name`, is static.
+static LogicalResult checkStatic(ShapeInference &shapes, Value value,
+                                 StringRef name) {
+  for (int64_t dim = 0, rank = shapes.getRank(value); dim < rank; ++dim)
+    if (failed(shapes.checkStatic(value, name, dim)))
+      return failure();
+  return success();
+}
+
+/// All numbers of an operand.
+static std::vector<double> decode(Value value, ArrayRef<char> bytes) {
+  DType dtype = getFloatDType(value);
+  std::vector<double> numbers(bytes.size() * 8 / getBitWidth(dtype));
+  decodeFloats(dtype, bytes.data(), numbers);
+  return numbers;
+}
+
+/// The zero point of the parameters at `place`; 0 for a format without.
+static int8_t getZero(Operands operands, int64_t place) {
+  return operands.size() == 3 ? static_cast<int8_t>(operands[2][place]) : 0;
+}
+
+//===----------------------------------------------------------------------===//
+// QuantizeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult QuantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  Type code = IntegerType::get(shapes.getContext(), 8);
+  if (failed(checkStatic(shapes, input, "input")) ||
+      failed(checkParameters(shapes, op.getQuantizer(), input, op.getScale(),
+                             getComputeType(shapes.getElementType(input)),
+                             op.getZero(), code)))
+    return failure();
+  shapes.addResult(shapes.getDims(input), code);
+  return success();
+}
+
+std::optional<RowRange> QuantizeOp::getOperandRows(unsigned operand,
+                                                   RowRange rows) {
+  if (operand == 0)
+    return rows;
+  return ParameterMap(getInput(), getQuantizer())
+      .getParameterRows(rows, getAllRows(getScale()));
+}
+
+std::optional<int64_t> QuantizeOp::getOperandAxis(unsigned operand,
+                                                  int64_t axis) {
+  // A panel need not have whole blocks, nor the dimension that the format names.
+  std::optional<int64_t> parameter =
+      ParameterMap(getInput(), getQuantizer()).getParameterAxis(axis);
+  return operand == 0 && parameter ? axis : parameter;
+}
+
+LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
+                                       MutableArrayRef<char> result) {
+  std::vector<double> scale = decode(getScale(), operands[1]);
+  DType dtype = getFloatDType(getInput());
+  int64_t width = getBitWidth(dtype) / 8;
+  bool wide = getFloatDType(getScale()) == DType::F64;
+  std::vector<double> numbers;
+  auto quantize = [&](int64_t begin, int64_t count,
+                      int64_t parameter) -> LogicalResult {
+    numbers.resize(count);
+    decodeFloats(dtype, operands[0].data() + begin * width, numbers);
+    MutableArrayRef<int8_t> codes(
+        reinterpret_cast<int8_t *>(result.data()) + begin, count);
+    if (failed(getQuantizer().quantize(numbers, scale[parameter],
+                                       ::getZero(operands, parameter), wide,
+                                       codes)))
+      return emitOpError("codes of ")
+             << getQuantizer() << " cannot be computed here";
+    return success();
+  };
+  return ParameterMap(getInput(), getQuantizer()).walk(rows, quantize);
+}
+
+//===----------------------------------------------------------------------===//
+// DequantizeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DequantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput(), scale = op.getScale();
+  if (failed(checkStatic(shapes, input, "input")) ||
+      failed(checkParameters(shapes, op.getQuantizer(), input, scale,
+                             shapes.getElementType(scale), op.getZero(),
+                             shapes.getElementType(input))))
+    return failure();
+  shapes.addResult(shapes.getDims(input), shapes.getElementType(scale));
+  return success();
+}
+
+std::optional<RowRange> DequantizeOp::getOperandRows(unsigned operand,
+                                                     RowRange rows) {
+  if (operand == 0)
+    return rows;
+  return ParameterMap(getInput(), getQuantizer())
+      .getParameterRows(rows, getAllRows(getScale()));
+}
+
+std::optional<int64_t> DequantizeOp::getOperandAxis(unsigned operand,
+                                                    int64_t axis) {
+  std::optional<int64_t> parameter =
+      ParameterMap(getInput(), getQuantizer()).getParameterAxis(axis);
+  return operand == 0 && parameter ? axis : parameter;
+}
+
+LogicalResult DequantizeOp::evaluateRows(Operands operands, RowRange rows,
+                                         MutableArrayRef<char> result) {
+  std::vector<double> scale = decode(getScale(), operands[1]);
+  DType dtype = getFloatDType(getScale());
+  int64_t width = getBitWidth(dtype) / 8;
+  std::vector<double> numbers;
+  auto dequantize = [&](int64_t begin, int64_t count,
+                        int64_t parameter) -> LogicalResult {
+    numbers.resize(count);
+    ArrayRef<int8_t> codes(
+        reinterpret_cast<const int8_t *>(operands[0].data()) + begin, count);
+    if (failed(getQuantizer().dequantize(codes, scale[parameter],
+                                         ::getZero(operands, parameter),
+                                         dtype == DType::F64, numbers)))
+      return emitOpError("codes of ")
+             << getQuantizer() << " cannot be computed here";
+    encodeFloats(dtype, numbers, result.data() + begin * width);
+    return success();
+  };
+  return ParameterMap(getInput(), getQuantizer()).walk(rows, dequantize);
+}
+
+//===----------------------------------------------------------------------===//
+// QuantScaleOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult QuantScaleOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  SmallVector<Dim> dims;
+  if (failed(checkStatic(shapes, input, "input")) ||
+      failed(checkHasScalesAlone(shapes, op.getQuantizer())) ||
+      failed(inferParameterDims(shapes, op.getQuantizer(), input, dims)))
+    return failure();
+  shapes.addResult(dims, getComputeType(shapes.getElementType(input)));
+  return success();
+}
+
+std::optional<RowRange> QuantScaleOp::getOperandRows(unsigned operand,
+                                                     RowRange rows) {
+  SmallVector<QuantAxis> axes =
+      getQuantAxes(getQuantizer(), getTensorType(getInput()).getRank());
+  if (axes.empty() || axes.front().dim != 0 || axes.front().block != 1)
+    return std::nullopt;
+  return rows;
+}
+
+std::optional<int64_t> QuantScaleOp::getOperandAxis(unsigned operand,
+                                                    int64_t axis) {
+  QuantAxis quantAxis = getQuantAxes(
+      getQuantizer(), getTensorType(getInput()).getRank())[axis];
+  if (quantAxis.block != 1)
+    return std::nullopt;
+  return quantAxis.dim;
+}
+
+LogicalResult QuantScaleOp::evaluateRows(Operands operands, RowRange rows,
+                                         MutableArrayRef<char> result) {
+  DType dtype = getFloatDType(getInput()), scaleType = getFloatDType(getResult());
+  int64_t width = getBitWidth(dtype) / 8;
+  std::vector<double> scales(result.size() * 8 / getBitWidth(scaleType), 0);
+  RowRange inputRows = getOperandRows(0, rows).value_or(getAllRows(getInput()));
+  std::vector<double> numbers;
+  auto include = [&](int64_t begin, int64_t count, int64_t parameter) {
+    numbers.resize(count);
+    decodeFloats(dtype, operands[0].data() + begin * width, numbers);
+    double largest = scales[parameter];
+    for (double number : numbers) {
+      number = std::fabs(number);
+      largest = number > largest || number != number ? number : largest;
+    }
+    scales[parameter] = largest;
+    return success();
+  };
+  if (failed(ParameterMap(getInput(), getQuantizer()).walk(inputRows, include)))
+    return failure();
+  for (double &scale : scales) {
+    std::optional<double> known =
+        getQuantizer().getScale(scale, scaleType == DType::F64);
+    if (!known)
+      return emitOpError("the scale of ") << getQuantizer() << " is not known";
+    scale = *known;
+  }
+  encodeFloats(scaleType, scales, result.data());
+  return success();
+}
