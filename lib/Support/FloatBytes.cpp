@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is here runs over every weight of a model: loops are without branches, so
-// that they become vector code.
+// What is here runs over every weight of a model: loops are without branches,
+// so that they become vector code.
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,9 +53,9 @@ static bool roundNormal(const double *numbers, uint16_t *codes, size_t count) {
         (magnitude + ((uint64_t(1) << (shift - 1)) - 1) + even) >> shift;
     uint64_t isZero = uint64_t(0) - (magnitude == 0);
     uint64_t code = (rounded - offset) & ~isZero;
-    // Wraps for what is too small, and is too large for what is so.
+    // One of the differences wraps for what is too small or too large.
     uint64_t place = (magnitude - lowest) & ~isZero;
-    others |= (highest - lowest - 1 - place) >> 63;
+    others |= (place | (highest - lowest - 1 - place)) >> 63;
     codes[index] = static_cast<uint16_t>(
         code | bits >> 63 << (ExponentBits + MantissaBits));
   }

@@ -208,7 +208,8 @@ static SignMatrix getJacobsthal(PrimePower power, int64_t size) {
   return matrix;
 }
 
-/// Order q + 1, q = 3 mod 4: I + S, S skew with the matrix of differences in it.
+/// Order q + 1, q = 3 mod 4: I + S, S skew with the matrix of differences in
+/// it.
 static SignMatrix makePaley1(PrimePower power, int64_t q) {
   SignMatrix differences = getJacobsthal(power, q), matrix(q + 1);
   for (int64_t row = 0; row < q; ++row) {
@@ -292,8 +293,7 @@ static Factor makeFactor(int64_t order) {
   case Construction::Williamson:
     for (const Williamson &sequences : williamson)
       if (4 * sequences.n == order)
-        return make(makeWilliamson(sequences), "williamson(",
-                    sequences.n);
+        return make(makeWilliamson(sequences), "williamson(", sequences.n);
     break;
   case Construction::None:
     break;
@@ -301,8 +301,8 @@ static Factor makeFactor(int64_t order) {
   llvm_unreachable("expected an order with a construction");
 }
 
-/// The orders of the factors of the matrix of order `order`, the last a power of
-/// two; empty where there is none. The power of two is as large as possible:
+/// The orders of the factors of the matrix of order `order`, the last a power
+/// of two; empty where there is none. The power of two is as large as possible:
 /// that factor is the cheap one.
 static llvm::SmallVector<int64_t, 3> findFactors(int64_t order) {
   if (order < 1 || order > maxOrder)
@@ -399,8 +399,9 @@ void HadamardMatrix::applyTo(llvm::MutableArrayRef<Number> rows,
     matrix.reserve(factor.signs.size());
     for (int64_t row = 0; row < factor.order; ++row)
       for (int64_t column = 0; column < factor.order; ++column)
-        matrix.push_back(factor.signs[transposed ? column * factor.order + row
-                                                 : row * factor.order + column]);
+        matrix.push_back(
+            factor.signs[transposed ? column * factor.order + row
+                                    : row * factor.order + column]);
   }
   std::vector<Number> scratch;
   for (; !rows.empty(); rows = rows.drop_front(order)) {
@@ -466,8 +467,8 @@ int64_t HadamardMatrix::getLargestBlock(int64_t width) {
 }
 
 std::string HadamardMatrix::explainUnknown(int64_t order) {
-  std::string text = "no Hadamard matrix of order " + std::to_string(order) +
-                     " is known here";
+  std::string text =
+      "no Hadamard matrix of order " + std::to_string(order) + " is known here";
   if (order < 1 || order > maxOrder)
     return text + ", the largest is of " + std::to_string(maxOrder);
   int64_t block = getLargestBlock(order);
@@ -495,8 +496,8 @@ int HadamardMatrix::getSign(int64_t row, int64_t column) const {
   row /= powerOfTwo;
   column /= powerOfTwo;
   for (const Factor &factor : llvm::reverse(factors)) {
-    sign *= factor.signs[row % factor.order * factor.order +
-                         column % factor.order];
+    sign *=
+        factor.signs[row % factor.order * factor.order + column % factor.order];
     row /= factor.order;
     column /= factor.order;
   }

@@ -12,8 +12,8 @@
 
 using namespace quench;
 
-/// The natural logarithm of `x`, positive and normal, to a few units in the last
-/// place. Libraries differ in the last bit of theirs.
+/// The natural logarithm of `x`, positive and normal, to a few units in the
+/// last place. Libraries differ in the last bit of theirs.
 static double getLogarithm(double x) {
   constexpr double ln2 = 0x1.62e42fefa39efp-1, root = 0x1.6a09e667f3bcdp-1;
   int exponent;

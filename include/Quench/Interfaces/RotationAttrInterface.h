@@ -1,4 +1,5 @@
-//===- RotationAttrInterface.h - Orthogonal matrices ----------- -*- C++ -*-===//
+//===- RotationAttrInterface.h - Orthogonal matrices ----------- -*- C++
+//-*-===//
 //
 // Part of the Quench project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

@@ -19,10 +19,10 @@
 
 namespace quench {
 
-/// A Hadamard matrix `H`: all entries have one magnitude, and `H H^T = I`. It is
-/// a Kronecker product of small matrices and one of Sylvester,
-/// `H_K (x) ... (x) H_{2^m}`, so that a vector of n numbers is multiplied in
-/// n (K + m) additions. Making one takes time and memory of the order of K^2.
+/// A Hadamard matrix `H`: all entries have one magnitude, and `H H^T = I`. It
+/// is a Kronecker product of small matrices and one of Sylvester, `H_K (x) ...
+/// (x) H_{2^m}`, so that a vector of n numbers is multiplied in n (K + m)
+/// additions. Making one takes time and memory of the order of K^2.
 class HadamardMatrix {
 public:
   /// A factor of the Kronecker product.
@@ -35,12 +35,14 @@ public:
   };
 
   /// The Hadamard matrix of order `order`; none where `isKnown` says so. The
-  /// same order has the same matrix for all time: checkpoints are rotated by it.
+  /// same order has the same matrix for all time: checkpoints are rotated by
+  /// it.
   static std::optional<HadamardMatrix> get(int64_t order);
 
-  /// Whether there is a matrix of order `order`: powers of two by Sylvester, and
-  /// products of those with the constructions of Paley (q + 1 for prime powers
-  /// q = 3 mod 4, 2 (q + 1) for q = 1 mod 4) and of Williamson (156, 172).
+  /// Whether there is a matrix of order `order`: powers of two by Sylvester,
+  /// and products of those with the constructions of Paley (q + 1 for prime
+  /// powers q = 3 mod 4, 2 (q + 1) for q = 1 mod 4) and of Williamson (156,
+  /// 172).
   static bool isKnown(int64_t order);
 
   /// The largest order below or at `width` that divides it and has a matrix, 1
@@ -69,8 +71,8 @@ public:
   /// How the matrix is made, for reports: "paley1(q=27) kron sylvester(512)".
   std::string getConstruction() const;
 
-  /// Replaces each row `v` of `order` adjacent numbers of `rows` by `v H`, or by
-  /// `v H^T` if `transposed`.
+  /// Replaces each row `v` of `order` adjacent numbers of `rows` by `v H`, or
+  /// by `v H^T` if `transposed`.
   void apply(llvm::MutableArrayRef<double> rows, bool transposed = false) const;
   void apply(llvm::MutableArrayRef<float> rows, bool transposed = false) const;
 

@@ -27,9 +27,9 @@ inline uint64_t splitMix64(uint64_t seed, uint64_t index) {
   return z ^ (z >> 31);
 }
 
-/// Independent numbers of the normal distribution with mean 0 and variance 1, by
-/// the polar method of Marsaglia on pairs of outputs of SplitMix64, each output
-/// giving its highest 53 bits.
+/// Independent numbers of the normal distribution with mean 0 and variance 1,
+/// by the polar method of Marsaglia on pairs of outputs of SplitMix64, each
+/// output giving its highest 53 bits.
 class NormalNumbers {
 public:
   explicit NormalNumbers(uint64_t seed) : seed(seed) {}

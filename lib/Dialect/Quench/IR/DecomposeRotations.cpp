@@ -69,22 +69,18 @@ OnlineHadamardOp::decomposeOperation(OpBuilder &b) {
   SmallVector<int64_t> orders;
   for (const HadamardMatrix::Factor &factor : matrix->getFactors()) {
     orders.push_back(factor.order);
-    factors.push_back(makeSigns(
-        builder, compute, factor.order, transposed,
-        [&](int64_t i, int64_t j) {
-          return factor.signs[i * factor.order + j];
-        }));
+    factors.push_back(makeSigns(builder, compute, factor.order, transposed,
+                                [&](int64_t i, int64_t j) {
+                                  return factor.signs[i * factor.order + j];
+                                }));
   }
   for (int64_t rest = matrix->getPowerOfTwo(); rest > 1;
        rest /= orders.back()) {
     orders.push_back(std::min(rest, smallOrder));
-    factors.push_back(makeSigns(builder, compute, orders.back(), transposed,
-                                [](int64_t i, int64_t j) {
-                                  return llvm::popcount(uint64_t(i & j)) % 2 ==
-                                                 0
-                                             ? 1
-                                             : -1;
-                                }));
+    factors.push_back(makeSigns(
+        builder, compute, orders.back(), transposed, [](int64_t i, int64_t j) {
+          return llvm::popcount(uint64_t(i & j)) % 2 == 0 ? 1 : -1;
+        }));
   }
 
   // [..., blocks, order 0, order 1, ...]

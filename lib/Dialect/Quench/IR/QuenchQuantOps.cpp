@@ -154,8 +154,8 @@ FailureOr<SmallVector<Value>> FakeQuantOp::decomposeOperation(OpBuilder &b) {
   TensorBuilder builder(b, getLoc());
   RankedTensorType type = getInput().getType();
   QuantizerAttrInterface quantizer = getQuantizer();
-  SplitTensor split = splitBlocks(builder, getInput(), quantizer,
-                                  builder.getSizes(getScale()));
+  SplitTensor split =
+      splitBlocks(builder, getInput(), quantizer, builder.getSizes(getScale()));
   SmallVector<LoopInput> inputs = {
       {split.value, TensorBuilder::range(split.sizes.size())},
       {getScale(), split.parameterLoops}};
@@ -199,18 +199,17 @@ FailureOr<SmallVector<Value>> DynamicScaleOp::decomposeOperation(OpBuilder &b) {
   SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this);
   SplitTensor split = splitBlocks(builder, getInput(), quantizer, sizes);
   unsigned numLoops = split.sizes.size();
-  Value absmax = builder.fold(
-      builder.fill(sizes, type.getElementType(), 0), split.parameterLoops,
-      numLoops, {{split.value, TensorBuilder::range(numLoops)}},
-      [](LoopBody &loop, Scalar largest) {
-        return max(largest, abs(loop[0]));
-      });
+  Value absmax = builder.fold(builder.fill(sizes, type.getElementType(), 0),
+                              split.parameterLoops, numLoops,
+                              {{split.value, TensorBuilder::range(numLoops)}},
+                              [](LoopBody &loop, Scalar largest) {
+                                return max(largest, abs(loop[0]));
+                              });
   bool isKnown = true;
   Value result = builder.map(
       sizes, type.getElementType(),
       {{absmax, TensorBuilder::range(type.getRank())}}, [&](LoopBody &loop) {
-        Value scale =
-            quantizer.emitScale(loop.getBuilder(), getLoc(), loop[0]);
+        Value scale = quantizer.emitScale(loop.getBuilder(), getLoc(), loop[0]);
         isKnown = isKnown && scale;
         return scale ? Scalar(loop.getBuilder(), scale) : loop[0];
       });

@@ -277,8 +277,8 @@ LogicalResult UniformAttr::dequantize(ArrayRef<int8_t> codes, double scale,
                                       MutableArrayRef<double> result) const {
   auto run = [&](auto scale) {
     for (auto [code, number] : llvm::zip_equal(codes, result))
-      number = numerics::dequantize(widen(*this, code), scale,
-                                    widen(*this, zero));
+      number =
+          numerics::dequantize(widen(*this, code), scale, widen(*this, zero));
   };
   wide ? run(scale) : run(static_cast<float>(scale));
   return success();

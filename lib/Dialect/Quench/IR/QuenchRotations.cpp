@@ -202,9 +202,8 @@ static SmallVector<Reflection> makeReflections(int64_t n, uint64_t seed,
     // The reflection takes the vector that was drawn to the first axis.
     double sign = normal.front() < 0 ? -1 : 1, first = normal.front();
     normal.front() += sign * std::sqrt(squares);
-    double length =
-        std::sqrt((squares - first * first + normal.front() * normal.front()) /
-                  2);
+    double length = std::sqrt(
+        (squares - first * first + normal.front() * normal.front()) / 2);
     for (double &number : normal)
       number /= length;
     reflections.push_back({normal, -sign});

@@ -118,17 +118,17 @@ static int64_t roundUp(int64_t count, int64_t unit) {
   return (std::max<int64_t>(count, 1) + unit - 1) / unit * unit;
 }
 
-/// Calls `body` with the vectors of `input` along the dimension `view.size`, one
-/// after another, a few at a time; what it makes of them goes to `result`.
-static void
-mapVectors(Value input, AxisView view, ArrayRef<char> bytes,
-           MutableArrayRef<char> result,
-           llvm::function_ref<void(MutableArrayRef<double>)> body) {
+/// Calls `body` with the vectors of `input` along the dimension `view.size`,
+/// one after another, a few at a time; what it makes of them goes to `result`.
+static void mapVectors(Value input, AxisView view, ArrayRef<char> bytes,
+                       MutableArrayRef<char> result,
+                       llvm::function_ref<void(MutableArrayRef<double>)> body) {
   if (bytes.empty())
     return;
   if (view.inner == 1)
-    return mapChunks(input, bytes, result, roundUp(chunkSize, view.size),
-                     [&](int64_t, MutableArrayRef<double> some) { body(some); });
+    return mapChunks(
+        input, bytes, result, roundUp(chunkSize, view.size),
+        [&](int64_t, MutableArrayRef<double> some) { body(some); });
   // Bands of adjacent vectors are turned, worked on and turned back.
   DType dtype = getFloatDType(input);
   int64_t width = getBitWidth(dtype) / 8;
@@ -259,7 +259,8 @@ LogicalResult ChannelScaleOp::evaluateRows(Operands operands, RowRange rows,
 // RotateOp, RotateByOp
 //===----------------------------------------------------------------------===//
 
-/// The rows that an op which mixes the elements along `mixed` needs of its input.
+/// The rows that an op which mixes the elements along `mixed` needs of its
+/// input.
 static std::optional<RowRange> getUnmixedRows(int64_t mixed, RowRange rows) {
   if (mixed == 0)
     return std::nullopt;
@@ -299,10 +300,9 @@ std::optional<int64_t> RotateOp::getOperandAxis(unsigned operand,
 LogicalResult RotateOp::evaluateRows(Operands operands, RowRange rows,
                                      MutableArrayRef<char> result) {
   RotationAttrInterface rotation = getRotation();
-  mapVectors(getInput(), AxisView(getInput(), getAxis(), rows), operands[0],
-             result, [&](MutableArrayRef<double> vectors) {
-               rotation.applyToRows(vectors);
-             });
+  mapVectors(
+      getInput(), AxisView(getInput(), getAxis(), rows), operands[0], result,
+      [&](MutableArrayRef<double> vectors) { rotation.applyToRows(vectors); });
   return success();
 }
 
@@ -356,27 +356,28 @@ LogicalResult RotateByOp::evaluateRows(Operands operands, RowRange rows,
                     matrices[block * area + column * order + row]);
   AxisView view(getInput(), getAxis(), rows);
   std::vector<double> lhs, product;
-  mapVectors(
-      getInput(), view, operands[0], result,
-      [&](MutableArrayRef<double> vectors) {
-        // All vectors' parts that one matrix multiplies are its left-hand side.
-        for (int64_t block = 0; block < blocks; ++block) {
-          int64_t width = blocks == 1 ? view.size : order;
-          int64_t count = vectors.size() / view.size;
-          lhs.clear();
-          for (int64_t vector = 0; vector < count; ++vector) {
-            const double *part =
-                vectors.data() + vector * view.size + block * order;
-            lhs.insert(lhs.end(), part, part + width);
-          }
-          product.resize(lhs.size());
-          multiply(lhs, ArrayRef(matrices).slice(block * area, area), order,
-                   order, product);
-          for (int64_t vector = 0; vector < count; ++vector)
-            std::copy_n(product.data() + vector * width, width,
-                        vectors.data() + vector * view.size + block * order);
-        }
-      });
+  mapVectors(getInput(), view, operands[0], result,
+             [&](MutableArrayRef<double> vectors) {
+               // All vectors' parts that one matrix multiplies are its
+               // left-hand side.
+               for (int64_t block = 0; block < blocks; ++block) {
+                 int64_t width = blocks == 1 ? view.size : order;
+                 int64_t count = vectors.size() / view.size;
+                 lhs.clear();
+                 for (int64_t vector = 0; vector < count; ++vector) {
+                   const double *part =
+                       vectors.data() + vector * view.size + block * order;
+                   lhs.insert(lhs.end(), part, part + width);
+                 }
+                 product.resize(lhs.size());
+                 multiply(lhs, ArrayRef(matrices).slice(block * area, area),
+                          order, order, product);
+                 for (int64_t vector = 0; vector < count; ++vector)
+                   std::copy_n(product.data() + vector * width, width,
+                               vectors.data() + vector * view.size +
+                                   block * order);
+               }
+             });
   return success();
 }
 
@@ -406,7 +407,8 @@ LogicalResult CenterOp::evaluateRows(Operands operands, RowRange rows,
   AxisView view(getInput(), getAxis(), rows);
   mapVectors(getInput(), view, operands[0], result,
              [&](MutableArrayRef<double> vectors) {
-               for (; !vectors.empty(); vectors = vectors.drop_front(view.size)) {
+               for (; !vectors.empty();
+                    vectors = vectors.drop_front(view.size)) {
                  double sum = 0;
                  for (double number : vectors.take_front(view.size))
                    sum += number;
@@ -571,7 +573,8 @@ std::optional<int64_t> AbsMaxOp::getOperandAxis(unsigned operand,
 
 LogicalResult AbsMaxOp::evaluateRows(Operands operands, RowRange rows,
                                      MutableArrayRef<char> result) {
-  AxisView view(getInput(), getAxis(), getAxis() == 0 ? rows : getAllRows(getInput()));
+  AxisView view(getInput(), getAxis(),
+                getAxis() == 0 ? rows : getAllRows(getInput()));
   DType dtype = getFloatDType(getInput());
   int64_t width = getBitWidth(dtype) / 8;
   std::vector<double> largest(view.size, 0), line;
@@ -609,8 +612,7 @@ LogicalResult SpectralNormOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   int64_t length = 1;
   for (int64_t dim = 1, rank = shapes.getRank(input); dim < rank; ++dim)
     length *= getSize(shapes, input, dim);
-  if (failed(
-          shapes.checkShape(vector, "vector", {shapes.getConstant(length)})))
+  if (failed(shapes.checkShape(vector, "vector", {shapes.getConstant(length)})))
     return failure();
   shapes.addResult({}, shapes.getElementType(input));
   return success();

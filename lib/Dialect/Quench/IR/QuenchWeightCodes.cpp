@@ -157,7 +157,8 @@ std::optional<RowRange> QuantizeOp::getOperandRows(unsigned operand,
 
 std::optional<int64_t> QuantizeOp::getOperandAxis(unsigned operand,
                                                   int64_t axis) {
-  // A panel need not have whole blocks, nor the dimension that the format names.
+  // A panel need not have whole blocks, nor the dimension that the format
+  // names.
   std::optional<int64_t> parameter =
       ParameterMap(getInput(), getQuantizer()).getParameterAxis(axis);
   return operand == 0 && parameter ? axis : parameter;
@@ -264,8 +265,8 @@ std::optional<RowRange> QuantScaleOp::getOperandRows(unsigned operand,
 
 std::optional<int64_t> QuantScaleOp::getOperandAxis(unsigned operand,
                                                     int64_t axis) {
-  QuantAxis quantAxis = getQuantAxes(
-      getQuantizer(), getTensorType(getInput()).getRank())[axis];
+  QuantAxis quantAxis =
+      getQuantAxes(getQuantizer(), getTensorType(getInput()).getRank())[axis];
   if (quantAxis.block != 1)
     return std::nullopt;
   return quantAxis.dim;
@@ -273,7 +274,8 @@ std::optional<int64_t> QuantScaleOp::getOperandAxis(unsigned operand,
 
 LogicalResult QuantScaleOp::evaluateRows(Operands operands, RowRange rows,
                                          MutableArrayRef<char> result) {
-  DType dtype = getFloatDType(getInput()), scaleType = getFloatDType(getResult());
+  DType dtype = getFloatDType(getInput()),
+        scaleType = getFloatDType(getResult());
   int64_t width = getBitWidth(dtype) / 8;
   std::vector<double> scales(result.size() * 8 / getBitWidth(scaleType), 0);
   RowRange inputRows = getOperandRows(0, rows).value_or(getAllRows(getInput()));

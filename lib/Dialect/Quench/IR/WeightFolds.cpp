@@ -45,8 +45,8 @@ OpFoldResult ChannelScaleOp::fold(FoldAdaptor) {
   if (isFilledWith(getScale(), 1))
     return getInput();
   auto inner = getInput().getDefiningOp<ChannelScaleOp>();
-  if (inner && inner.getScale() == getScale() &&
-      inner.getAxis() == getAxis() && inner.getInverse() != getInverse())
+  if (inner && inner.getScale() == getScale() && inner.getAxis() == getAxis() &&
+      inner.getInverse() != getInverse())
     return inner.getInput();
   return {};
 }
@@ -77,9 +77,9 @@ LogicalResult ChannelScaleOp::canonicalize(ChannelScaleOp op,
       return mergeScalings(inner, op, rewriter);
     if (!isOutOfOrder(inner, op))
       return failure();
-    Value scaled = ChannelScaleOp::create(rewriter, op.getLoc(),
-                                          inner.getInput(), op.getScale(),
-                                          op.getAxis(), op.getInverse());
+    Value scaled =
+        ChannelScaleOp::create(rewriter, op.getLoc(), inner.getInput(),
+                               op.getScale(), op.getAxis(), op.getInverse());
     rewriter.replaceOpWithNewOp<ChannelScaleOp>(
         op, scaled, inner.getScale(), inner.getAxis(), inner.getInverse());
     return success();
@@ -133,8 +133,7 @@ LogicalResult RotateOp::canonicalize(RotateOp op, PatternRewriter &rewriter) {
 OpFoldResult RotateByOp::fold(FoldAdaptor) {
   auto inner = getInput().getDefiningOp<RotateByOp>();
   if (inner && inner.getMatrix() == getMatrix() &&
-      inner.getAxis() == getAxis() &&
-      inner.getTransposed() != getTransposed())
+      inner.getAxis() == getAxis() && inner.getTransposed() != getTransposed())
     return inner.getInput();
   return {};
 }
@@ -147,9 +146,8 @@ LogicalResult RotateByOp::canonicalize(RotateByOp op,
   Value rotated =
       RotateByOp::create(rewriter, op.getLoc(), inner.getInput(),
                          op.getMatrix(), op.getAxis(), op.getTransposed());
-  rewriter.replaceOpWithNewOp<RotateByOp>(op, rotated, inner.getMatrix(),
-                                          inner.getAxis(),
-                                          inner.getTransposed());
+  rewriter.replaceOpWithNewOp<RotateByOp>(
+      op, rotated, inner.getMatrix(), inner.getAxis(), inner.getTransposed());
   return success();
 }
 
@@ -180,8 +178,8 @@ LogicalResult AbsMaxOp::canonicalize(AbsMaxOp op, PatternRewriter &rewriter) {
   auto inner = op.getInput().getDefiningOp<CastOp>();
   if (!inner || !inner.isExact())
     return failure();
-  Value narrow = AbsMaxOp::create(rewriter, op.getLoc(), inner.getInput(),
-                                  op.getAxis());
+  Value narrow =
+      AbsMaxOp::create(rewriter, op.getLoc(), inner.getInput(), op.getAxis());
   rewriter.replaceOpWithNewOp<CastOp>(op, op.getType(), narrow);
   return success();
 }

@@ -8,8 +8,8 @@
 //
 // Rewrites change weights by appending a step to the program that computes
 // them. These functions keep programs exact until one last rounding: a program
-// is one cast, to the type that the model has the weight in, of a program in f64
-// over what archives hold. A step is appended before that cast.
+// is one cast, to the type that the model has the weight in, of a program in
+// f64 over what archives hold. A step is appended before that cast.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,8 +69,8 @@ mlir::Value createFilledWeight(mlir::OpBuilder &builder, mlir::Location loc,
                                mlir::RankedTensorType type, double number);
 
 // Each of the following has a result of the type of `weight`, unless it says
-// otherwise, at the location of `weight`. The other operands are programs of any
-// float type; those that were rounded last are used as they were before.
+// otherwise, at the location of `weight`. The other operands are programs of
+// any float type; those that were rounded last are used as they were before.
 
 /// `weight * scale` along `axis`, with `inverse` `weight / scale`. `scale` is a
 /// vector along the axis or of rank 0.
