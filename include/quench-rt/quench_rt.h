@@ -57,6 +57,11 @@ typedef void (*qrt_loop_body)(qrt_context *ctx, const void *closure,
 QRT_EXPORT void qrt_parallel_for(qrt_context *ctx, int64_t count,
                                  qrt_loop_body body, const void *closure);
 
+/** Ends the run with an error: what the entry point computed as its result
+ * number `result` is not as large as the sizes of its inputs say. Does not
+ * return. */
+QRT_EXPORT void qrt_wrong_shape(qrt_context *ctx, int64_t result);
+
 /** An entry point. `args[i]` points to a memref descriptor
  * {allocated, aligned, offset, sizes[rank], strides[rank]}: first the
  * parameter bytes (rank 1), then inputs and states, then outputs, in the

@@ -36,6 +36,7 @@ load(llvm::StringRef object) {
   bind("qrt_alloc", qrt_alloc);
   bind("qrt_free", qrt_free);
   bind("qrt_parallel_for", qrt_parallel_for);
+  bind("qrt_wrong_shape", qrt_wrong_shape);
   if (llvm::Error error =
           library.define(llvm::orc::absoluteSymbols(std::move(runtime))))
     return error;

@@ -26,7 +26,7 @@ namespace {
 constexpr llvm::StringLiteral interfacePrefix = "_mlir_ciface_";
 
 /// What a call means to the runtime.
-enum class CallKind { Plain, Alloc, Free, Parallel };
+enum class CallKind { Plain, Alloc, Free, Parallel, WrongShape };
 
 CallKind getKind(LLVM::CallOp call) {
   if (call->hasAttr("quench.parallel"))
@@ -34,6 +34,7 @@ CallKind getKind(LLVM::CallOp call) {
   return llvm::StringSwitch<CallKind>(call.getCallee().value_or(""))
       .Case("aligned_alloc", CallKind::Alloc)
       .Case("free", CallKind::Free)
+      .Case("quench_wrong_shape", CallKind::WrongShape)
       .Default(CallKind::Plain);
 }
 
@@ -185,6 +186,10 @@ struct LowerRuntimeCalls
         break;
       case CallKind::Free:
         callRuntime(call, "qrt_free", none,
+                    {context, call.getArgOperands()[0]});
+        break;
+      case CallKind::WrongShape:
+        callRuntime(call, "qrt_wrong_shape", none,
                     {context, call.getArgOperands()[0]});
         break;
       case CallKind::Parallel: {

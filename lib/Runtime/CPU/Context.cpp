@@ -46,10 +46,14 @@ template <typename Code>
 Status qrt_context::run(qrt_entry_fn entry, void *const *args) {
   buffers.beginRun();
   missingBytes = 0;
+  wrongResult = -1;
   auto code = [&] { entry(this, args); };
   if (enter(code))
     return Status();
   buffers.releaseAll();
+  if (wrongResult >= 0)
+    return failure(absl::StrCat("result ", wrongResult,
+                                " is not as large as the model declares it"));
   return failure(absl::StrCat("the machine has no memory left for a buffer of ",
                               missingBytes.load(), " bytes"));
 }
@@ -66,6 +70,15 @@ void *qrt_alloc(qrt_context *ctx, uint64_t bytes) {
 }
 
 void qrt_free(qrt_context *ctx, void *buffer) { ctx->buffers.release(buffer); }
+
+void qrt_wrong_shape(qrt_context *ctx, int64_t result) {
+  if (!entryPoint) {
+    std::fputs("error: qrt_wrong_shape: called outside of a run\n", stderr);
+    std::abort();
+  }
+  ctx->wrongResult = result;
+  leave();
+}
 
 namespace {
 /// A loop that the threads share.

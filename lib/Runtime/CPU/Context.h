@@ -31,6 +31,8 @@ struct qrt_context {
 
   /// Bytes that could not be had when the run was given up, else zero.
   std::atomic<uint64_t> missingBytes{0};
+  /// The result of a wrong shape that the run was given up for, else -1.
+  int64_t wrongResult = -1;
 };
 
 #endif // QUENCH_RUNTIME_CPU_CONTEXT_H

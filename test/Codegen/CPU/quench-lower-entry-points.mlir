@@ -28,19 +28,19 @@ func.func @result(%params: memref<0xi8>, %x: tensor<?xf32> {quench.name = "x", q
 // So they are when their dimensions are split at the end.
 
 // BUFFERS-LABEL: func.func @split(
-// BUFFERS-SAME: %[[X:[^ ,]*]]: memref<?x4xf32>, %{{.*}}: memref<i64>, %[[Y:[^ ,]*]]: memref<?x?x4xf32>)
+// BUFFERS-SAME: %[[X:[^ ,]*]]: memref<?x4xf32>, %{{.*}}: memref<?x?xf32>, %[[Y:[^ ,]*]]: memref<?x?x4xf32>)
 // BUFFERS: %[[ROWS:.*]] = memref.collapse_shape %[[Y]] {{\[\[}}0, 1], [2]]
 // BUFFERS-NOT: memref.alloc
 // BUFFERS-NOT: memref.copy
 // BUFFERS: linalg.exp ins(%[[X]] : memref<?x4xf32>) outs(%[[ROWS]] : memref<?x4xf32>)
 func.func @split(%params: memref<0xi8>, %x: tensor<?x4xf32> {quench.name = "x", quench.dims = ["n"]},
-                 %b: tensor<i64> {quench.name = "b"})
+                 %w: tensor<?x?xf32> {quench.name = "w", quench.dims = ["b", "m"]})
     -> (tensor<?x?x4xf32> {quench.name = "y", quench.dims = ["b", "m"]}) attributes {quench.entry} {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?x4xf32>
-  %b64 = tensor.extract %b[] : tensor<i64>
-  %batch = arith.index_cast %b64 : i64 to index
-  %m = arith.divui %n, %batch : index
+  %c1 = arith.constant 1 : index
+  %batch = tensor.dim %w, %c0 : tensor<?x?xf32>
+  %m = tensor.dim %w, %c1 : tensor<?x?xf32>
   %e = tensor.empty(%n) : tensor<?x4xf32>
   %y = linalg.exp ins(%x : tensor<?x4xf32>) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
   %z = tensor.expand_shape %y [[0, 1], [2]] output_shape [%batch, %m, 4] : tensor<?x4xf32> into tensor<?x?x4xf32>
@@ -114,4 +114,18 @@ func.func @swap(%params: memref<0xi8>,
 func.func @same(%params: memref<0xi8>, %x: tensor<4xf32> {quench.name = "x"})
     -> (tensor<4xf32> {quench.name = "y"}, tensor<4xf32> {quench.name = "z"}) attributes {quench.entry} {
   return %x, %x : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// What may be larger than its buffer is not computed there, and compared first.
+
+// CHECK-LABEL: func.func @larger(
+// CHECK: %[[OWN:.*]] = bufferization.alloc_tensor(){{.*}} copy(%
+// CHECK: scf.if %
+// CHECK: func.call @quench_wrong_shape(
+// CHECK: bufferization.materialize_in_destination %[[OWN]]
+func.func @larger(%params: memref<0xi8>, %x: tensor<?xf32> {quench.name = "x", quench.dims = ["n"]})
+    -> (tensor<?xf32> {quench.name = "y", quench.dims = ["m"]}) attributes {quench.entry} {
+  return %x : tensor<?xf32>
 }

@@ -61,3 +61,12 @@ llvm.func @_mlir_ciface_encode(%p: !llvm.ptr) {
   llvm.call @encode(%p, %count, %x) : (!llvm.ptr, i64, f32) -> ()
   llvm.return
 }
+
+// CHECK-LABEL: llvm.func internal @checks(
+// CHECK-SAME: %[[CTX:.*]]: !llvm.ptr, %[[INDEX:.*]]: i64)
+// CHECK: llvm.call @qrt_wrong_shape(%[[CTX]], %[[INDEX]])
+llvm.func @quench_wrong_shape(i64)
+llvm.func @checks(%index: i64) {
+  llvm.call @quench_wrong_shape(%index) : (i64) -> ()
+  llvm.return
+}

@@ -1,5 +1,26 @@
 // RUN: quench-opt-plain %s -verify-diagnostics -split-input-file
 
+module attributes {quench.symbols = {n = [1]}} {
+  // expected-error @below {{dimension 'm' of argument 0 is not in quench.symbols}}
+  func.func @argument(%x: tensor<?x4xf32> {quench.name = "x", quench.dims = ["m"]})
+      attributes {quench.entry} {
+    return
+  }
+}
+
+// -----
+
+module attributes {quench.symbols = {n = [1]}} {
+  // expected-error @below {{dimension 'm' of result 0 is not in quench.symbols}}
+  func.func @result(%x: tensor<?x4xf32> {quench.name = "x", quench.dims = ["n"]})
+      -> (tensor<?x4xf32> {quench.name = "y", quench.dims = ["m"]})
+      attributes {quench.entry} {
+    return %x : tensor<?x4xf32>
+  }
+}
+
+// -----
+
 // expected-error @below {{expected quench.symbols to be a dictionary, found [1]}}
 module attributes {quench.symbols = [1]} {}
 

@@ -73,7 +73,7 @@ static llvm::Expected<Step> parseStep(llvm::StringRef text) {
       step.arguments.push_back(word);
   }
   size_t expected = llvm::StringSwitch<size_t>(step.kind)
-                        .Case("drop", 0)
+                        .Cases({"drop", "exchange"}, 0)
                         .Cases({"unset", "toggle", "omit"}, 1)
                         .Cases({"set", "swap", "wrap"}, 2)
                         .Case("take", 3)
@@ -98,6 +98,17 @@ static bool readsParameter(Operation *op, llvm::StringRef text) {
         seen.insert(definition);
   }
   return false;
+}
+
+static SmallVector<Operation *> findOps(ModuleOp module, llvm::StringRef name,
+                                        llvm::StringRef where) {
+  SmallVector<Operation *> ops;
+  module.walk([&](Operation *op) {
+    if (op->getName().getStringRef() == name &&
+        (where.empty() || readsParameter(op, where)))
+      ops.push_back(op);
+  });
+  return ops;
 }
 
 /// An operand by its number in the definition of the op, which counts those
@@ -132,9 +143,8 @@ static llvm::Error wrap(Operation *op, llvm::StringRef name, Attribute attrs) {
   return llvm::Error::success();
 }
 
-/// Applies `step` to one of the ops that it is for; `peers` are all of them.
-static llvm::Error apply(const Step &step, Operation *op,
-                         ArrayRef<Operation *> peers) {
+/// Applies `step` to one of the ops that it is for.
+static llvm::Error apply(const Step &step, Operation *op) {
   MLIRContext *context = op->getContext();
   auto fail = [&](const llvm::Twine &reason) {
     return llvm::createStringError("cannot " + step.kind + " '" + step.op +
@@ -190,10 +200,25 @@ static llvm::Error apply(const Step &step, Operation *op,
     return llvm::Error::success();
   }
   if (step.kind == "take") {
-    unsigned operand = number(0), other = number(2);
-    if (other >= peers.size() || operand >= op->getNumOperands())
+    auto [name, index] = step.arguments[2].split('#');
+    unsigned operand = number(0), other = ~0u;
+    (void)index.getAsInteger(10, other);
+    SmallVector<Operation *> sources =
+        findOps(op->getParentOfType<ModuleOp>(), name, "");
+    if (other >= sources.size() || operand >= op->getNumOperands() ||
+        operand >= sources[other]->getNumOperands())
       return fail("there is no such operand");
-    op->setOperand(operand, peers[other]->getOperand(operand));
+    op->setOperand(operand, sources[other]->getOperand(operand));
+    return llvm::Error::success();
+  }
+  if (step.kind == "exchange") {
+    Operation *first = op->getOperand(0).getDefiningOp();
+    if (!first || !first->hasOneUse() || first->getNumOperands() == 0)
+      return fail("what it takes is no result of its own");
+    op->getResult(0).replaceAllUsesWith(first->getResult(0));
+    op->setOperand(0, first->getOperand(0));
+    first->setOperand(0, op->getResult(0));
+    first->moveAfter(op);
     return llvm::Error::success();
   }
   return wrap(op, step.arguments[0],
@@ -207,12 +232,7 @@ llvm::Error mutate(ModuleOp module, llvm::StringRef text) {
     llvm::Expected<Step> step = parseStep(part.trim());
     if (!step)
       return step.takeError();
-    SmallVector<Operation *> peers;
-    module.walk([&](Operation *op) {
-      if (op->getName().getStringRef() == step->op &&
-          (step->where.empty() || readsParameter(op, step->where)))
-        peers.push_back(op);
-    });
+    SmallVector<Operation *> peers = findOps(module, step->op, step->where);
     ArrayRef<Operation *> changed = peers;
     if (step->index)
       changed = changed.slice(std::min<size_t>(*step->index, peers.size()))
@@ -220,7 +240,7 @@ llvm::Error mutate(ModuleOp module, llvm::StringRef text) {
     if (changed.empty())
       return llvm::createStringError("no op for '" + part.trim() + "'");
     for (Operation *op : changed)
-      if (llvm::Error error = apply(*step, op, peers))
+      if (llvm::Error error = apply(*step, op))
         return error;
   }
   return llvm::Error::success();

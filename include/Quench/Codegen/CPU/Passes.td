@@ -111,10 +111,16 @@ def LowerEntryPointsPass
     An entry point on tensors becomes one on buffers: the parameter bytes, the
     inputs and states, then a buffer for every result that is not the new value
     of a state. Results are computed in these buffers where bufferization can,
-    and copied to them where it cannot. States are updated in place.
+    and copied to them where it cannot. States are updated in place. A result
+    whose size does not follow from the sizes of arguments with the same
+    `quench.dims` is compared with its buffer first; `@quench_wrong_shape` ends
+    the run when they differ.
   }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
-                           "::mlir::memref::MemRefDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def BufferizePass : Pass<"quench-bufferize", "::mlir::ModuleOp"> {
@@ -202,8 +208,9 @@ def LowerRuntimeCallsPass
   let description = [{
     Works on the LLVM dialect. Functions that allocate, or run parallel loops, or
     call such functions, take the context of the run as their first argument;
-    allocation goes to `qrt_alloc` and `qrt_free`; calls marked `quench.parallel`
-    go to `qrt_parallel_for` with a closure on the stack. The C interface of an
+    allocation goes to `qrt_alloc` and `qrt_free`, `@quench_wrong_shape` to
+    `qrt_wrong_shape`; calls marked `quench.parallel` go to `qrt_parallel_for`
+    with a closure on the stack. The C interface of an
     entry point becomes a function of the type `qrt_entry_fn` that keeps its
     name, everything else becomes private.
   }];

@@ -96,6 +96,28 @@ static LogicalResult verifySymbols(Operation *op, Attribute attr) {
       return op->emitError("expected 0 <= min <= max for symbol '")
              << symbol.getName().getValue() << "', found " << symbol.getValue();
   }
+  if (op->getNumRegions() == 0)
+    return success();
+  for (auto function : op->getRegion(0).getOps<FunctionOpInterface>()) {
+    auto verifyDims = [&](DictionaryAttr attributes, StringRef kind,
+                          unsigned index) -> LogicalResult {
+      auto dims =
+          attributes ? attributes.getAs<ArrayAttr>(attrs::dims) : ArrayAttr();
+      for (Attribute dim : dims ? dims.getValue() : ArrayRef<Attribute>())
+        if (auto name = dyn_cast<StringAttr>(dim);
+            name && !symbols.contains(name))
+          return function.emitError("dimension '")
+                 << name.getValue() << "' of " << kind << ' ' << index
+                 << " is not in " << attrs::symbols;
+      return success();
+    };
+    for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
+      if (failed(verifyDims(function.getArgAttrDict(i), "argument", i)))
+        return failure();
+    for (unsigned i = 0, e = function.getNumResults(); i < e; ++i)
+      if (failed(verifyDims(function.getResultAttrDict(i), "result", i)))
+        return failure();
+  }
   return success();
 }
 
