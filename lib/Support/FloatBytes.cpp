@@ -33,43 +33,57 @@ static void decode(const char *bytes, double *numbers, size_t count) {
   }
 }
 
-/// Rounds numbers that become normal ones of an IEEE format, or zeros, which
-/// needs no case for what is smaller or larger. Returns whether all were such.
-template <unsigned ExponentBits, unsigned MantissaBits>
-static bool roundNormal(const double *numbers, uint16_t *codes, size_t count) {
-  constexpr uint64_t bias = (1 << (ExponentBits - 1)) - 1;
-  constexpr unsigned shift = 52 - MantissaBits;
-  constexpr uint64_t lowest = (1023 - bias + 1) << 52;
-  constexpr uint64_t highest = (1023 + bias + 1) << 52;
-  constexpr uint64_t offset = (1023 - bias) << MantissaBits;
-  uint64_t others = 0;
-  for (size_t index = 0; index < count; ++index) {
-    uint64_t bits = numerics::bitCast<uint64_t>(numbers[index]);
-    uint64_t magnitude = bits << 1 >> 1;
-    // Half a unit less one, and one where the last bit that stays is set: ties
-    // go to the even neighbour. A carry moves into the exponent as it should.
-    uint64_t even = magnitude >> shift & 1;
-    uint64_t rounded =
-        (magnitude + ((uint64_t(1) << (shift - 1)) - 1) + even) >> shift;
-    uint64_t isZero = uint64_t(0) - (magnitude == 0);
-    uint64_t code = (rounded - offset) & ~isZero;
-    // One of the differences wraps for what is too small or too large.
-    uint64_t place = (magnitude - lowest) & ~isZero;
-    others |= (place | (highest - lowest - 1 - place)) >> 63;
-    codes[index] = static_cast<uint16_t>(
-        code | bits >> 63 << (ExponentBits + MantissaBits));
-  }
-  return others == 0;
+/// The f32 next to `number`, and whether it is too large or too small: the sign
+/// and zeroness of `rest`, no number where it is infinite.
+static inline void splitNumber(double number, float &nearest, float &rest) {
+  nearest = static_cast<float>(number);
+  // Scaled, so that it does not underflow where it matters.
+  rest = static_cast<float>((number - static_cast<double>(nearest)) * 0x1p100);
 }
 
-template <typename Format, unsigned ExponentBits, unsigned MantissaBits>
+/// The bits of what was split, truncated, the last bit being set where that is
+/// inexact (rounded to odd). Rounding that to a format which is shorter by two
+/// bits is rounding once.
+static inline uint32_t roundToOdd(float nearest, float rest) {
+  auto bits = numerics::bitCast<uint32_t>(nearest);
+  uint32_t inexact = rest < 0 || rest > 0 ? 1 : 0;
+  uint32_t beyond = inexact & (bits ^ numerics::bitCast<uint32_t>(rest)) >> 31;
+  return (bits - beyond) | inexact;
+}
+
+static inline uint16_t encodeBF16(uint32_t bits) {
+  uint32_t quiet = 0x7fc00000;
+  uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+  return static_cast<uint16_t>(
+      ((bits & 0x7fffffff) > 0x7f800000 ? bits | quiet : rounded) >> 16);
+}
+
+static inline uint16_t encodeF16(uint32_t bits) {
+  uint32_t magnitude = bits & 0x7fffffff;
+  uint32_t rounded =
+      (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13;
+  // The unit of the sum is that of the subnormal numbers of f16.
+  uint32_t tiny =
+      numerics::bitCast<uint32_t>(numerics::bitCast<float>(magnitude) + 0.5f) -
+      0x3f000000;
+  rounded = magnitude < 0x38800000 ? tiny : rounded;
+  rounded = magnitude >= 0x47800000 ? 0x7c00 : rounded;
+  uint32_t quiet = 0x7e00 | (magnitude >> 13 & 0x3ff);
+  rounded = magnitude > 0x7f800000 ? quiet : rounded;
+  return static_cast<uint16_t>(rounded | (bits >> 16 & 0x8000));
+}
+
+/// Two loops, on numbers of two widths.
+template <uint16_t (*encode)(uint32_t)>
 static void encodeShort(const double *numbers, char *bytes, size_t count) {
   for (size_t begin = 0; begin < count; begin += blockSize) {
+    float nearest[blockSize], rest[blockSize];
     uint16_t codes[blockSize];
     size_t size = std::min(blockSize, count - begin);
-    if (!roundNormal<ExponentBits, MantissaBits>(numbers + begin, codes, size))
-      for (size_t index = 0; index < size; ++index)
-        codes[index] = Format::encode(numbers[begin + index]);
+    for (size_t index = 0; index < size; ++index)
+      splitNumber(numbers[begin + index], nearest[index], rest[index]);
+    for (size_t index = 0; index < size; ++index)
+      codes[index] = encode(roundToOdd(nearest[index], rest[index]));
     std::memcpy(bytes + begin * sizeof(uint16_t), codes,
                 size * sizeof(uint16_t));
   }
@@ -103,11 +117,9 @@ void quench::encodeFloats(DType dtype, llvm::ArrayRef<double> numbers,
                           char *bytes) {
   switch (dtype) {
   case DType::F16:
-    return encodeShort<numerics::F16, 5, 10>(numbers.data(), bytes,
-                                             numbers.size());
+    return encodeShort<encodeF16>(numbers.data(), bytes, numbers.size());
   case DType::BF16:
-    return encodeShort<numerics::BF16, 8, 7>(numbers.data(), bytes,
-                                             numbers.size());
+    return encodeShort<encodeBF16>(numbers.data(), bytes, numbers.size());
   case DType::F32:
     return encodeF32(numbers.data(), bytes, numbers.size());
   case DType::F64:
