@@ -48,6 +48,9 @@ LogicalResult PatchEmbedOp::canonicalize(PatchEmbedOp op,
 // transpose
 //===----------------------------------------------------------------------===//
 
+// Numbers that are moved go towards the parameters, where they are narrow and
+// few, and casts towards the root, where two of them meet.
+
 OpFoldResult TransposeOp::fold(FoldAdaptor) {
   for (auto [index, dim] : llvm::enumerate(getPermutation()))
     if (static_cast<int64_t>(index) != dim)
@@ -55,8 +58,44 @@ OpFoldResult TransposeOp::fold(FoldAdaptor) {
   return getInput();
 }
 
+/// A transpose of a step along an axis is the step on the transpose.
+template <typename StepOp>
+static LogicalResult transposeInput(TransposeOp op, PatternRewriter &rewriter) {
+  auto step = op.getInput().getDefiningOp<StepOp>();
+  if (!step || !step->hasOneUse())
+    return failure();
+  Value input = TransposeOp::create(rewriter, op.getLoc(), step->getOperand(0),
+                                    op.getPermutation());
+  int64_t axis = std::distance(
+      op.getPermutation().begin(),
+      llvm::find(op.getPermutation(), static_cast<int64_t>(step.getAxis())));
+  auto moved = cast<StepOp>(rewriter.clone(*step));
+  rewriter.modifyOpInPlace(moved, [&] {
+    moved->setOperand(0, input);
+    moved.setAxis(axis);
+    moved->getResult(0).setType(op.getType());
+  });
+  rewriter.replaceOp(op, moved);
+  return success();
+}
+
 LogicalResult TransposeOp::canonicalize(TransposeOp op,
                                         PatternRewriter &rewriter) {
+  if (auto cast = op.getInput().getDefiningOp<CastOp>()) {
+    Value moved = TransposeOp::create(rewriter, op.getLoc(), cast.getInput(),
+                                      op.getPermutation());
+    rewriter.replaceOpWithNewOp<CastOp>(op, op.getType(), moved);
+    return success();
+  }
+  if (auto fill = op.getInput().getDefiningOp<FillOp>()) {
+    rewriter.replaceOpWithNewOp<FillOp>(op, op.getType(), fill.getValueAttr());
+    return success();
+  }
+  if (succeeded(transposeInput<ChannelScaleOp>(op, rewriter)) ||
+      succeeded(transposeInput<RotateOp>(op, rewriter)) ||
+      succeeded(transposeInput<RotateByOp>(op, rewriter)) ||
+      succeeded(transposeInput<CenterOp>(op, rewriter)))
+    return success();
   auto inner = op.getInput().getDefiningOp<TransposeOp>();
   if (!inner)
     return failure();
@@ -75,19 +114,59 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
   return getInput().getType() == getResult().getType() ? getInput() : Value();
 }
 
+/// A slice of what `op` computes is what it computes from slices, where it says
+/// so.
+static LogicalResult sliceOperands(SliceOp slice, PatternRewriter &rewriter) {
+  auto op = slice.getInput().getDefiningOp<WeightProgramOpInterface>();
+  auto isSlice = [](Operation *user) { return isa<SliceOp>(user); };
+  // Slices commute: they are left as they are. Others who need the whole of
+  // what the op computes have it computed anyway.
+  if (!op || isa<SliceOp>(op) || op->getNumOperands() == 0 ||
+      op->getNumResults() != 1 || !llvm::all_of(op->getUsers(), isSlice))
+    return failure();
+  int64_t axis = slice.getAxis();
+  SmallVector<int64_t> axes;
+  for (unsigned index = 0; index < op->getNumOperands(); ++index) {
+    std::optional<int64_t> operandAxis = op.getOperandAxis(index, axis);
+    if (!operandAxis)
+      return failure();
+    axes.push_back(*operandAxis);
+  }
+  if (llvm::all_of(axes, [](int64_t axis) { return axis == wholeOperand; }))
+    return failure();
+  SmallVector<Value> operands;
+  for (auto [operand, operandAxis] : llvm::zip_equal(op->getOperands(), axes)) {
+    operands.push_back(operand);
+    if (operandAxis != wholeOperand)
+      operands.back() =
+          SliceOp::create(rewriter, slice.getLoc(), operand, operandAxis,
+                          slice.getBegin(), slice.getEnd());
+  }
+  Operation *sliced = rewriter.clone(*op);
+  rewriter.modifyOpInPlace(sliced, [&] {
+    sliced->setOperands(operands);
+    sliced->getResult(0).setType(slice.getType());
+  });
+  rewriter.replaceOp(slice, sliced);
+  return success();
+}
+
 LogicalResult SliceOp::canonicalize(SliceOp op, PatternRewriter &rewriter) {
   int64_t axis = op.getAxis(), begin = op.getBegin(), end = op.getEnd();
-  if (auto inner = op.getInput().getDefiningOp<SliceOp>()) {
-    if (static_cast<int64_t>(inner.getAxis()) != axis)
-      return failure();
+  auto inner = op.getInput().getDefiningOp<SliceOp>();
+  if (inner && static_cast<int64_t>(inner.getAxis()) == axis) {
     int64_t offset = inner.getBegin();
     rewriter.replaceOpWithNewOp<SliceOp>(op, inner.getInput(), axis,
                                          offset + begin, offset + end);
     return success();
   }
+  if (auto fill = op.getInput().getDefiningOp<FillOp>()) {
+    rewriter.replaceOpWithNewOp<FillOp>(op, op.getType(), fill.getValueAttr());
+    return success();
+  }
   auto concat = op.getInput().getDefiningOp<ConcatOp>();
   if (!concat || static_cast<int64_t>(concat.getAxis()) != axis)
-    return failure();
+    return sliceOperands(op, rewriter);
   // The input of the concatenation that holds all of the slice, if one does.
   int64_t offset = 0;
   for (Value input : concat.getInputs()) {
@@ -110,21 +189,69 @@ OpFoldResult ConcatOp::fold(FoldAdaptor) {
   return getInputs().size() == 1 ? getInputs().front() : Value();
 }
 
-LogicalResult ConcatOp::canonicalize(ConcatOp op, PatternRewriter &rewriter) {
-  auto isNested = [&](Value input) {
-    auto inner = input.getDefiningOp<ConcatOp>();
-    return inner && inner.getAxis() == op.getAxis();
+/// The slice that `left` and `right`, slices one after the other of one tensor,
+/// are together.
+static Value joinSlices(Value left, Value right, int64_t axis,
+                        PatternRewriter &rewriter) {
+  auto first = left.getDefiningOp<SliceOp>();
+  auto second = right.getDefiningOp<SliceOp>();
+  auto isAlong = [&](SliceOp slice) {
+    return slice && static_cast<int64_t>(slice.getAxis()) == axis;
   };
-  if (llvm::none_of(op.getInputs(), isNested))
-    return failure();
+  if (!isAlong(first) || !isAlong(second) ||
+      first.getInput() != second.getInput() ||
+      first.getEnd() != second.getBegin())
+    return {};
+  return SliceOp::create(rewriter, second.getLoc(), first.getInput(), axis,
+                         first.getBegin(), second.getEnd());
+}
+
+LogicalResult ConcatOp::canonicalize(ConcatOp op, PatternRewriter &rewriter) {
+  int64_t axis = op.getAxis();
   SmallVector<Value> inputs;
+  bool changed = false;
   for (Value input : op.getInputs()) {
-    if (isNested(input))
-      llvm::append_range(inputs, input.getDefiningOp<ConcatOp>().getInputs());
-    else
+    auto nested = input.getDefiningOp<ConcatOp>();
+    if (nested && static_cast<int64_t>(nested.getAxis()) == axis) {
+      llvm::append_range(inputs, nested.getInputs());
+      changed = true;
+    } else if (getTensorType(input).getDimSize(axis) == 0 &&
+               op.getInputs().size() > 1) {
+      changed = true;
+    } else {
       inputs.push_back(input);
+    }
   }
-  rewriter.replaceOpWithNewOp<ConcatOp>(op, inputs, op.getAxis());
+  SmallVector<Value> joined;
+  for (Value input : inputs) {
+    Value both = joined.empty()
+                     ? Value()
+                     : joinSlices(joined.back(), input, axis, rewriter);
+    changed |= static_cast<bool>(both);
+    if (both)
+      joined.back() = both;
+    else
+      joined.push_back(input);
+  }
+  if (changed && !joined.empty()) {
+    rewriter.replaceOpWithNewOp<ConcatOp>(op, joined, axis);
+    return success();
+  }
+  // Casts of one type to another are one of the whole.
+  SmallVector<Value> sources;
+  for (Value input : op.getInputs()) {
+    auto cast = input.getDefiningOp<CastOp>();
+    if (!cast)
+      return failure();
+    sources.push_back(cast.getInput());
+  }
+  auto getElement = [](Value source) {
+    return getTensorType(source).getElementType();
+  };
+  if (!llvm::all_equal(llvm::map_range(sources, getElement)))
+    return failure();
+  Value whole = ConcatOp::create(rewriter, op.getLoc(), sources, axis);
+  rewriter.replaceOpWithNewOp<CastOp>(op, op.getType(), whole);
   return success();
 }
 
@@ -137,6 +264,18 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor) {
 }
 
 LogicalResult ReshapeOp::canonicalize(ReshapeOp op, PatternRewriter &rewriter) {
+  if (auto cast = op.getInput().getDefiningOp<CastOp>()) {
+    Value moved = ReshapeOp::create(
+        rewriter, op.getLoc(),
+        op.getType().clone(getTensorType(cast.getInput()).getElementType()),
+        cast.getInput());
+    rewriter.replaceOpWithNewOp<CastOp>(op, op.getType(), moved);
+    return success();
+  }
+  if (auto fill = op.getInput().getDefiningOp<FillOp>()) {
+    rewriter.replaceOpWithNewOp<FillOp>(op, op.getType(), fill.getValueAttr());
+    return success();
+  }
   auto inner = op.getInput().getDefiningOp<ReshapeOp>();
   if (!inner)
     return failure();

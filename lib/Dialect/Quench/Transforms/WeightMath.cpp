@@ -10,6 +10,8 @@
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
+#include "mlir/IR/IRMapping.h"
+
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -72,15 +74,39 @@ bool quench::isWeightProgram(Value value) {
   return true;
 }
 
-Value quench::widenWeight(OpBuilder &builder, Value weight) {
+/// `weight` in f64 as it was before its last rounding, null if it never was.
+/// Ops that only move numbers are looked through.
+static Value findWide(OpBuilder &builder, Value weight) {
   auto type = getTensorType(weight);
-  auto wide = type.clone(builder.getF64Type());
-  if (type == wide)
+  if (type.getElementType().isF64())
     return weight;
   if (auto cast = weight.getDefiningOp<CastOp>())
-    if (cast.getInput().getType() == wide)
-      return cast.getInput();
-  return CastOp::create(builder, weight.getLoc(), wide, weight);
+    return getTensorType(cast.getInput()).getElementType().isF64()
+               ? cast.getInput()
+               : Value();
+  Operation *op = weight.getDefiningOp();
+  if (!isa_and_nonnull<TransposeOp, SliceOp, ConcatOp, ReshapeOp>(op))
+    return {};
+  SmallVector<Value> wide =
+      llvm::map_to_vector(op->getOperands(), [&](Value operand) {
+        return findWide(builder, operand);
+      });
+  if (llvm::none_of(wide, [](Value value) { return value; }))
+    return {};
+  IRMapping mapping;
+  for (auto [operand, value] : llvm::zip_equal(op->getOperands(), wide))
+    mapping.map(operand, value ? value : widenWeight(builder, operand));
+  Operation *moved = builder.clone(*op, mapping);
+  moved->getResult(0).setType(type.clone(builder.getF64Type()));
+  return moved->getResult(0);
+}
+
+Value quench::widenWeight(OpBuilder &builder, Value weight) {
+  if (Value wide = findWide(builder, weight))
+    return wide;
+  return CastOp::create(builder, weight.getLoc(),
+                        getTensorType(weight).clone(builder.getF64Type()),
+                        weight);
 }
 
 Value quench::narrowWeight(OpBuilder &builder, Value wide, Type element) {

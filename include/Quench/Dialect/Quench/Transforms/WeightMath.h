@@ -56,7 +56,8 @@ private:
 bool isWeightProgram(mlir::Value value);
 
 /// `weight` in f64, before it was rounded: what the last cast of its program
-/// casts from, else a cast of it. To be used in further steps.
+/// casts from, also before ops that only move numbers, else a cast of it. To be
+/// used in further steps.
 mlir::Value widenWeight(mlir::OpBuilder &builder, mlir::Value weight);
 
 /// `wide`, a program in f64, rounded to elements of type `element`.
