@@ -280,6 +280,26 @@ def window_partition(x, window, shift):
 # -- Cases --------------------------------------------------------------------
 
 
+def hadamard(order):
+    """The signs of the matrix of order 2^m or, after Paley, 12 2^m."""
+    if order % 3:
+        return [[(-1) ** bin(i & j).count("1") for j in range(order)] for i in range(order)]
+    squares = {i * i % 11 for i in range(1, 11)}
+    paley = [[1 if i in (0, j) or (j and (j - i) % 11 in squares) else -1 for j in range(12)] for i in range(12)]
+    rest = hadamard(order // 12)
+    return [[a * b for a in left for b in right] for left in paley for right in rest]
+
+
+def online_hadamard(x, order, transposed):
+    signs = hadamard(order)
+
+    def rotate(row):
+        return [math.fsum(row[first + k] * (signs[j][k] if transposed else signs[k][j]) for k in range(order))
+                / math.sqrt(order) for first in range(0, len(row), order) for j in range(order)]
+
+    return row_map(x, rotate)
+
+
 def cases(dtype):
     """Yields (text, inputs, results). In the text, {0} and %0 stand for the type
     and the value of input 0, {r0} for the type of result 0."""
@@ -440,14 +460,29 @@ def cases(dtype):
         yield (f"quench.window_merge %0 window 3 to 4 x 5 {{{{shift = {shift} : i64}}}} : ({{0}}) -> {{r0}}", [parts],
                [feature])
 
+    for order, words in (1, ""), (2, ""), (8, ""), (12, ""), (12, ", transposed"), (48, ""), (96, ", transposed"):
+        rows = rnd.tensor(2, 3, 96)
+        yield (f"quench.online_hadamard %0 by(#quench.hadamard<{order}{words}>) : {{0}}", [rows],
+               [online_hadamard(rows, order, bool(words))])
+    # Scales of short floats are f32.
+    if dtype in ("f32", "f64"):
+        rows = Tensor((2, 3, 6), rnd.tensor(2, 2, 6).data + [0.0] * 12)
+        for words, shape, runs in ("i8, token", (2, 3), 6), ("u4, token, group = 2", (2, 3, 3), 2), ("i4", (), 36):
+            highest = 2 ** int(words[1]) - 1 if words[0] == "u" else 2 ** (int(words[1]) - 1) - 1
+            most = [max(map(abs, rows.data[first:first + runs])) for first in range(0, 36, runs)]
+            yield (f"quench.dynamic_scale %0 by(#quench.uniform<{words}>) : ({{0}}) -> {{r0}}", [rows],
+                   [Tensor(shape, [m / highest if m else 1.0 for m in most])])
+
 
 # -- Modules ------------------------------------------------------------------
 
 # Dimensions that are static, of the operands because the op wants it so, of each
 # result because it follows from that.
-STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1}}, "window_merge": {0: {1}}}
+STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1}}, "window_merge": {0: {1}},
+                   "online_hadamard": {0: {2}}}
 STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "patch_embed": [{2}], "conv2d": [{1}],
-                  "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}]}
+                  "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}],
+                  "online_hadamard": [{2}]}
 
 
 def type_of(tensor, dtype, fixed=()):
