@@ -63,4 +63,132 @@ def QuenchBindArchive : Pass<"quench-bind-archive", "::mlir::ModuleOp"> {
   ];
 }
 
+def QuenchRotateStream : Pass<"quench-rotate-stream", "::mlir::ModuleOp"> {
+  let summary = "rotates residual streams, by rotations of the weights around them";
+  let description = [{
+    A residual stream, and all values that are tied to it, may be in any orthogonal
+    basis: the weights that write it (embeddings and position tables, class tokens,
+    patch embeddings, output maps) are multiplied by a rotation `R`, and so are the
+    rows of those that read it. Norms without a gain that do not subtract the mean
+    keep what they compute. Outliers of single channels are spread over all of them.
+    A stream runs through all entry points, which share its weights.
+
+    The stream of a model stays as it is, with a remark that names the op in the way,
+    where a norm has a gain (`quench-fold-norm-affine` folds it) or subtracts the
+    mean (`quench-layernorm-to-rmsnorm`), where norms stand behind the residual
+    joins, and where an output of the model shows the stream.
+
+    Policies choose the rotation: `identity`, `hadamard`, `random-hadamard` and
+    `random-orthogonal` (`seed`); `block` is the order of the matrix where it is to
+    be repeated along the channels, -1 for the largest that has a Hadamard matrix.
+    A plugin can add policies (`Quench/Dialect/Quench/Transforms/RotationPolicy.h`).
+
+    The field calls this rotation fusion, R1 or QuaRot's first stage.
+
+    ```mlir
+    func.func @f(%ids: tensor<?xi64>) -> tensor<?x4xf64> {
+      %t = quench.param <"model"::"table"> : tensor<10x8xf64>
+      %u = quench.param <"model"::"up"> : tensor<8x8xf64>
+      %h = quench.param <"model"::"head"> : tensor<4x8xf64>
+      %0 = quench.embedding %ids, %t : (tensor<?xi64>, tensor<10x8xf64>) -> tensor<?x8xf64>
+      %1 = quench.linear %0, %u : (tensor<?x8xf64>, tensor<8x8xf64>) -> tensor<?x8xf64>
+      %2 = quench.add %0, %1 residual : (tensor<?x8xf64>, tensor<?x8xf64>) -> tensor<?x8xf64>
+      %3 = quench.rms_norm %2 eps 1.0e-5 : (tensor<?x8xf64>) -> tensor<?x8xf64>
+      %4 = quench.linear %3, %h : (tensor<?x8xf64>, tensor<4x8xf64>) -> tensor<?x4xf64>
+      return %4 : tensor<?x4xf64>
+    }
+    ```
+
+    becomes, with the policy `hadamard`,
+
+    ```mlir
+    func.func @f(%ids: tensor<?xi64>) -> tensor<?x4xf64> {
+      %t = quench.param <"model"::"table"> : tensor<10x8xf64>
+      %u = quench.param <"model"::"up"> : tensor<8x8xf64>
+      %h = quench.param <"model"::"head"> : tensor<4x8xf64>
+      %t1 = quench.rotate %t axis 1 by(#quench.hadamard<8>) : (tensor<10x8xf64>) -> tensor<10x8xf64>
+      %0 = quench.embedding %ids, %t1 {quench.basis = ["rotate #quench.hadamard<8>"]}
+        : (tensor<?xi64>, tensor<10x8xf64>) -> tensor<?x8xf64>
+      %u1 = quench.rotate %u axis 0 by(#quench.hadamard<8>) : (tensor<8x8xf64>) -> tensor<8x8xf64>
+      %u2 = quench.rotate %u1 axis 1 by(#quench.hadamard<8>) : (tensor<8x8xf64>) -> tensor<8x8xf64>
+      %1 = quench.linear %0, %u2 {quench.basis = ["rotate #quench.hadamard<8>"]}
+        : (tensor<?x8xf64>, tensor<8x8xf64>) -> tensor<?x8xf64>
+      %2 = quench.add %0, %1 residual {quench.basis = ["rotate #quench.hadamard<8>"]}
+        : (tensor<?x8xf64>, tensor<?x8xf64>) -> tensor<?x8xf64>
+      %3 = quench.rms_norm %2 eps 1.0e-5 {quench.basis = ["rotate #quench.hadamard<8>"]}
+        : (tensor<?x8xf64>) -> tensor<?x8xf64>
+      %h1 = quench.rotate %h axis 1 by(#quench.hadamard<8>) : (tensor<4x8xf64>) -> tensor<4x8xf64>
+      %4 = quench.linear %3, %h1 : (tensor<?x8xf64>, tensor<4x8xf64>) -> tensor<?x4xf64>
+      return %4 : tensor<?x4xf64>
+    }
+    ```
+  }];
+  let options = [
+    Option<"policyName", "policy", "std::string", "\"random-hadamard\"",
+           "how rotations are chosen">,
+    ListOption<"policyOptions", "policy-options", "std::string",
+               "options of the policy, key=value">,
+    Option<"sitePattern", "sites", "std::string", "\".*\"",
+           "regular expression that names of sites match">
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
+def QuenchRotatePair : Pass<"quench-rotate-pair", "::mlir::ModuleOp"> {
+  let summary = "rotates what lies between two maps of channels";
+  let description = [{
+    Where what one map of channels writes reaches another without a function of
+    single channels between them, it may be in any orthogonal basis: the weights of
+    the one, bias included, take a rotation `R`, those of the other undo it. Such
+    pairs are
+
+    * values and the output map of attention: a rotation of each head of values, in
+      all heads of queries that read it, and in the cache of values;
+    * queries and keys, where no rotary embedding stands between the maps and
+      attention;
+    * the two factors of a low-rank map, as that of the time step of Mamba.
+
+    Queries and keys behind rotary embedding stay as they are, with a remark:
+    `quench-insert-online-hadamard` rotates them. The states of a selective scan
+    stay as they are too: decays differ from one state to the next.
+
+    The policies are those of `quench-rotate-stream`; a class of values has one
+    order for all heads. The field calls this R2, OV rotation, or R5 (Mamba).
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf64>) -> tensor<?x4xf64> {
+      %a = quench.param <"model"::"a"> : tensor<2x8xf64>
+      %b = quench.param <"model"::"b"> : tensor<4x2xf64>
+      %0 = quench.linear %x, %a : (tensor<?x8xf64>, tensor<2x8xf64>) -> tensor<?x2xf64>
+      %1 = quench.linear %0, %b : (tensor<?x2xf64>, tensor<4x2xf64>) -> tensor<?x4xf64>
+      return %1 : tensor<?x4xf64>
+    }
+    ```
+
+    becomes, with the policy `hadamard`,
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf64>) -> tensor<?x4xf64> {
+      %a = quench.param <"model"::"a"> : tensor<2x8xf64>
+      %b = quench.param <"model"::"b"> : tensor<4x2xf64>
+      %a1 = quench.rotate %a axis 0 by(#quench.hadamard<2>) : (tensor<2x8xf64>) -> tensor<2x8xf64>
+      %0 = quench.linear %x, %a1 {quench.basis = ["rotate #quench.hadamard<2>"]}
+        : (tensor<?x8xf64>, tensor<2x8xf64>) -> tensor<?x2xf64>
+      %b1 = quench.rotate %b axis 1 by(#quench.hadamard<2>) : (tensor<4x2xf64>) -> tensor<4x2xf64>
+      %1 = quench.linear %0, %b1 : (tensor<?x2xf64>, tensor<4x2xf64>) -> tensor<?x4xf64>
+      return %1 : tensor<?x4xf64>
+    }
+    ```
+  }];
+  let options = [
+    Option<"policyName", "policy", "std::string", "\"random-hadamard\"",
+           "how rotations are chosen">,
+    ListOption<"policyOptions", "policy-options", "std::string",
+               "options of the policy, key=value">,
+    Option<"sitePattern", "sites", "std::string", "\".*\"",
+           "regular expression that names of sites match">
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 #endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_PASSES_TD

@@ -1,0 +1,69 @@
+//===- RotationPolicy.h - How rotations are chosen --------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// `quench-rotate-stream` and `quench-rotate-pair` find where a rotation may go;
+// a policy says which. It gives an attribute, or builds a weight program that
+// computes a matrix.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_TRANSFORMS_ROTATIONPOLICY_H
+#define QUENCH_DIALECT_QUENCH_TRANSFORMS_ROTATIONPOLICY_H
+
+#include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
+#include "Quench/Dialect/Quench/Transforms/PolicyRegistry.h"
+#include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+
+#include "mlir/IR/DialectInterface.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace quench {
+
+/// Gives the rotation of `site`: of an order that divides `site.size`, for all
+/// blocks alike, or a matrix `[site.numTransforms, site.size, site.size]` for
+/// each transform one. A class that spans several entry points comes once for
+/// each, with the weights of that one; what the builder inserts stands before
+/// all of them. Where the policy has no rotation for the site it returns none
+/// and says in `reason` why, as what follows "NAME: ".
+using RotationPolicy = std::function<std::optional<Rotation>(
+    mlir::OpBuilder &, const ChannelClass &site, std::string &reason)>;
+
+using RotationPolicyRegistry = PolicyRegistry<RotationPolicy>;
+
+/// Adds `identity`, `hadamard`, `random-hadamard` and `random-orthogonal`, the
+/// latter two with the option `seed` (0). All but the first have the option
+/// `block`: the order of the matrix, which is repeated along the channels. 0,
+/// the default, is one matrix over all channels, -1 the largest order that has
+/// a Hadamard matrix.
+void registerRotationPolicies(RotationPolicyRegistry &registry);
+
+/// A dialect that brings policies has this interface.
+class RotationPolicyDialectInterface
+    : public mlir::DialectInterface::Base<RotationPolicyDialectInterface> {
+public:
+  using Base::Base;
+  virtual void addRotationPolicies(RotationPolicyRegistry &registry) const = 0;
+};
+
+/// The policies of this tree and of all dialects that `context` has loaded.
+RotationPolicyRegistry getRotationPolicies(mlir::MLIRContext *context);
+
+/// Puts into the weights of `site`, a free class, the rotations that `policy`
+/// chooses for each entry point, which are described in `description`. Returns
+/// an empty string, or why the policy has none, as what follows "NAME: ", and
+/// changes nothing then.
+std::string rotateClass(const ChannelClass &site, const RotationPolicy &policy,
+                        std::string &description);
+
+} // namespace quench
+
+#endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_ROTATIONPOLICY_H
