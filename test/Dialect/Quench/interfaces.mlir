@@ -11,7 +11,7 @@ func.func @contractions(%x: tensor<?x?x8xf32>, %y: tensor<?x?x8xf32>, %w: tensor
   // CHECK-NEXT: scale: producer 0, result 0 axis 2, weight 1 axis 0, weight 2 axis 0
   // CHECK-NEXT: scale: consumer 1, operand 0 axis 2, weight 1 axis 1
   // CHECK-NEXT: shift: producer 0, result 0 axis 2, weight 2 axis 0
-  // CHECK-NEXT: shift: consumer 1, operand 0 axis 2, weight 2 axis 0
+  // CHECK-NEXT: shift: consumer 1, operand 0 axis 2, weight 2 axis 0, map 1 axis 1
   // CHECK-NEXT: quantizable: activation, sums over [2]
   // CHECK-NEXT: quantizable: weight, sums over [1], channels 0
   // CHECK-NEXT: quantizable: bias
@@ -24,7 +24,7 @@ func.func @contractions(%x: tensor<?x?x8xf32>, %y: tensor<?x?x8xf32>, %w: tensor
   // CHECK-NEXT: scale: producer 0, result 0 axis 2, weight 1 axis 0
   // CHECK-NEXT: scale: consumer 1, operand 0 axis 2, weight 1 axis 1
   // CHECK-NEXT: shift: producer 0, result 0 axis 2
-  // CHECK-NEXT: shift: consumer 1, operand 0 axis 2
+  // CHECK-NEXT: shift: consumer 1, operand 0 axis 2, map 1 axis 1
   // CHECK-NEXT: quantizable: activation, sums over [2]
   // CHECK-NEXT: quantizable: weight, sums over [1], channels 0
   // CHECK-NEXT: result scale: product

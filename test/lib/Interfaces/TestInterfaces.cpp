@@ -82,6 +82,8 @@ static void printPorts(Operation *op, StringRef title,
     os << " axis " << port.axis;
     for (const WeightAxis &weight : port.weights)
       os << ", weight " << weight.operand << " axis " << weight.axis;
+    if (port.map)
+      os << ", map " << port.map->operand << " axis " << port.map->axis;
     if (port.freedom == PortFreedom::RotaryPairs)
       os << ", rotary pairs";
     if (port.headAxis >= 0) {

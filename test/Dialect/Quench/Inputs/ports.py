@@ -15,7 +15,7 @@ import sys
 import numerics as n
 from numerics import Random, Tensor, build, row_map
 
-PORT = re.compile(r"(basis|scale): (\w+) (\d+), (operand|result) (\d+) axis (\d+)(.*)")
+PORT = re.compile(r"(basis|scale|shift): (\w+) (\d+), (operand|result) (\d+) axis (\d+)(.*)")
 
 
 def apply(tensor, axis, matrices, head_axis=-1, heads=()):
@@ -133,7 +133,7 @@ def get_ports(opt, plugin, text):
         heads = re.search(r"heads of axis (\d+): \[(.*?)\]", rest)
         groups.setdefault((kind, int(group)), []).append({
             "role": role, "operand": place == "operand", "number": int(number), "axis": int(axis),
-            "weights": weights, "pairs": "rotary pairs" in rest,
+            "weights": weights, "map": re.search(r"map (\d+) axis (\d+)", rest), "pairs": "rotary pairs" in rest,
             "head_axis": int(heads[1]) if heads else -1,
             "heads": [int(h) for h in heads[2].split(",")] if heads else [0]})
     return groups
@@ -165,6 +165,35 @@ def check(op, operands, function, kind, ports, rnd, mutant):
     return max(abs(a - e) for t, u in zip(after, expected) for a, e in zip(t.data, u.data))
 
 
+def shift(tensor, axis, vector):
+    return build(tensor.shape, lambda *index: tensor[index] + vector[index[axis]])
+
+
+def check_shift(op, operands, function, ports, rnd, mutant):
+    """The error after the shift of one group of ports; none where a bias that
+    would take it is missing."""
+    before = function(*operands)
+    first = ports[0]
+    size = (operands if first["operand"] else before)[first["number"]].shape[first["axis"]]
+    vector = [1 - 2 * rnd.next() for _ in range(size)]
+    operands, expected = list(operands), list(before)
+    for port in ports:
+        if port["role"] != "link" and not port["weights"]:
+            return None
+        values = operands if port["operand"] else expected
+        values[port["number"]] = shift(values[port["number"]], port["axis"], vector)
+        for operand, axis in port["weights"]:
+            moved = vector
+            if port["map"]:
+                weight, along = operands[int(port["map"][1])], int(port["map"][2])
+                moved = [-math.fsum(weight[(o, k) if along else (k, o)] * vector[k] for k in range(size))
+                         for o in range(weight.shape[1 - along])]
+            if not mutant:
+                operands[operand] = shift(operands[operand], axis, moved)
+    after = function(*operands)
+    return max(abs(a - e) for t, u in zip(after, expected) for a, e in zip(t.data, u.data))
+
+
 def main():
     opt, plugin, *mutant = sys.argv[1:]
     rnd = Random("f64")
@@ -172,7 +201,12 @@ def main():
     for op, operands, function in cases(rnd):
         groups = get_ports(opt, plugin, write(op, operands, function(*operands)))
         for (kind, group), ports in groups.items():
-            error = check(op, operands, function, kind, ports, rnd, mutant)
+            if kind == "shift":
+                error = check_shift(op, operands, function, ports, rnd, mutant)
+            else:
+                error = check(op, operands, function, kind, ports, rnd, mutant)
+            if error is None:
+                continue
             count += 1
             if not error < 1e-12:
                 failed += 1
