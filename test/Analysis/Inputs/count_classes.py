@@ -13,7 +13,7 @@ def main():
     quench, opt, plugin, *folders = sys.argv[1:]
     with tempfile.TemporaryDirectory() as scratch:
         for folder in folders:
-            ir = pathlib.Path(scratch) / "model.mlir"
+            ir = pathlib.Path(scratch) / f"{pathlib.Path(folder).name}.mlir"
             subprocess.run([quench, "import", folder, "-o", ir], check=True, capture_output=True)
             counts = []
             for kind in ("basis", "scale", "shift"):
