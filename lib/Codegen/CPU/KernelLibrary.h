@@ -83,6 +83,22 @@ struct NormKernel {
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const NormKernel &kernel);
 
+/// Rows, in blocks, times a Hadamard matrix H_K (x) H_{2^m}.
+struct HadamardKernel {
+  int64_t size;       ///< Of a row: whole blocks.
+  int64_t factor;     ///< K: 1 or a multiple of 4.
+  int64_t powerOfTwo; ///< 2^m.
+  mlir::Type element;
+};
+
+/// Whether there is such a kernel: 2^m numbers fill a register.
+bool hasKernel(const KernelLibrary &library, const HadamardKernel &kernel);
+
+/// Operands: x `[M, size]`, unless K is 1 the signs of H_K `[K, K]` in the
+/// compute type; output `[M, size]`.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const HadamardKernel &kernel);
+
 /// The recurrence of `quench.selective_scan`.
 struct ScanKernel {
   int64_t channels, states;

@@ -9,6 +9,7 @@
 #include "KernelLibrary.h"
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Support/Hadamard.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -154,18 +155,23 @@ struct Selector {
       inputs.push_back(linear.getBias());
   }
 
+  /// The type that numbers of type `element` are computed in.
+  FloatType getComputeType(Type element) {
+    return element.isF64() ? FloatType(rewriter.getF64Type())
+                           : FloatType(rewriter.getF32Type());
+  }
+
   /// A number of the type that `element` is computed in.
   Value scalar(Location loc, double value, Type element) {
-    FloatType type = element.isF64() ? FloatType(rewriter.getF64Type())
-                                     : FloatType(rewriter.getF32Type());
-    return arith::ConstantOp::create(rewriter, loc,
-                                     rewriter.getFloatAttr(type, value));
+    return arith::ConstantOp::create(
+        rewriter, loc, rewriter.getFloatAttr(getComputeType(element), value));
   }
 
   void select(LinearOp linear);
   void select(AttentionOp attention);
   void select(SelectiveScanOp scan);
   void select(CausalConv1DOp conv);
+  void select(OnlineHadamardOp op);
   template <typename NormOp>
   void select(NormOp norm, Value beta, bool centered);
 };
@@ -297,6 +303,39 @@ void Selector::select(NormOp norm, Value beta, bool centered) {
                                       norm.getInput(), kernel.size));
 }
 
+void Selector::select(OnlineHadamardOp op) {
+  RankedTensorType type = op.getInput().getType();
+  std::optional<HadamardMatrix> matrix =
+      HadamardMatrix::get(op.getRotation().getOrder());
+  ArrayRef<HadamardMatrix::Factor> factors = matrix->getFactors();
+  HadamardKernel kernel{type.getShape().back(),
+                        matrix->getOrder() / matrix->getPowerOfTwo(),
+                        matrix->getPowerOfTwo(), type.getElementType()};
+  if (type.getRank() < 2 || factors.size() > 1 || !hasKernel(library, kernel))
+    return;
+  rewriter.setInsertionPoint(op);
+  Location loc = op.getLoc();
+  SmallVector<Value> inputs{toRows(loc, op.getInput())};
+  if (!factors.empty()) {
+    int64_t order = factors.front().order;
+    FloatType compute = getComputeType(kernel.element);
+    SmallVector<APFloat> signs;
+    for (int64_t row = 0; row < order; ++row)
+      for (int64_t column = 0; column < order; ++column) {
+        int64_t place = op.getRotation().getTransposed() ? column * order + row
+                                                         : row * order + column;
+        signs.emplace_back(compute.getFloatSemantics(),
+                           factors.front().signs[place] > 0 ? "1" : "-1");
+      }
+    inputs.push_back(arith::ConstantOp::create(
+        rewriter, loc,
+        DenseElementsAttr::get(RankedTensorType::get({order, order}, compute),
+                               signs)));
+  }
+  rewriter.replaceOp(op, callOnRows(loc, getKernel(library, kernel), inputs,
+                                    op.getInput(), kernel.size));
+}
+
 void Selector::select(SelectiveScanOp scan) {
   RankedTensorType decay = scan.getA().getType();
   if (!decay.hasStaticShape())
@@ -398,6 +437,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
       selector.select(op, Value(), /*centered=*/false);
     });
 
+    each(OnlineHadamardOp(), [&](OnlineHadamardOp op) { selector.select(op); });
     each(SelectiveScanOp(), [&](SelectiveScanOp op) { selector.select(op); });
     each(CausalConv1DOp(), [&](CausalConv1DOp op) { selector.select(op); });
 

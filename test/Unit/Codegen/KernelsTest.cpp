@@ -15,6 +15,7 @@
 #include "../Support/TestArchives.h"
 #include "Quench/Codegen/CPU/Jit.h"
 #include "Quench/InitAll.h"
+#include "Quench/Support/Hadamard.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -239,6 +240,40 @@ module @m attributes {{quench.symbols = {{b = [1], t = [1], l = [1]}} {{
       qrt_session_destroy(session);
       session = nullptr;
     }
+}
+
+// Orders with and without a factor that is no power of two, of one step and of
+// several, in blocks; the last is too short for some registers.
+TEST_P(Kernels, OnlineHadamard) {
+  for (auto [order, blocks, transposed] :
+       {std::tuple(16, 3, false), std::tuple(128, 1, false),
+        std::tuple(2048, 2, false), std::tuple(192, 1, false),
+        std::tuple(192, 2, true), std::tuple(896, 1, true),
+        std::tuple(24, 2, false)}) {
+    const int64_t size = order * blocks;
+    ASSERT_NO_FATAL_FAILURE(compile(llvm::formatv(
+        R"(
+module @m attributes {{quench.symbols = {{rows = [1]}} {{
+  func.func @f(%x: tensor<?x{0}xf32> {{quench.name = "x", quench.dims = ["rows"]})
+      -> (tensor<?x{0}xf32> {{quench.name = "y", quench.dims = ["rows"]}) attributes {{quench.entry} {{
+    %0 = quench.online_hadamard %x by(#quench.hadamard<{1}{2}>) : tensor<?x{0}xf32>
+    return %0 : tensor<?x{0}xf32>
+  }
+})",
+        size, order, transposed ? ", transposed" : "")));
+    for (int64_t rows : {1, 3}) {
+      std::vector<float> x = numbers(rows * size, 5);
+      const int64_t shape[] = {rows, size};
+      std::vector<float> y = run({{"x", QRT_F32, 2, shape, x.data()}});
+      std::vector<double> expected(x.begin(), x.end());
+      HadamardMatrix::get(order)->apply(expected, transposed);
+      ASSERT_EQ(y.size(), expected.size());
+      for (size_t i = 0; i < y.size(); ++i)
+        ASSERT_NEAR(y[i], expected[i], 1e-5) << order << " at " << i;
+    }
+    qrt_session_destroy(session);
+    session = nullptr;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, Kernels, testing::ValuesIn(levels()),
