@@ -53,6 +53,7 @@ public:
 
 std::unique_ptr<Command> makeBuildCommand();
 std::unique_ptr<Command> makeCheckEquivalenceCommand();
+std::unique_ptr<Command> makeCollectCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();
 std::unique_ptr<Command> makeNewCommand();
@@ -84,6 +85,8 @@ public:
   mlir::LogicalResult configure(mlir::MLIRContext &context) const;
 
   const std::string &path() const { return input; }
+  /// Threads of the compiler; 0: one a core.
+  unsigned getThreads() const { return threads; }
 
 private:
   llvm::cl::opt<std::string> input;

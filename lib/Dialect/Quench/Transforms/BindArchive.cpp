@@ -95,11 +95,20 @@ std::optional<StringRef> quench::getBoundText(ModuleOp module, StringRef scope,
   return text.getValue();
 }
 
+/// The type of the tensor `key` of the archive of `scope`, or null.
+static TypeAttr getTensor(ModuleOp module, StringRef scope, StringRef key) {
+  DictionaryAttr tensors = getHeader(module, scope, "tensors");
+  return tensors ? tensors.getAs<TypeAttr>(key) : TypeAttr();
+}
+
+bool quench::hasBoundTensor(ModuleOp module, StringRef scope, StringRef key) {
+  return getTensor(module, scope, key) != nullptr;
+}
+
 Value quench::createBoundParam(OpBuilder &builder, Location loc,
                                ModuleOp module, StringRef scope,
                                StringRef key) {
-  DictionaryAttr tensors = getHeader(module, scope, "tensors");
-  auto type = tensors ? tensors.getAs<TypeAttr>(key) : TypeAttr();
+  TypeAttr type = getTensor(module, scope, key);
   if (!type)
     return {};
   return ParamOp::create(builder, loc, type.getValue(),

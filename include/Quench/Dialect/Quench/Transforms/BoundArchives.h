@@ -51,6 +51,10 @@ std::optional<llvm::StringRef> getBoundText(mlir::ModuleOp module,
                                             llvm::StringRef scope,
                                             llvm::StringRef key);
 
+/// Whether the archive of `scope` has a tensor `key`.
+bool hasBoundTensor(mlir::ModuleOp module, llvm::StringRef scope,
+                    llvm::StringRef key);
+
 /// Builds the parameter `key` of `scope`, or returns null where the archive has
 /// none.
 mlir::Value createBoundParam(mlir::OpBuilder &builder, mlir::Location loc,

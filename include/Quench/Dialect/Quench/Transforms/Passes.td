@@ -191,4 +191,45 @@ def QuenchRotatePair : Pass<"quench-rotate-pair", "::mlir::ModuleOp"> {
   let dependentDialects = ["::quench::QuenchDialect"];
 }
 
+def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
+  let summary = "lets an entry point compute statistics of its activations too";
+  let description = [{
+    For every class of channels that could be scaled, and with `products` rotated,
+    the entry point gets further results: of the values that are read at the end of
+    the class, the least and the greatest element of each channel, its sum and the
+    sum of its magnitudes, in f64, and the number of elements; with `products` sums
+    of products of channels. Sizes of results do not depend on the input, so that
+    statistics of any amount of data take the same memory.
+
+    The attribute `quench.observed` of the function says which results are of which
+    site, as `quench collect` reads it: for each site its name, its kind, the
+    channels `size` of each of `count` transforms, the hash of the transforms that
+    its values carry, and its values, with the numbers of their results, and the
+    blocks of their channels as `offsets` and the transforms that these are of.
+
+    ```mlir
+    module attributes {quench.symbols = {batch = [1]}} {
+      func.func @f(%x: tensor<?x8xf32> {quench.name = "x", quench.dims = ["batch"]})
+          -> (tensor<?x4xf32> {quench.name = "y", quench.dims = ["batch"]}) attributes {quench.entry} {
+        %u = quench.param <"model"::"u"> : tensor<6x8xf32>
+        %w = quench.param <"model"::"w"> : tensor<4x6xf32>
+        %0 = quench.linear %x, %u : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+        %1 = quench.linear %0, %w : (tensor<?x6xf32>, tensor<4x6xf32>) -> tensor<?x4xf32>
+        return %1 : tensor<?x4xf32>
+      }
+    }
+    ```
+  }];
+  let options = [
+    Option<"entry", "entry", "std::string", "", "entry point (default: the first)">,
+    Option<"products", "products", "bool", "false",
+           "sums of products, for covariances, too">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_PASSES_TD

@@ -1,0 +1,51 @@
+//===- Statistics.h - Statistics of activations, by site --------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A site is a class of channels; its statistics are those of the values that
+// the ops at its end read. docs/statistics.md describes the archives.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_TRANSFORMS_STATISTICS_H
+#define QUENCH_DIALECT_QUENCH_TRANSFORMS_STATISTICS_H
+
+#include "Quench/Analysis/ChannelClasses.h"
+
+#include <string>
+
+namespace quench {
+
+/// The attribute of a function that says what `quench-observe` added to it.
+inline constexpr llvm::StringLiteral observedAttrName = "quench.observed";
+
+/// The attribute of ops that lists the transforms which their results carry.
+inline constexpr llvm::StringLiteral basisAttrName = "quench.basis";
+
+/// The key of the metadata of statistics under which the hash of the transforms
+/// is that the values of the site `name` carried.
+std::string getBasisKey(bool isRotation, llvm::StringRef name);
+
+/// The members of `site` that statistics are taken of: those that an op reads
+/// through a weight which takes the transform, and those that meet others of
+/// the class which carry the inverse.
+llvm::SmallVector<const ClassMember *> getReadMembers(const ChannelClass &site);
+
+/// A hash of the transforms that the values of `site` carry. It is the same for
+/// the parts of a class in several entry points.
+std::string hashBasis(const ChannelClass &site);
+
+/// Why the statistic `what` of `site` cannot be taken from the archive that is
+/// bound to the scope `stats`: it has none, or it was taken when the values
+/// carried other transforms. Empty where it can, and where no archive is bound
+/// whose header could tell.
+std::string checkStatistic(mlir::ModuleOp module, const ChannelClass &site,
+                           llvm::StringRef what);
+
+} // namespace quench
+
+#endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_STATISTICS_H

@@ -1,0 +1,45 @@
+//===- ExampleData.h - Inputs of a model from a file ------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_PIPELINES_EXAMPLEDATA_H
+#define QUENCH_LIB_PIPELINES_EXAMPLEDATA_H
+
+#include "Quench/Pipelines/Collect.h"
+#include "quench-rt/quench_rt.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <memory>
+
+namespace quench {
+
+/// Examples of what an entry point takes, in a file.
+class ExampleData {
+public:
+  virtual ~ExampleData();
+
+  /// Opens `options.data` for `function`, see there which files can be.
+  static llvm::Expected<std::unique_ptr<ExampleData>>
+  open(mlir::func::FuncOp function, const CollectOptions &options);
+
+  /// Called before the examples are asked for, with what will run them.
+  virtual llvm::Error prepare(qrt_session *session) {
+    return llvm::Error::success();
+  }
+  /// How many examples there are, and how many are to be taken at once.
+  virtual int64_t size() const = 0;
+  virtual int64_t getBatch() const = 0;
+  /// The inputs that the examples [begin, begin + count) are; they live until
+  /// the next call.
+  virtual llvm::Expected<llvm::ArrayRef<qrt_tensor>> get(int64_t begin,
+                                                         int64_t count) = 0;
+};
+
+} // namespace quench
+
+#endif // QUENCH_LIB_PIPELINES_EXAMPLEDATA_H
