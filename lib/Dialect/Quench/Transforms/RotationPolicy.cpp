@@ -94,6 +94,7 @@ void quench::registerRotationPolicies(RotationPolicyRegistry &registry) {
 RotationPolicyRegistry quench::getRotationPolicies(MLIRContext *context) {
   RotationPolicyRegistry registry;
   registerRotationPolicies(registry);
+  registerDataRotationPolicies(registry);
   for (Dialect *dialect : context->getLoadedDialects())
     if (auto *policies =
             dialect->getRegisteredInterface<RotationPolicyDialectInterface>())

@@ -4,7 +4,7 @@
 // RUN:   --remarks-filter='quench-rotate-.*' --split-input-file 2>&1 | FileCheck %s --implicit-check-not='= quench.rotate '
 
 // RUN: not quench-opt %s --quench-rotate-stream=policy=none 2>&1 | FileCheck %s --check-prefix=POLICY
-// POLICY: error: no policy 'none'; there are hadamard, identity, random-hadamard, random-orthogonal
+// POLICY: error: no policy 'none'; there are hadamard, identity, import, klt, random-hadamard, random-orthogonal, womi
 // RUN: not quench-opt %s --quench-rotate-stream=policy-options=size=3 2>&1 | FileCheck %s --check-prefix=KEY
 // KEY: error: policy 'random-hadamard' has no option 'size'; it has block, seed
 // RUN: not quench-opt %s --quench-rotate-pair=policy-options=seed=x 2>&1 | FileCheck %s --check-prefix=VALUE

@@ -81,6 +81,8 @@ def QuenchRotateStream : Pass<"quench-rotate-stream", "::mlir::ModuleOp"> {
     Policies choose the rotation: `identity`, `hadamard`, `random-hadamard` and
     `random-orthogonal` (`seed`); `block` is the order of the matrix where it is to
     be repeated along the channels, -1 for the largest that has a Hadamard matrix.
+    `klt`, `womi` and `import` take it from statistics, from weights and from an
+    archive of learned matrices (`keys`, `tolerance`).
     A plugin can add policies (`Quench/Dialect/Quench/Transforms/RotationPolicy.h`).
 
     The field calls this rotation fusion, R1 or QuaRot's first stage.

@@ -46,6 +46,24 @@ using RotationPolicyRegistry = PolicyRegistry<RotationPolicy>;
 /// a Hadamard matrix.
 void registerRotationPolicies(RotationPolicyRegistry &registry);
 
+/// Adds policies that leave programs over data:
+///
+///   klt     eigenvectors of `SITE.covariance` of the statistics, times a
+///           random Hadamard matrix (`seed`): all channels vary alike
+///           (MambaQuant)
+///   womi    the same with the covariance of the rows of the weights that read
+///           the site, those whose op has a name that `readers` matches
+///           (OSTQuant)
+///   import  a learned matrix, the nearest orthogonal one; refused where an
+///           entry of `R R^T - I` is larger than `tolerance` (0.05). `keys`,
+///           with `|` between them, are tried in order; `SITE` stands for the
+///           name of the site, `PARENT` for that without its last part. The
+///           default is `SITE.R|PARENT.R2|PARENT.R_ov|R1|R_res`.
+///
+/// Statistics and learned matrices must be bound to the scopes `stats` and
+/// `learned`, see `quench-bind-archive`.
+void registerDataRotationPolicies(RotationPolicyRegistry &registry);
+
 /// A dialect that brings policies has this interface.
 class RotationPolicyDialectInterface
     : public mlir::DialectInterface::Base<RotationPolicyDialectInterface> {
