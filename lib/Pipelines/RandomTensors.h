@@ -25,7 +25,7 @@ public:
   uint64_t next();
   /// Uniform in [low, high).
   double uniform(double low, double high);
-  /// Of a normal distribution around 0 of variance 1.
+  /// Nearly of a normal distribution, around 0, of variance 1.
   double normal();
   /// Uniform in [low, high), integers.
   int64_t integer(int64_t low, int64_t high);

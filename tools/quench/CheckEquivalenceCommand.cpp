@@ -57,6 +57,9 @@ public:
         dropQuantizers("drop-quantizers", cl::sub(sub),
                        cl::desc("Compare the functions of real numbers: "
                                 "quantizers give their input")),
+        memory("memory", cl::sub(sub), cl::init(1.0), cl::value_desc("GiB"),
+               cl::desc("Parameters, as f64, that are held at once; larger "
+                        "models run in pieces (default 1)")),
         params("param", cl::sub(sub), cl::value_desc("scope=path"),
                cl::desc("Read the parameters of a scope from another "
                         "archive")) {}
@@ -70,6 +73,7 @@ private:
   cl::opt<uint64_t> seed;
   cl::opt<EquivalenceWeights> weights;
   cl::opt<bool> dropQuantizers;
+  cl::opt<double> memory;
   cl::list<std::string> params;
 };
 } // namespace
@@ -84,6 +88,9 @@ ExitStatus CheckEquivalenceCommand::run(const Environment &environment) {
   options.seed = seed;
   options.weights = weights;
   options.dropQuantizers = dropQuantizers;
+  if (!(memory > 0 && memory < 1e6))
+    return badCommandLine("--memory: expected more than 0");
+  options.maxBytes = memory * (1 << 30);
   if (llvm::Error error = parseArchives(params, options.params))
     return badCommandLine(llvm::toString(std::move(error)));
 
@@ -110,8 +117,12 @@ ExitStatus CheckEquivalenceCommand::run(const Environment &environment) {
     llvm::outs() << llvm::left_justify(output.entry + "." + output.output,
                                        width)
                  << llvm::format("  %8.1e\n", output.error);
-  llvm::outs() << (report.isEqual() ? "equal" : "not equal: ") << report.failure
-               << "\n";
+  llvm::outs() << (report.isEqual() ? "equal" : "not equal: ")
+               << report.failure;
+  unsigned pieces = std::max(first->getNumPieces(), second->getNumPieces());
+  if (pieces > 1)
+    llvm::outs() << " (in " << pieces << " pieces)";
+  llvm::outs() << "\n";
   return report.isEqual() ? ExitDone : ExitFailed;
 }
 

@@ -38,6 +38,9 @@ struct EquivalenceOptions {
   /// Compare the functions of real numbers that quantized models approximate:
   /// `quench.fake_quant` ops give their input.
   bool dropQuantizers = true;
+  /// Bytes of parameters, as f64, that are held at once. A larger model runs in
+  /// pieces, cut at residual joins; no piece is smaller than a layer.
+  int64_t maxBytes = int64_t(1) << 30;
   /// Archives by scope, in place of those that the IR names.
   llvm::StringMap<std::string> params;
 };
@@ -64,13 +67,17 @@ struct EquivalenceReport {
   double getLargestError() const;
 };
 
-/// A model that is compared: computed in f64 with the functions of libm, its
-/// weights as they are before they are rounded to storage, and compiled into
-/// this process.
+/// What a model computes, in f64 with the functions of libm, its weights as
+/// they are before they are rounded to storage, from random inputs.
+///
+/// Several sizes are tried, with token ids over their whole range, padded
+/// masks, a row of zeros, rows and channels far larger than the others. Entry
+/// points with states run one after the other, prefill and then decode, on the
+/// states of the model.
 class EquivalenceModel {
 public:
   /// Compiles `module`, which stays as it is and whose relative paths start
-  /// from `directory`. Fails with a diagnostic.
+  /// from `directory`, into this process and runs it. Fails with a diagnostic.
   static mlir::FailureOr<std::unique_ptr<EquivalenceModel>>
   create(mlir::ModuleOp module, llvm::StringRef directory,
          const EquivalenceOptions &options);
@@ -80,6 +87,9 @@ public:
   /// random numbers.
   const std::map<std::string, std::string> &getArchives() const;
 
+  /// In how many pieces it ran.
+  unsigned getNumPieces() const;
+
   struct Impl;
   Impl &getImpl() const { return *impl; }
 
@@ -88,11 +98,8 @@ private:
   std::unique_ptr<Impl> impl;
 };
 
-/// Runs every entry point of both models on the same random inputs and compares
-/// their data results. Several sizes are tried, with token ids over their whole
-/// range, padded masks, a row of zeros, rows and channels far larger than the
-/// others. Entry points with states run one after the other, prefill and then
-/// decode, each model on its own states, which may be in different bases.
+/// Compares the data results of two models that were made with the same
+/// options. States may be in different bases.
 ///
 /// The models do not count as equal either when an output is not finite or is
 /// the same number everywhere, since a comparison of those says nothing, nor

@@ -28,13 +28,14 @@ def find_mutants(folder):
 
 def find_claims(root, help_text):
     """The flags of passes whose class is a claim of equivalence."""
-    flags = set(re.findall(r"--(quench-[\w-]+)", help_text))
+    flags = {
+        flag.replace("-", ""): flag
+        for flag in re.findall(r"--(quench-[\w-]+)", help_text)
+    }
     for path in sorted((root / "lib").rglob("*.cpp")):
-        if re.search(r"Base<\w+>,\s*(?:quench::)?EquivalenceClaim\b", path.read_text()):
-            words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|\d+", path.stem)
-            flag = "quench-" + "-".join(word.lower() for word in words)
-            names = {flag, flag.replace("-to-rms", "-to-rmsnorm")} & flags
-            yield min(names) if names else path.stem
+        name = "quench" + path.stem.lower()
+        if name in flags and re.search(r"\b\w+Claim\b", path.read_text()):
+            yield flags[name]
 
 
 def main():
