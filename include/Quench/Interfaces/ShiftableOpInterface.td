@@ -29,6 +29,11 @@ def ShiftableOpInterface : OpInterface<"ShiftableOpInterface"> {
       "void", "getShiftPorts",
       (ins "::llvm::SmallVectorImpl<::quench::ChannelPort> &":$ports)>,
     InterfaceMethod<[{
+        Why an axis is not among the ports, as a phrase about the op ("pads with
+        zeros"); empty where there is nothing to say.
+      }],
+      "::llvm::StringRef", "getShiftBlocker", (ins), "", [{ return ""; }]>,
+    InterfaceMethod<[{
         Gives the op, which has none, the bias `bias`. Implemented by ops that
         name no weights in a port.
       }],

@@ -313,6 +313,8 @@ func.func @images(%x: tensor<?x3x8x8xf32>, %w: tensor<5x3x4x4xf32>, %b: tensor<5
   // CHECK-NEXT: basis: link 0, result 0 axis 2
   // CHECK-NEXT: scale: link 0, operand 0 axis 3
   // CHECK-NEXT: scale: link 0, result 0 axis 2
+  // CHECK-NEXT: shift: link 0, operand 0 axis 3
+  // CHECK-NEXT: shift: link 0, result 0 axis 2
   // CHECK-NEXT: quantizable: activation
   // CHECK-NEXT: result scale: same
   // CHECK-NEXT: cost: 0 macs, 0 elementwise
@@ -322,6 +324,8 @@ func.func @images(%x: tensor<?x3x8x8xf32>, %w: tensor<5x3x4x4xf32>, %b: tensor<5
   // CHECK-NEXT: basis: link 0, result 0 axis 3
   // CHECK-NEXT: scale: link 0, operand 0 axis 2
   // CHECK-NEXT: scale: link 0, result 0 axis 3
+  // CHECK-NEXT: shift: link 0, operand 0 axis 2
+  // CHECK-NEXT: shift: link 0, result 0 axis 3
   // CHECK-NEXT: quantizable: activation
   // CHECK-NEXT: result scale: same
   // CHECK-NEXT: cost: 0 macs, 0 elementwise

@@ -7,12 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Support/Published.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "NumberOps.h"
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include "gmock/gmock.h"
@@ -28,51 +24,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 namespace {
-using Numbers = std::vector<double>;
-
-class PolicyOps : public ::testing::Test {
-protected:
-  PolicyOps() {
-    context.loadDialect<QuenchDialect>();
-    context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
-      messages.push_back(diagnostic.str());
-      return success();
-    });
-  }
-
-  /// What `op`, the text of an op on `%w0` and `%w1` of the types `types`,
-  /// makes of `operands`, all doubles; empty when it fails.
-  Numbers run(StringRef op, ArrayRef<StringRef> types,
-              ArrayRef<Numbers> operands) {
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    for (auto [index, type] : llvm::enumerate(types))
-      os << "%w" << index << " = quench.param <\"m\"::\"w\"> : " << type
-         << "\n";
-    os << "%r = " << op << " : (" << llvm::join(types, ", ") << ") -> "
-       << resultType << "\n";
-    module = parseSourceString<ModuleOp>(text, &context);
-    if (!module)
-      return {};
-    auto weight = cast<WeightProgramOpInterface>(module->getBody()->back());
-    auto type = cast<RankedTensorType>(weight->getResult(0).getType());
-    Numbers result(type.getNumElements());
-    SmallVector<ArrayRef<char>> bytes;
-    for (const Numbers &numbers : operands)
-      bytes.emplace_back(reinterpret_cast<const char *>(numbers.data()),
-                         numbers.size() * sizeof(double));
-    if (failed(weight.evaluateWeights(bytes,
-                                      {reinterpret_cast<char *>(result.data()),
-                                       result.size() * sizeof(double)})))
-      return {};
-    return result;
-  }
-
-  std::string resultType;
-  MLIRContext context;
-  OwningOpRef<ModuleOp> module;
-  std::vector<std::string> messages;
-};
+class PolicyOps : public NumberOps {};
 
 /// The variances of the columns of `rows` `[count, n]` times `r` times the
 /// normalized Hadamard matrix of Sylvester.

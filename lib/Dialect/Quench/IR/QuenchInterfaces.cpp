@@ -381,6 +381,27 @@ void AddOp::getShiftPorts(Ports &ports) {
     linkChannels(ports, {getRhs(), getResult()}, 1);
 }
 
+/// Whether `op` fills up its last windows.
+static bool pads(WindowPartitionOp op) {
+  ArrayRef<int64_t> shape = op.getInput().getType().getShape();
+  return llvm::any_of(shape.slice(1, 2), [&](int64_t size) {
+    return ShapedType::isDynamic(size) || size % op.getWindow() != 0;
+  });
+}
+
+// Zeros that are filled in would have to be the shift.
+void WindowPartitionOp::getShiftPorts(Ports &ports) {
+  if (!pads(*this))
+    addPorts(*this, ports);
+}
+
+StringRef WindowPartitionOp::getShiftBlocker() {
+  return pads(*this) ? "pads with zeros, which a shift would have to change"
+                     : "";
+}
+
+void WindowMergeOp::getShiftPorts(Ports &ports) { addPorts(*this, ports); }
+
 void LinearOp::setBias(Value bias) { getBiasMutable().assign(bias); }
 void LayerNormOp::setBias(Value bias) { getBetaMutable().assign(bias); }
 void PatchEmbedOp::setBias(Value bias) { getBiasMutable().assign(bias); }

@@ -685,6 +685,7 @@ def Quench_SelectiveScanOp : Quench_ModelOp<"selective_scan", [
 def Quench_WindowPartitionOp : Quench_ModelOp<"window_partition", [
     DeclareOpInterfaceMethods<BasisOpInterface>,
     DeclareOpInterfaceMethods<ChannelScalableOpInterface>,
+    DeclareOpInterfaceMethods<ShiftableOpInterface, ["getShiftBlocker"]>,
     DeclareOpInterfaceMethods<QuantizableOpInterface>]> {
   let summary = "a feature map `[B, H, W, C]` as windows `[B*nh*nw, window*window, C]`";
   let description = [{
@@ -707,6 +708,7 @@ def Quench_WindowPartitionOp : Quench_ModelOp<"window_partition", [
 def Quench_WindowMergeOp : Quench_ModelOp<"window_merge", [
     DeclareOpInterfaceMethods<BasisOpInterface>,
     DeclareOpInterfaceMethods<ChannelScalableOpInterface>,
+    DeclareOpInterfaceMethods<ShiftableOpInterface>,
     DeclareOpInterfaceMethods<QuantizableOpInterface>]> {
   let summary = "the inverse of window_partition for a map of `height` x `width`; padding is dropped";
   let description = [{

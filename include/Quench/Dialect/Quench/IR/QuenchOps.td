@@ -17,5 +17,6 @@ include "Quench/Dialect/Quench/IR/QuenchPolicyOps.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantOps.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 include "Quench/Dialect/Quench/IR/QuenchRotations.td"
+include "Quench/Dialect/Quench/IR/QuenchScaleOps.td"
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
