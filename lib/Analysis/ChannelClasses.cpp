@@ -794,6 +794,9 @@ std::string Finder::getReason(Operation *op, bool isResult) const {
   case TransformKind::Scale:
     return ("passes no scale of its " + end).str();
   case TransformKind::Shift:
+    if (auto shiftable = dyn_cast<ShiftableOpInterface>(op))
+      if (StringRef blocker = shiftable.getShiftBlocker(); !blocker.empty())
+        return blocker.str();
     return ("passes no shift of its " + end).str();
   }
   llvm_unreachable("all kinds are covered");
@@ -1136,10 +1139,21 @@ void Finder::build(std::vector<ChannelClass> &classes,
   }
   for (auto &[place, site] : sorted)
     classes.push_back(std::move(*site));
-  llvm::StringMap<unsigned> named;
+  std::map<std::pair<Operation *, std::string>, unsigned> named;
   for (auto [number, site] : llvm::enumerate(classes)) {
     site.name = getSiteName(getSource(site));
-    if (unsigned before = named[site.name]++)
+    // Each entry point counts for itself, so that all find the same names.
+    llvm::SmallSetVector<unsigned *, 2> counters;
+    for (const ClassWeight &weight : site.weights)
+      if (getSiteName(weight.op) == site.name)
+        counters.insert(
+            &named[{weight.op->getParentOfType<func::FuncOp>(), site.name}]);
+    unsigned before = 0;
+    for (unsigned *counter : counters)
+      before = std::max(before, *counter);
+    for (unsigned *counter : counters)
+      *counter = before + 1;
+    if (before)
       site.name += "#" + std::to_string(before);
     for (const ClassMember &member : site.members)
       if (member.blocks.front().offset == 0)

@@ -75,6 +75,28 @@ TEST(ScaleRules, BalanceStaysWithinItsLimits) {
   EXPECT_EQ(balanceScale(1e9, 1, {0.5, 1e-5, 1e-2, 100}), 100);
 }
 
+// The scales of MambaQuant for the input of the output map, and for the steps.
+TEST(ScaleRules, MambaQuant) {
+  Published file("mamba_block");
+  auto getMaxima = [&](llvm::StringRef path, size_t channels) {
+    std::vector<double> matrix = file.numbers(path), maxima(channels);
+    for (size_t i = 0; i < matrix.size(); ++i)
+      maxima[i % channels] =
+          std::max(maxima[i % channels], std::abs(matrix[i]));
+    return maxima;
+  };
+  auto check = [&](llvm::StringRef activation, llvm::StringRef weight,
+                   llvm::StringRef scale, size_t channels) {
+    std::vector<double> scales;
+    for (auto [x, w] : llvm::zip_equal(getMaxima(activation, channels),
+                                       getMaxima(weight, channels)))
+      scales.push_back(balanceScale(x, w, {0.5, 1e-5, 1e-2, 1e2}));
+    expectNear(scales, file.numbers(scale));
+  };
+  check("gated_scan_out", "params/W_out", "s2", 16);
+  check("dt_low", "params/dt_w", "s5", 4);
+}
+
 TEST(ScaleRules, Awq) {
   Layer layer;
   std::vector<double> means = layer.getMeans(), gram = layer.getGram();

@@ -125,9 +125,12 @@ Value quench::cloneProgram(OpBuilder &builder, Value root) {
 SmallVector<std::pair<func::FuncOp, ChannelClass>>
 quench::splitByFunction(const ChannelClass &site) {
   llvm::MapVector<func::FuncOp, ChannelClass> parts;
-  auto getPart = [&](Operation *op) -> ChannelClass & {
-    auto [it, isNew] =
-        parts.try_emplace(op->getParentOfType<func::FuncOp>(), site);
+  auto getPart = [&](Block *block) -> ChannelClass & {
+    Operation *op = block->getParentOp();
+    auto function = dyn_cast<func::FuncOp>(op);
+    if (!function)
+      function = op->getParentOfType<func::FuncOp>();
+    auto [it, isNew] = parts.try_emplace(function, site);
     if (isNew) {
       it->second.members.clear();
       it->second.weights.clear();
@@ -135,12 +138,10 @@ quench::splitByFunction(const ChannelClass &site) {
     return it->second;
   };
   for (const ClassWeight &weight : site.weights)
-    getPart(weight.op).weights.push_back(weight);
+    getPart(weight.op->getBlock()).weights.push_back(weight);
   for (const ClassMember &member : site.members) {
     Value value = member.value;
-    Operation *op = value.getDefiningOp();
-    getPart(op ? op : value.getParentBlock()->getParentOp())
-        .members.push_back(member);
+    getPart(value.getParentBlock()).members.push_back(member);
   }
   return llvm::to_vector(parts.takeVector());
 }

@@ -234,4 +234,220 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
   ];
 }
 
+def QuenchScalePair : Pass<"quench-scale-pair", "::mlir::ModuleOp"> {
+  let summary = "moves a scale of each channel from activations into weights";
+  let description = [{
+    Wherever an op that writes channels can be divided by a number for each of them,
+    and all that read them multiplied by it, in weights, this is a site: a norm and
+    the linear maps behind it, the values and the output map of attention (one
+    scale for each group of heads), queries and keys (which carry inverse scales,
+    equal within a pair of rotary embedding), the up and the down map of a gated
+    MLP, a projection and the depthwise convolution behind it, the two factors of a
+    low-rank map, and what a selective scan writes into and reads from its state.
+    What the model computes stays the same; activations get easier to quantize.
+
+    A site where something stands in the way is left alone, with a remark that names
+    it. Two ways around are taken: where the result of a norm has other uses (the
+    residual stream of a model with norms behind its blocks), those get the old
+    values, by a `quench.mul` (`compensate`); and a SiLU becomes `x sigma(s x)`
+    (`fuse-silu`), so that a scale passes gates (MambaQuant's smooth-fused SiLU).
+
+    Policies choose the numbers: `identity`, `random` (`seed`, `low`, `high`),
+    `given` (a parameter `SITE.scale` of the scope `learned`; `scope`, `name`,
+    `type`), `smoothquant` (`alpha`, `low`, `high`), `mambaquant` (the same, with
+    its limits), `awq` (`bits`, `group`, `steps`), `repq` (`bits`, `target`,
+    `scale`). They leave programs over weights and over statistics `SITE.absmax` and
+    the like; a scale that is not positive and finite is an error when it is
+    evaluated. A plugin can add policies
+    (`Quench/Dialect/Quench/Transforms/ChannelPolicy.h`).
+
+    The field calls this smoothing, equivalent scaling, or smooth-fused folding.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+      %g = quench.param <"model"::"norm"> : tensor<8xf32>
+      %w = quench.param <"model"::"w"> : tensor<4x8xf32>
+      %0 = quench.rms_norm %x gamma %g eps 1.0e-5 : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      %1 = quench.linear %0, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+      return %1 : tensor<?x4xf32>
+    }
+    ```
+
+    becomes, with the policy `given` and but for the names of sites,
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+      %p = quench.param <"learned"::"norm.scale"> : tensor<8xf64>
+      %s = quench.checked_scale %p of "norm" : (tensor<8xf64>) -> tensor<8xf64>
+      %g = quench.param <"model"::"norm"> : tensor<8xf32>
+      %g64 = quench.cast %g : (tensor<8xf32>) -> tensor<8xf64>
+      %gs = quench.channel_scale %g64, %s axis 0 inverse : (tensor<8xf64>, tensor<8xf64>) -> tensor<8xf64>
+      %g1 = quench.cast %gs : (tensor<8xf64>) -> tensor<8xf32>
+      %w = quench.param <"model"::"w"> : tensor<4x8xf32>
+      %w64 = quench.cast %w : (tensor<4x8xf32>) -> tensor<4x8xf64>
+      %ws = quench.channel_scale %w64, %s axis 1 : (tensor<4x8xf64>, tensor<8xf64>) -> tensor<4x8xf64>
+      %w1 = quench.cast %ws : (tensor<4x8xf64>) -> tensor<4x8xf32>
+      %0 = quench.rms_norm %x gamma %g1 eps 1.0e-5 : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      %1 = quench.linear %0, %w1 : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+      return %1 : tensor<?x4xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"policyName", "policy", "std::string", "\"smoothquant\"",
+           "how scales are chosen">,
+    ListOption<"policyOptions", "policy-options", "std::string",
+               "options of the policy, key=value">,
+    Option<"sitePattern", "sites", "std::string", "\".*\"",
+           "regular expression that names of sites match">,
+    ListOption<"kinds", "kinds", "::quench::ScaleKind", "sites to rewrite (default: all)", [{
+        ::llvm::cl::values(
+            clEnumValN(::quench::ScaleKind::Norm, "norm", "a norm and what reads it"),
+            clEnumValN(::quench::ScaleKind::Linear, "linear", "a map of channels and what reads it"),
+            clEnumValN(::quench::ScaleKind::Product, "product", "two activations that are multiplied"),
+            clEnumValN(::quench::ScaleKind::Silu, "silu", "by way of a SiLU"))
+      }]>,
+    Option<"compensate", "compensate", "bool", "true",
+           "give uses of a norm that no weight reads through the old values">,
+    Option<"fuseSilu", "fuse-silu", "::quench::FuseSilu", "::quench::FuseSilu::None",
+           "which SiLUs may get a scale inside", [{
+        ::llvm::cl::values(
+            clEnumValN(::quench::FuseSilu::None, "none", "none"),
+            clEnumValN(::quench::FuseSilu::Gates, "gates", "those of gated products"),
+            clEnumValN(::quench::FuseSilu::All, "all", "all"))
+      }]>
+  ];
+}
+
+def QuenchShiftPair : Pass<"quench-shift-pair", "::mlir::ModuleOp"> {
+  let summary = "moves a shift of each channel from activations into biases";
+  let description = [{
+    Adds a number to each channel that ops with a bias write, and takes what the
+    weights of all ops that read the channel make of it from their biases. Ops that
+    have no bias and could have one get it. What the model computes stays the same;
+    activations are centred.
+
+    Policies choose the numbers: `given` (a parameter `SITE.shift`), `mean` (so that
+    channels have mean 0, from the statistics `SITE.mean`; MambaQuant centres the
+    steps of a selective scan like that), `random` (`seed`, `amplitude`).
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+      %a = quench.param <"model"::"a"> : tensor<4x8xf32>
+      %b = quench.param <"model"::"b"> : tensor<8x4xf32>
+      %0 = quench.linear %x, %a : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+      %1 = quench.linear %0, %b : (tensor<?x4xf32>, tensor<8x4xf32>) -> tensor<?x8xf32>
+      return %1 : tensor<?x8xf32>
+    }
+    ```
+
+    becomes, with the policy `given` and but for the names of sites,
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+      %a = quench.param <"model"::"a"> : tensor<4x8xf32>
+      %b = quench.param <"model"::"b"> : tensor<8x4xf32>
+      %z = quench.param <"learned"::"a.shift"> : tensor<4xf64>
+      %zero4 = quench.fill 0.0 : tensor<4xf64>
+      %za = quench.shift %zero4, %z : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+      %ba = quench.cast %za : (tensor<4xf64>) -> tensor<4xf32>
+      %b64 = quench.cast %b : (tensor<8x4xf32>) -> tensor<8x4xf64>
+      %bz = quench.contract %b64, %z : (tensor<8x4xf64>, tensor<4xf64>) -> tensor<8xf64>
+      %zero8 = quench.fill 0.0 : tensor<8xf64>
+      %zb = quench.shift %zero8, %bz negative : (tensor<8xf64>, tensor<8xf64>) -> tensor<8xf64>
+      %bb = quench.cast %zb : (tensor<8xf64>) -> tensor<8xf32>
+      %0 = quench.linear %x, %a bias %ba : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+      %1 = quench.linear %0, %b bias %bb : (tensor<?x4xf32>, tensor<8x4xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      return %1 : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"policyName", "policy", "std::string", "\"given\"",
+           "how shifts are chosen">,
+    ListOption<"policyOptions", "policy-options", "std::string",
+               "options of the policy, key=value">,
+    Option<"sitePattern", "sites", "std::string", "\".*\"",
+           "regular expression that names of sites match">
+  ];
+}
+
+def QuenchReparameterizeScales : Pass<"quench-reparameterize-scales", "::mlir::ModuleOp"> {
+  let summary = "quantizers with one scale instead of one for each channel";
+  let description = [{
+    Where a value is quantized by a uniform quantizer that has a scale, and maybe a
+    zero point, for each channel, the differences move into the weights around it
+    (scale reparameterization, RepQ-ViT): with the scales `s`, zero points `z`, one
+    scale `t` and one zero point `u`, channels are divided by `s / t` and shifted by
+    `t (z - u)`, all that read them are multiplied and shifted back, and the
+    quantizer keeps `t` and `u`. An integer matrix product then needs one scale.
+
+    As a function of real numbers nothing changes, and the codes are the same but
+    next to ties (C10 of `docs/spec.md`): `u` is an integer, and a code. Channels
+    of scale 0, which have no range, take `t` and `u`. A norm that has no offset
+    gets an addition behind it where there are zero points (`offset`). A map that is
+    cut into windows and padded is refused: the padding would have to be
+    `t (z - u)`. So is a value that something reads in which no weight can take the
+    difference.
+
+    `t` is the mean, the median or the power of two next to the mean of the scales,
+    or given; `u` the rounded mean of the zero points.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+      %g = quench.param <"model"::"norm"> : tensor<8xf32>
+      %w = quench.param <"model"::"w"> : tensor<4x8xf32>
+      %s = quench.param <"model"::"s"> : tensor<8xf32>
+      %0 = quench.rms_norm %x gamma %g eps 1.0e-5 : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      %1 = quench.fake_quant %0, %s by(#quench.uniform<i8, axis = 1>) : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      %2 = quench.linear %1, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+      return %2 : tensor<?x4xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+      %g = quench.param <"model"::"norm"> : tensor<8xf32>
+      %w = quench.param <"model"::"w"> : tensor<4x8xf32>
+      %s = quench.param <"model"::"s"> : tensor<8xf32>
+      %s64 = quench.cast %s : (tensor<8xf32>) -> tensor<8xf64>
+      %t64 = quench.common_scale %s64 by mean : (tensor<8xf64>) -> tensor<f64>
+      %l = quench.fill_dead %s64 scales %s64 with %t64 : (tensor<8xf64>, tensor<8xf64>, tensor<f64>) -> tensor<8xf64>
+      %q = quench.channel_scale %l, %t64 axis 0 inverse : (tensor<8xf64>, tensor<f64>) -> tensor<8xf64>
+      %r = quench.checked_scale %q of "norm" : (tensor<8xf64>) -> tensor<8xf64>
+      %g64 = quench.cast %g : (tensor<8xf32>) -> tensor<8xf64>
+      %gr = quench.channel_scale %g64, %r axis 0 inverse : (tensor<8xf64>, tensor<8xf64>) -> tensor<8xf64>
+      %g1 = quench.cast %gr : (tensor<8xf64>) -> tensor<8xf32>
+      %w64 = quench.cast %w : (tensor<4x8xf32>) -> tensor<4x8xf64>
+      %wr = quench.channel_scale %w64, %r axis 1 : (tensor<4x8xf64>, tensor<8xf64>) -> tensor<4x8xf64>
+      %w1 = quench.cast %wr : (tensor<4x8xf64>) -> tensor<4x8xf32>
+      %t = quench.cast %t64 : (tensor<f64>) -> tensor<f32>
+      %0 = quench.rms_norm %x gamma %g1 eps 1.0e-5 : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+      %1 = quench.fake_quant %0, %t by(#quench.uniform<i8>) : (tensor<?x8xf32>, tensor<f32>) -> tensor<?x8xf32>
+      %2 = quench.linear %1, %w1 : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+      return %2 : tensor<?x4xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "::quench::ReparameterizeTarget",
+           "::quench::ReparameterizeTarget::Mean", "the one scale", [{
+        ::llvm::cl::values(
+            clEnumValN(::quench::ReparameterizeTarget::Mean, "mean", "the mean"),
+            clEnumValN(::quench::ReparameterizeTarget::Median, "median", "the median"),
+            clEnumValN(::quench::ReparameterizeTarget::PowerOfTwo, "power-of-two",
+                       "the power of two next to the mean"),
+            clEnumValN(::quench::ReparameterizeTarget::Given, "given", "the option 'scale'"))
+      }]>,
+    Option<"commonScale", "scale", "double", "1.0", "the scale, where it is given">,
+    Option<"offset", "offset", "bool", "true",
+           "add an offset behind norms that have none">,
+    Option<"sitePattern", "sites", "std::string", "\".*\"",
+           "regular expression that names of sites match">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_PASSES_TD
