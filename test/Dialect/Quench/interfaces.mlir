@@ -368,3 +368,14 @@ func.func @scan(%x: tensor<?x?x6xf32>, %w: tensor<6x4xf32>, %b: tensor<6xf32>, %
   %2, %3 = quench.selective_scan %0 delta %x a %a b %bb c %cc d %b state %h : (tensor<?x?x6xf32>, tensor<?x?x6xf32>, tensor<6x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<6xf32>, tensor<?x6x2xf32>) -> (tensor<?x?x6xf32>, tensor<?x6x2xf32>)
   return
 }
+
+func.func @rotations(%x: tensor<?x24xf32>) {
+  // CHECK: quench.online_hadamard
+  // CHECK-NEXT: basis: rotates its channels at run time
+  // CHECK-NEXT: cost: 3120 macs, 240 elementwise
+  %0 = quench.online_hadamard %x by(#quench.hadamard<24>) : tensor<?x24xf32>
+  // CHECK-NEXT: quench.dynamic_scale
+  // CHECK-NEXT: cost: 0 macs, 240 elementwise
+  %1 = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x24xf32>) -> tensor<?xf32>
+  return
+}

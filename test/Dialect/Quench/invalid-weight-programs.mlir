@@ -15,7 +15,7 @@
 
 // -----
 
-// expected-error @below {{expected an order from 1 to 65536, found 0}}
+// expected-error @below {{expected an order from 1 to 16384, found 0}}
 #r = #quench.random_orthogonal<0, seed = 1>
 
 // -----

@@ -145,7 +145,7 @@ void RandomHadamardAttr::applyToRows(MutableArrayRef<double> rows) const {
 //===----------------------------------------------------------------------===//
 
 /// The largest order of a matrix that is made number by number.
-static constexpr int64_t maxDenseOrder = 1 << 16;
+static constexpr int64_t maxDenseOrder = 1 << 14;
 
 Attribute RandomOrthogonalAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();

@@ -115,7 +115,8 @@ mapChunks(Value input, ArrayRef<char> bytes, MutableArrayRef<char> result,
 
 /// `count` rounded up to whole `unit`s.
 static int64_t roundUp(int64_t count, int64_t unit) {
-  return (std::max<int64_t>(count, 1) + unit - 1) / unit * unit;
+  unit = std::max<int64_t>(unit, 1);
+  return (count + unit - 1) / unit * unit;
 }
 
 /// Calls `body` with the vectors of `input` along the dimension `view.size`,
@@ -465,8 +466,7 @@ LogicalResult ContractOp::evaluateRows(Operands operands, RowRange rows,
   DType dtype = getFloatDType(getLhs());
   int64_t width = getBitWidth(dtype) / 8;
   int64_t count = columns == 0 ? 0 : result.size() / (columns * width);
-  int64_t step = roundUp(chunkSize, std::max<int64_t>(depth, 1)) /
-                 std::max<int64_t>(depth, 1);
+  int64_t step = roundUp(chunkSize, depth) / std::max<int64_t>(depth, 1);
   std::vector<double> lhs, products;
   for (int64_t begin = 0; begin < count; begin += step) {
     int64_t some = std::min(step, count - begin);
