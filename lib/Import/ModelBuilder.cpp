@@ -73,12 +73,8 @@ int64_t ModelBuilder::getRows(const Path &name) {
   return 1;
 }
 
-Value ModelBuilder::param(const Path &path, ArrayRef<int64_t> shape) {
+Value ModelBuilder::readParam(const Path &path, ArrayRef<int64_t> shape) {
   StringRef name = path.str();
-  if (Value known = params.lookup(name);
-      known && cast<RankedTensorType>(known.getType()).getShape() == shape)
-    return known;
-
   Type storedType = floatType;
   if (const Archive::Tensor *tensor = archive.find(name)) {
     used.insert(name);
@@ -106,14 +102,54 @@ Value ModelBuilder::param(const Path &path, ArrayRef<int64_t> shape) {
     }
   }
 
-  Location loc = at(path);
-  Value value =
-      ParamOp::create(opBuilder, loc, RankedTensorType::get(shape, storedType),
-                      RefAttr::get(opBuilder.getContext(), "model", name));
-  if (storedType != floatType)
-    value = CastOp::create(opBuilder, loc, getType(shape), value);
-  params[name] = value;
-  return value;
+  return ParamOp::create(opBuilder, at(path),
+                         RankedTensorType::get(shape, storedType),
+                         RefAttr::get(opBuilder.getContext(), "model", name));
+}
+
+Value ModelBuilder::convert(Value param, Type element) {
+  auto type = cast<RankedTensorType>(param.getType());
+  if (type.getElementType() == element)
+    return param;
+  return CastOp::create(opBuilder, param.getLoc(), type.clone(element), param);
+}
+
+Value ModelBuilder::reparameterize(const Path &layer, Value weight) {
+  Path norm = layer / "spectral_normed_weight";
+  if (!has(norm / "u"))
+    return weight;
+  for (const Path &copy : {norm / "weight", norm / "spectral_norm",
+                           layer / "effective_spectral_norm"})
+    ignore(copy.str());
+  auto type = cast<RankedTensorType>(weight.getType());
+  int64_t inputs = type.getRank() ? type.getNumElements() /
+                                        std::max<int64_t>(type.getDimSize(0), 1)
+                                  : 1;
+  Type wide = opBuilder.getF64Type();
+  Location loc = weight.getLoc();
+  weight = convert(weight, wide);
+  Value sigma = SpectralNormOp::create(
+      opBuilder, loc, weight, convert(readParam(norm / "u", {inputs}), wide));
+  weight = ChannelScaleOp::create(opBuilder, loc, weight, sigma, /*axis=*/0,
+                                  /*inverse=*/true);
+  Value gain = convert(readParam(layer / "sigma", {1}), wide);
+  gain = ReshapeOp::create(opBuilder, gain.getLoc(),
+                           RankedTensorType::get({}, wide), gain);
+  return ChannelScaleOp::create(opBuilder, loc, weight, gain, /*axis=*/0,
+                                /*inverse=*/false);
+}
+
+Value ModelBuilder::param(const Path &path, ArrayRef<int64_t> shape) {
+  StringRef name = path.str();
+  if (Value known = params.lookup(name);
+      known && cast<RankedTensorType>(known.getType()).getShape() == shape)
+    return known;
+
+  Value value = readParam(path, shape);
+  StringRef layer = name;
+  if (layer.consume_back(".weight"))
+    value = reparameterize(layer, value);
+  return params[name] = convert(value, floatType);
 }
 
 Value ModelBuilder::slice(Value param, int64_t axis, int64_t begin,

@@ -105,7 +105,8 @@ public:
   Path findPrefix(llvm::ArrayRef<llvm::StringRef> prefixes,
                   llvm::StringRef name) const;
   /// The parameter, cast to the element type of the model. Asked twice within
-  /// an entry point, it is the same value.
+  /// an entry point, it is the same value. A weight that the checkpoint has in
+  /// the form of sigmaReparam is the program of what the layer applies.
   mlir::Value param(const Path &name, llvm::ArrayRef<int64_t> shape);
   /// Views and pieces of parameters.
   mlir::Value slice(mlir::Value param, int64_t axis, int64_t begin,
@@ -192,6 +193,14 @@ public:
 
 private:
   mlir::Location getArchiveLoc() const;
+
+  /// The parameter as the archive has it.
+  mlir::Value readParam(const Path &name, llvm::ArrayRef<int64_t> shape);
+  /// `param` with elements of type `element`.
+  mlir::Value convert(mlir::Value param, mlir::Type element);
+  /// `weight` of the layer `layer`, or where the archive has a spectral norm of
+  /// the layer, `sigma / norm(weight) weight`, in f64.
+  mlir::Value reparameterize(const Path &layer, mlir::Value weight);
 
   mlir::ModuleOp moduleOp;
   const Config &configuration;

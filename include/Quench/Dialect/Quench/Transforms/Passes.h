@@ -27,6 +27,12 @@ enum class FuseSilu { None, Gates, All };
 /// How the scales of channels become one.
 enum class ReparameterizeTarget { Mean, Median, PowerOfTwo, Given };
 
+/// Where `quench-noisy-bias` takes noise from.
+enum class NoiseSource {
+  Uniform, ///< numbers that a seed makes
+  Given    ///< parameters of the scope "learned"
+};
+
 #define GEN_PASS_DECL
 #include "Quench/Dialect/Quench/Transforms/Passes.h.inc"
 

@@ -450,4 +450,259 @@ def QuenchReparameterizeScales : Pass<"quench-reparameterize-scales", "::mlir::M
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def QuenchFoldNormAffine
+    : Pass<"quench-fold-norm-affine", "::mlir::ModuleOp"> {
+  let summary = "gains and offsets of norms into the weights that read them";
+  let description = [{
+    Moves gain `g` and offset `b` of every norm into the ops that read its result:
+    the weight becomes `W diag(g)`, the bias grows by `W b`, with the weight as it
+    was, and is created where there is none. What is left of the norm can be
+    rotated, and a layer norm can lose its mean (`quench-layernorm-to-rmsnorm`).
+    Literature on rotations calls this fusing layer norms.
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf32>) -> tensor<2x4xf32> {
+      %g = quench.param <"model"::"norm.weight"> : tensor<3xf32>
+      %b = quench.param <"model"::"norm.bias"> : tensor<3xf32>
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf32>
+      %0 = quench.layer_norm %x gamma %g beta %b eps 1.0e-5
+        : (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+      %1 = quench.linear %0, %w : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<2x4xf32>
+      return %1 : tensor<2x4xf32>
+    }
+    ```
+
+    becomes, but for casts to f64 and back,
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %g = quench.param <"model"::"norm.weight"> : tensor<3xf64>
+      %b = quench.param <"model"::"norm.bias"> : tensor<3xf64>
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %0 = quench.layer_norm %x eps 1.0e-5 : (tensor<2x3xf64>) -> tensor<2x3xf64>
+      %1 = quench.contract %w, %b : (tensor<4x3xf64>, tensor<3xf64>) -> tensor<4xf64>
+      %2 = quench.channel_scale %w, %g axis 1 : (tensor<4x3xf64>, tensor<3xf64>) -> tensor<4x3xf64>
+      %3 = quench.linear %0, %2 bias %1
+        : (tensor<2x3xf64>, tensor<4x3xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %3 : tensor<2x4xf64>
+    }
+    ```
+
+    Exact for any gain, also for negative ones and zeros. All ops that read the
+    norm, through views, must read it through a parameter; else the norm stays as
+    it is, and a remark names the op: an output, a residual join (the norms of
+    BERT come after it), an activation. A weight that something else reads too,
+    like an embedding that is also the head, is from then on stored twice; a
+    remark tells the bytes.
+  }];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
+def QuenchFoldSpectralNorm
+    : Pass<"quench-fold-spectral-norm", "::mlir::ModuleOp"> {
+  let summary = "factors of reparameterized weights into the weights";
+  let description = [{
+    A layer of sigmaReparam applies `g / sigma(W) W`, where `sigma(W)` is the
+    spectral norm as one step of a power iteration estimates it and `g` is learned.
+    Checkpoints hold `W`, `g` and the vector that the iteration starts at; importers
+    make a weight program of them, and there is nothing left to do. Where a graph
+    multiplies what the layer gives instead, this pass moves the factor, a
+    parameter that is computed from a `quench.spectral_norm`, into the weight, and a
+    bias that is added behind it into the op.
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %u = quench.param <"model"::"fc.u"> : tensor<3xf64>
+      %g = quench.param <"model"::"fc.sigma"> : tensor<1xf64>
+      %b = quench.param <"model"::"fc.bias"> : tensor<4xf64>
+      %s = quench.spectral_norm %w, %u : (tensor<4x3xf64>, tensor<3xf64>) -> tensor<f64>
+      %q = quench.channel_scale %g, %s axis 0 inverse : (tensor<1xf64>, tensor<f64>) -> tensor<1xf64>
+      %c = quench.reshape %q : (tensor<1xf64>) -> tensor<f64>
+      %0 = quench.linear %x, %w : (tensor<2x3xf64>, tensor<4x3xf64>) -> tensor<2x4xf64>
+      %1 = quench.mul %0, %c : (tensor<2x4xf64>, tensor<f64>) -> tensor<2x4xf64>
+      %2 = quench.add %1, %b : (tensor<2x4xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %2 : tensor<2x4xf64>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %u = quench.param <"model"::"fc.u"> : tensor<3xf64>
+      %g = quench.param <"model"::"fc.sigma"> : tensor<1xf64>
+      %b = quench.param <"model"::"fc.bias"> : tensor<4xf64>
+      %s = quench.spectral_norm %w, %u : (tensor<4x3xf64>, tensor<3xf64>) -> tensor<f64>
+      %q = quench.channel_scale %g, %s axis 0 inverse : (tensor<1xf64>, tensor<f64>) -> tensor<1xf64>
+      %c = quench.reshape %q : (tensor<1xf64>) -> tensor<f64>
+      %0 = quench.channel_scale %w, %c axis 0 : (tensor<4x3xf64>, tensor<f64>) -> tensor<4x3xf64>
+      %1 = quench.linear %x, %0 bias %b
+        : (tensor<2x3xf64>, tensor<4x3xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %1 : tensor<2x4xf64>
+    }
+    ```
+  }];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
+def QuenchNoisyBias : Pass<"quench-noisy-bias", "::mlir::ModuleOp"> {
+  let summary = "fixed noise before quantizers, removed in the bias";
+  let description = [{
+    NoisyQuant: adds a number `n` to each channel of what a linear op reads, before
+    it is quantized, and subtracts `W n` from its bias, `W` as the op has it,
+    quantized or not. The real-valued function stays what it is; the errors of the
+    quantizer become more even. Ops that read one value get one `n`. Where nothing
+    else reads the value, and its writer has a bias (a layer norm, a linear op), that
+    takes `n` and no op is added.
+
+    With `source=uniform`, `n` is uniform in `[-amplitude, amplitude)`, in steps of the
+    quantizer where there is one; a seed and the name of the site make it. With
+    `source=given`, it is the parameter `<"learned"::"SITE.noise">`. A site is called
+    after the first op that reads it.
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %b = quench.param <"model"::"fc.bias"> : tensor<4xf64>
+      %0 = quench.linear %x, %w bias %b
+        : (tensor<2x3xf64>, tensor<4x3xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %0 : tensor<2x4xf64>
+    }
+    ```
+
+    becomes, with `source=given`,
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %b = quench.param <"model"::"fc.bias"> : tensor<4xf64>
+      %n = quench.param <"learned"::"fc.noise"> : tensor<3xf64>
+      %0 = quench.add %x, %n : (tensor<2x3xf64>, tensor<3xf64>) -> tensor<2x3xf64>
+      %1 = quench.contract %w, %n : (tensor<4x3xf64>, tensor<3xf64>) -> tensor<4xf64>
+      %2 = quench.shift %b, %1 negative : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+      %3 = quench.linear %0, %w bias %2
+        : (tensor<2x3xf64>, tensor<4x3xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %3 : tensor<2x4xf64>
+    }
+    ```
+  }];
+  let options = [
+    Option<"source", "source", "::quench::NoiseSource", "::quench::NoiseSource::Uniform",
+           "where noise comes from", [{llvm::cl::values(
+             clEnumValN(::quench::NoiseSource::Uniform, "uniform", "a seed makes it"),
+             clEnumValN(::quench::NoiseSource::Given, "given", "it is a parameter"))}]>,
+    Option<"seed", "seed", "uint64_t", "0", "what uniform noise is made from">,
+    Option<"amplitude", "amplitude", "double", "0.5",
+           "greatest uniform noise, in steps of the quantizer where there is one">,
+    Option<"siteNames", "sites", "std::string", "\".*\"",
+           "a regular expression; ops whose name it matches get noise">,
+    Option<"onlyQuantized", "only-quantized", "bool", "false",
+           "leave ops alone that read what no quantizer gives">
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
+def QuenchLayerNormToRMSNorm
+    : Pass<"quench-layernorm-to-rmsnorm", "::mlir::ModuleOp"> {
+  let summary = "layer norms of residual streams that have mean zero";
+  let description = [{
+    A layer norm does not see what is added to all channels of a row. So every weight
+    that writes the stream before it (embeddings, positions, class tokens, patches,
+    the output projections, their biases) may be recentred: its mean over the
+    channels is subtracted. The mean of the stream is zero then, and the norm is
+    an RMS norm of the same epsilon, which lets rotations pass.
+
+    ```mlir
+    func.func @f(%ids: tensor<2xi64>) -> tensor<2x4xf64> {
+      %t = quench.param <"model"::"embed.weight"> : tensor<7x3xf64>
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %0 = quench.embedding %ids, %t : (tensor<2xi64>, tensor<7x3xf64>) -> tensor<2x3xf64>
+      %1 = quench.layer_norm %0 eps 1.0e-5 : (tensor<2x3xf64>) -> tensor<2x3xf64>
+      %2 = quench.linear %1, %w : (tensor<2x3xf64>, tensor<4x3xf64>) -> tensor<2x4xf64>
+      return %2 : tensor<2x4xf64>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%ids: tensor<2xi64>) -> tensor<2x4xf64> {
+      %t = quench.param <"model"::"embed.weight"> : tensor<7x3xf64>
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %c = quench.center %t axis 1 : (tensor<7x3xf64>) -> tensor<7x3xf64>
+      %0 = quench.embedding %ids, %c {quench.basis = ["center"]}
+        : (tensor<2xi64>, tensor<7x3xf64>) -> tensor<2x3xf64>
+      %1 = quench.rms_norm %0 eps 1.0e-5 : (tensor<2x3xf64>) -> tensor<2x3xf64>
+      %2 = quench.linear %1, %w : (tensor<2x3xf64>, tensor<4x3xf64>) -> tensor<2x4xf64>
+      return %2 : tensor<2x4xf64>
+    }
+    ```
+
+    Whatever reads the stream must be a norm that subtracts the mean; a remark names
+    what does not: an output, a pooled mean, another norm. Streams that RMS norms
+    read are never recentred: their mean is part of what the model computes, although
+    the codes of some rotations subtract it. An RMS norm has no offset: it has to be
+    folded (`quench-fold-norm-affine`) before. The norms of BERT write the stream that
+    they read and stay.
+  }];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
+def QuenchInsertOnlineHadamard
+    : Pass<"quench-insert-online-hadamard", "::mlir::ModuleOp"> {
+  let summary = "Hadamard matrices at run time where no weight can rotate";
+  let description = [{
+    Multiplies what a linear op reads by a Hadamard matrix, and its weight along the
+    same axis, wherever what it reads cannot be rotated by the weights that write it:
+    behind the activation of an MLP, behind a gate or a scan. Ops that read one value
+    share the product; others that read it go without. With `heads`, what reads
+    heads of attention is multiplied as well, across all heads.
+
+    With `pairs`, so are both operands that an op contracts with each other: queries
+    and keys behind their rotary embedding. Keys are multiplied before they are
+    cached.
+
+    A matrix is as wide as what is read, or, with `block`, blocks of that order. Widths
+    that no Hadamard matrix is known of are refused with what could be done instead.
+    This comes last: scales do not pass the matrix.
+
+    ```mlir
+    func.func @f(%x: tensor<2x12xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc2.weight"> : tensor<4x12xf64>
+      %0 = quench.gelu %x by erf : tensor<2x12xf64>
+      %1 = quench.linear %0, %w : (tensor<2x12xf64>, tensor<4x12xf64>) -> tensor<2x4xf64>
+      return %1 : tensor<2x4xf64>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<2x12xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc2.weight"> : tensor<4x12xf64>
+      %0 = quench.gelu %x by erf : tensor<2x12xf64>
+      %1 = quench.online_hadamard %0 by(#quench.hadamard<12>) : tensor<2x12xf64>
+      %2 = quench.rotate %w axis 1 by(#quench.hadamard<12>) : (tensor<4x12xf64>) -> tensor<4x12xf64>
+      %3 = quench.linear %1, %2 : (tensor<2x12xf64>, tensor<4x12xf64>) -> tensor<2x4xf64>
+      return %3 : tensor<2x4xf64>
+    }
+    ```
+  }];
+  let options = [
+    Option<"siteNames", "sites", "std::string", "\".*\"",
+           "a regular expression; ops whose name it matches are considered">,
+    Option<"weights", "weights", "bool", "true",
+           "multiply what linear ops read that no weight can rotate">,
+    Option<"heads", "heads", "bool", "false",
+           "and what they read of heads">,
+    Option<"pairs", "pairs", "bool", "false",
+           "multiply queries and keys">,
+    Option<"block", "block", "int64_t", "0",
+           "order of the matrix; 0: all that is read">
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 #endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_PASSES_TD
