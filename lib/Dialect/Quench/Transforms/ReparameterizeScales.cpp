@@ -48,10 +48,11 @@ public:
   explicit OpenQuantizers(ModuleOp module);
   ~OpenQuantizers();
 
-  ArrayRef<FakeQuantOp> getOps() const { return ops; }
+  /// The quantizers, and what each reads.
+  ArrayRef<std::pair<FakeQuantOp, Value>> getOps() const { return ops; }
 
 private:
-  SmallVector<FakeQuantOp> ops;
+  SmallVector<std::pair<FakeQuantOp, Value>> ops;
   SmallVector<std::pair<OpOperand *, Value>> uses;
 };
 
@@ -93,16 +94,20 @@ static bool worksByChannel(FakeQuantOp op) {
 OpenQuantizers::OpenQuantizers(ModuleOp module) {
   module.walk([&](FakeQuantOp op) {
     if (worksByChannel(op))
-      ops.push_back(op);
+      ops.emplace_back(op, op.getInput());
   });
-  for (FakeQuantOp op : ops) {
+  for (auto [op, input] : ops) {
     for (OpOperand &use : op.getResult().getUses())
       uses.emplace_back(&use, op.getResult());
     op.getResult().replaceAllUsesWith(op.getInput());
+    // It reads itself, to be out of the way.
+    op.getInputMutable().assign(op.getResult());
   }
 }
 
 OpenQuantizers::~OpenQuantizers() {
+  for (auto [op, input] : ops)
+    op.getInputMutable().assign(input);
   for (auto [use, value] : uses)
     use->set(value);
 }
@@ -179,35 +184,37 @@ std::vector<QuantizedSite> ReparameterizeScales::findSites() {
 
   // Quantizers by what they are tied to.
   llvm::MapVector<std::pair<const ChannelClass *, const ChannelClass *>,
-                  SmallVector<FakeQuantOp>>
+                  SmallVector<std::pair<FakeQuantOp, Value>>>
       groups;
-  for (FakeQuantOp op : open.getOps()) {
-    int64_t axis = op.getInput().getType().getRank() - 1;
-    const ChannelClass *scale = scales.find(op.getInput(), axis);
+  for (auto [op, input] : open.getOps()) {
+    int64_t axis = op.getResult().getType().getRank() - 1;
+    const ChannelClass *scale = scales.find(input, axis);
     const ChannelClass *shift =
-        op.getZero() ? shifts.find(op.getInput(), axis) : nullptr;
+        op.getZero() ? shifts.find(input, axis) : nullptr;
     if (scale && !pattern.match(scale->name))
       continue;
     if (!scale || (op.getZero() && !shift))
       refuse(scale ? scale->name : getSiteName(op),
              "its channels are in no weights that could take their scales", op);
     else
-      groups[{scale, shift}].push_back(op);
+      groups[{scale, shift}].emplace_back(op, input);
   }
 
   std::vector<QuantizedSite> found;
   for (auto &group : groups) {
     const ChannelClass *scale = group.first.first, *shift = group.first.second;
-    SmallVector<FakeQuantOp> &quantizers = group.second;
+    SmallVector<FakeQuantOp> quantizers =
+        llvm::to_vector(llvm::make_first_range(group.second));
     auto check = [&](const ChannelClass &site) {
       if (!site.isFree()) {
         const ClassBlocker &blocker = site.blockers.front();
         refuse(scale->name, blocker.reason, blocker.op);
         return false;
       }
-      for (FakeQuantOp op : quantizers) {
+      for (auto &[op, input] : group.second) {
+        Value value = input;
         auto member = llvm::find_if(site.members, [&](const ClassMember &it) {
-          return it.value == op.getInput();
+          return it.value == value;
         });
         if (member->inverse || !isWhole(site, member->blocks) ||
             member->axes.size() != 1) {
