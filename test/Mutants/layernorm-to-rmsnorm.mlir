@@ -7,5 +7,5 @@
 // MUTANT: forgets the bias of the output of attention :: drop quench.center where=h.0.attn.c_proj.bias
 // MUTANT: forgets the bias of the last layer :: drop quench.center where=h.1.mlp.c_proj.bias
 // MUTANT: centres inputs :: set quench.center axis 1 where=h.0.attn.c_proj.weight
-// MUTANT: epsilon of public code, whatever the model has :: set quench.rms_norm eps 1.0e-6
+// MUTANT: [QuaRot] an epsilon whatever that of the model is :: set quench.rms_norm eps 1.0e-6
 // CHECK-COUNT-7: rejected:

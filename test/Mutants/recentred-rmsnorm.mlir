@@ -4,7 +4,7 @@
 // RUN: %mutants %s %s | FileCheck %s --implicit-check-not=PASSES
 // PIPELINE: quench-fold-norm-affine,quench-layernorm-to-rmsnorm
 // CHECK: e-1{{[2-9]}} twin:
-// MUTANT: subtracts the mean of the embedding :: use centred
+// MUTANT: [QuaRot, SpinQuant, RSQ] subtracts the mean of the embedding :: use centred
 // CHECK: rejected:
 
 module attributes {quench.symbols = {n = [1]}} {
