@@ -201,6 +201,10 @@ static llvm::Error apply(const Step &step, Operation *op) {
   }
   if (step.kind == "take") {
     auto [name, index] = step.arguments[2].split('#');
+    if (index.empty())
+      std::swap(name, index);
+    if (name.empty())
+      name = step.op;
     unsigned operand = number(0), other = ~0u;
     (void)index.getAsInteger(10, other);
     SmallVector<Operation *> sources =

@@ -22,7 +22,8 @@
 ///     toggle OP ATTR       a unit attribute is there where it was not, or not
 ///     omit OP N            its operand N, an optional one, is missing
 ///     swap OP M N          its operands M and N change places
-///     take OP N from SRC#M its operand N is that of the op SRC number M
+///     take OP N from SRC#M its operand N is that of the op SRC number M; SRC# may
+///                          be left out where it is OP
 ///     exchange OP          it and what gives its first operand change places
 ///     wrap OP WITH {...}   its result goes through an op WITH of one operand,
 ///                          with these attributes
