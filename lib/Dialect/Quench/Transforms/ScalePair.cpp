@@ -108,7 +108,7 @@ void FusedSilus::close() {
       OpBuilder builder(product);
       auto gated =
           GatedOp::create(builder, product.getLoc(), entry.silu.getInput(),
-                          product.getRhs(), GateKind::Silu);
+                          product.getLhs(), GateKind::Silu);
       gated->setDiscardableAttrs(product->getDiscardableAttrDictionary());
       product.replaceAllUsesWith(gated.getResult());
       product.erase();
@@ -163,7 +163,8 @@ private:
 };
 } // namespace
 
-static ScaleKind getKind(const ChannelClass &site) {
+/// What a site is between, as the option `kinds` names it.
+static StringRef getKind(const ChannelClass &site) {
   bool hasNorm = false, hasSilu = false, hasReader = false, hasInverse = false;
   for (const ClassWeight &weight : site.weights) {
     hasNorm |= !weight.consumer && isa<NormOpInterface>(weight.op);
@@ -172,10 +173,10 @@ static ScaleKind getKind(const ChannelClass &site) {
     hasInverse |= weight.inverse;
   }
   if (hasNorm)
-    return ScaleKind::Norm;
+    return "norm";
   if (hasSilu)
-    return ScaleKind::Silu;
-  return hasInverse && !hasReader ? ScaleKind::Product : ScaleKind::Linear;
+    return "silu";
+  return hasInverse && !hasReader ? "product" : "linear";
 }
 
 bool ScalePair::isWanted(const ChannelClass &site) const {
@@ -319,6 +320,14 @@ void ScalePair::runOnOperation() {
   auto emitOptionError = [&]() { return emitError(module.getLoc()); };
   if (std::string error; !llvm::Regex(sitePattern).isValid(error)) {
     emitOptionError() << "option 'sites': " << error;
+    return signalPassFailure();
+  }
+  for (StringRef kind : kinds) {
+    if (llvm::is_contained({"norm", "linear", "product", "silu"}, kind))
+      continue;
+    emitOptionError() << "option 'kinds': expected norm, linear, product or "
+                         "silu, found '"
+                      << kind << "'";
     return signalPassFailure();
   }
   FailureOr<ChannelPolicy> created =

@@ -13,14 +13,6 @@
 
 namespace quench {
 
-/// What a scale site is between.
-enum class ScaleKind {
-  Norm,    ///< a norm and what reads it
-  Linear,  ///< a map of channels and what reads it, by way of attention or not
-  Product, ///< two activations that are multiplied
-  Silu     ///< as Linear, by way of a SiLU with a scale inside
-};
-
 /// Which SiLUs get a scale inside where one is to pass.
 enum class FuseSilu { None, Gates, All };
 

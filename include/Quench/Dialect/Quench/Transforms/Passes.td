@@ -300,13 +300,8 @@ def QuenchScalePair : Pass<"quench-scale-pair", "::mlir::ModuleOp"> {
                "options of the policy, key=value">,
     Option<"sitePattern", "sites", "std::string", "\".*\"",
            "regular expression that names of sites match">,
-    ListOption<"kinds", "kinds", "::quench::ScaleKind", "sites to rewrite (default: all)", [{
-        ::llvm::cl::values(
-            clEnumValN(::quench::ScaleKind::Norm, "norm", "a norm and what reads it"),
-            clEnumValN(::quench::ScaleKind::Linear, "linear", "a map of channels and what reads it"),
-            clEnumValN(::quench::ScaleKind::Product, "product", "two activations that are multiplied"),
-            clEnumValN(::quench::ScaleKind::Silu, "silu", "by way of a SiLU"))
-      }]>,
+    ListOption<"kinds", "kinds", "std::string",
+               "sites to rewrite: norm, linear, product, silu (default: all)">,
     Option<"compensate", "compensate", "bool", "true",
            "give uses of a norm that no weight reads through the old values">,
     Option<"fuseSilu", "fuse-silu", "::quench::FuseSilu", "::quench::FuseSilu::None",
