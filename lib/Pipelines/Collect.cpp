@@ -16,6 +16,7 @@
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Pipelines/Build.h"
 #include "Quench/Support/Error.h"
+#include "Quench/Support/Qsur.h"
 #include "Quench/Support/SafeTensorsWriter.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -202,6 +203,12 @@ static llvm::Error addSite(DictionaryAttr site, const Totals &totals,
           double b = direct.sum[transform * size + index % size];
           return direct.products[index] / count - (a / count) * (b / count);
         });
+    std::vector<double> covariances = statistics.back().numbers;
+    add("qsur", {transforms}, [&](int64_t transform) {
+      ArrayRef<double> matrix =
+          ArrayRef(covariances).slice(transform * size * size, size * size);
+      return getQsur(matrix, size).perDimension;
+    });
     return llvm::Error::success();
   }
   if (inverse.counts.front() > 0)

@@ -60,6 +60,12 @@ def main():
             fits = all(near(values[i * n + j], values[j * n + i]) for i in range(n) for j in range(n))
             fits &= all(values[i * n + i] >= 0 for i in range(n))
             print(f"{name} {shape} {'consistent' if fits else 'INCONSISTENT'}")
+        if what == "qsur":
+            # At most the ball in its cube.
+            n = tensors[site + ".covariance"][0][-1]
+            bound = math.sqrt(math.pi) / 2 * math.exp(-math.lgamma(n / 2 + 1) / n)
+            fits = all(0 <= value < bound for value in values)
+            print(f"{name} {shape} {'consistent' if fits else 'INCONSISTENT'}")
     if len(sys.argv) > 2:
         other = load(sys.argv[2])
         assert other[0] == metadata and other[1].keys() == tensors.keys()
