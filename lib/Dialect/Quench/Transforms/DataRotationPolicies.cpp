@@ -94,7 +94,7 @@ static int64_t countShared(const ChannelClass &site,
 static RotationPolicy createWOMI(PolicyOptions &options) {
   int64_t seed =
       options.getInteger("seed", 0, 0, std::numeric_limits<int64_t>::max());
-  std::string readers = options.getWord("readers", "");
+  std::string readers = options.getWord("readers", ".*");
   return [=](OpBuilder &builder, const ChannelClass &site,
              std::string &reason) -> std::optional<Rotation> {
     Value total;

@@ -37,6 +37,9 @@ RotationClaim::rotateSites(ModuleOp module, StringRef policyName,
   if (failed(policy))
     return failure();
 
+  std::string label = policyName.str();
+  for (const std::string &option : options)
+    label += " " + option;
   ChannelClasses classes(module, TransformKind::Basis);
   bool found = false;
   for (const ChannelClass &site : classes.getClasses()) {
@@ -54,7 +57,7 @@ RotationClaim::rotateSites(ModuleOp module, StringRef policyName,
       continue;
     }
     std::string description;
-    std::string reason = rotateClass(site, *policy, description);
+    std::string reason = rotateClass(site, *policy, label, description);
     if (reason.empty())
       recordSite(site.name,
                  description + " in " + llvm::Twine(site.weights.size()) +

@@ -165,7 +165,7 @@ static Value rotateBlocks(OpBuilder &builder, Value weight,
 }
 
 std::string quench::rotateClass(const ChannelClass &site,
-                                const RotationPolicy &policy,
+                                const RotationPolicy &policy, StringRef label,
                                 std::string &description) {
   for (auto &[function, part] : splitByFunction(site)) {
     if (part.weights.empty())
@@ -176,7 +176,9 @@ std::string quench::rotateClass(const ChannelClass &site,
     std::optional<Rotation> rotation = policy(builder, part, reason);
     if (!rotation)
       return reason;
-    description = rotation->getDescription();
+    // What a matrix is, its program tells; its name must differ from others.
+    description = rotation->getMatrix() ? (label + " of " + site.name).str()
+                                        : rotation->getDescription();
     // A rotation is its own inverse transpose: both sides take the same.
     auto rotate = [&](OpBuilder &builder, Value weight,
                       const ClassWeight &place) {
