@@ -28,6 +28,10 @@ def tensor(*sizes):
     return "tensor<" + "".join(f"{n}x" for n in sizes) + "f64>"
 
 
+def hadamard(order):
+    return [[(-1) ** (i & j).bit_count() / math.sqrt(order) for j in range(order)] for i in range(order)]
+
+
 def decoder(data, directory, tools):
     """A decoder with grouped heads and rotary positions: what is computed stays, and
     the weights become the published ones."""
@@ -86,6 +90,13 @@ def decoder(data, directory, tools):
     fused = dict(data["fused_QuaRot"])
     # Published with the matrix of the down map's input in it.
     fused["Wd"] = product(fused["Wd"], data["R4"])
+    # Published with random signs in the rotation of the stream.
+    signs = product(transposed(data["R1"]), hadamard(d))
+    for name in fused:
+        if name in ("Wo", "Wd"):
+            fused[name] = product(transposed(signs), fused[name])
+        elif name.startswith("W"):
+            fused[name] = product(fused[name], signs)
     for number, name in enumerate(["Wq", "Wk", "Wv", "Wo", "Wg", "Wu", "Wd", "Wh"]):
         check(f"  {name}", actual[f"w{number}"], transposed(fused[name]))
 
