@@ -77,9 +77,9 @@ RotationPolicyRegistry getRotationPolicies(mlir::MLIRContext *context);
 
 /// Puts into the weights of `site`, a free class, the rotations that `policy`
 /// chooses for each entry point. They are described in `description`, which is
-/// noted as the basis of values: by the attribute, or by `label`, the policy and
-/// its options, and the site. Returns an empty string, or why the policy has
-/// none, as what follows "NAME: ", and changes nothing then.
+/// noted as the basis of values: by the attribute, or by `label`, the policy
+/// and its options, and the site. Returns an empty string, or why the policy
+/// has none, as what follows "NAME: ", and changes nothing then.
 std::string rotateClass(const ChannelClass &site, const RotationPolicy &policy,
                         llvm::StringRef label, std::string &description);
 

@@ -90,6 +90,9 @@ def decoder(data, directory, tools):
     fused = dict(data["fused_QuaRot"])
     # Published with the matrix of the down map's input in it.
     fused["Wd"] = product(fused["Wd"], data["R4"])
+    # Published with the Hadamard matrix across heads in it.
+    across = [[data["cross_head"][i // k][j // k] * (i % k == j % k) for j in range(h * k)] for i in range(h * k)]
+    fused["Wo"] = product(fused["Wo"], across)
     # Published with random signs in the rotation of the stream.
     signs = product(transposed(data["R1"]), hadamard(d))
     for name in fused:
