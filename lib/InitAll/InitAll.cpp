@@ -16,6 +16,7 @@
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Pipelines/Recipe.h"
 #include "Quench/Plugin/Passes.h"
+#include "Quench/Transforms/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -36,6 +37,7 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
 /// What this library adds to the passes of MLIR.
 static void registerOwnPasses() {
   quench::registerQuenchDialectPasses();
+  quench::registerQuenchTransformsPasses();
   quench::registerQuenchConversionPasses();
   quench::registerCPUPasses();
   quench::registerCPUPipelines();

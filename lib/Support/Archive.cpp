@@ -19,6 +19,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 
+#include <chrono>
 #include <map>
 #include <sys/mman.h>
 
@@ -253,6 +254,13 @@ Expected<SmallVector<Archive::Tensor>> Archive::map(StringRef path) {
   HeaderReader reader(bytes.drop_front(prefixBytes + length), allocator, names);
   if (Error error = reader.read(header, tensors, texts))
     return fail(toString(std::move(error)));
+  auto changed = status.getLastModificationTime().time_since_epoch();
+  stamps += (Twine(bytes.size()) + " " +
+             Twine(int64_t(
+                 std::chrono::duration_cast<std::chrono::nanoseconds>(changed)
+                     .count())) +
+             " " + hashBytes(bytes.take_front(prefixBytes + length)) + "\n")
+                .str();
   files.push_back(std::move(region));
   return tensors;
 }
@@ -419,11 +427,12 @@ std::string Archive::hash() const {
   return files.size() == 1 ? joined : hashBytes(joined);
 }
 
-void Archive::release(const Tensor &tensor) const {
+std::string Archive::identity() const { return hashBytes(stamps); }
+
+void Archive::release(ArrayRef<char> bytes) const {
   uint64_t page = sys::Process::getPageSizeEstimate();
-  uint64_t begin =
-      alignDown(reinterpret_cast<uintptr_t>(tensor.bytes.data()), page);
-  uint64_t end = reinterpret_cast<uintptr_t>(tensor.bytes.end());
+  uint64_t begin = alignDown(reinterpret_cast<uintptr_t>(bytes.data()), page);
+  uint64_t end = reinterpret_cast<uintptr_t>(bytes.end());
   // Only advice: that it may fail changes nothing.
   if (begin != end)
     ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);

@@ -145,10 +145,12 @@ std::optional<int64_t> quench::getByteSize(Type type) {
     bits = element.getIntOrFloatBitWidth();
   else if (std::optional<DType> dtype = getDType(element))
     bits = getBitWidth(*dtype);
+  if (!bits || *bits % 8 != 0)
+    return std::nullopt;
   for (int64_t size : tensor.getShape())
     if (bits)
       bits = llvm::checkedMul(*bits, size);
-  if (!bits || *bits % 8 != 0)
+  if (!bits)
     return std::nullopt;
   return *bits / 8;
 }

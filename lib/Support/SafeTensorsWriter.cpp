@@ -24,8 +24,7 @@ static constexpr uint64_t alignment = 64;
 static constexpr uint64_t maxHeaderBytes = 100'000'000;
 
 /// Bytes of a tensor, or none where they overflow or are no whole number.
-static std::optional<uint64_t>
-countBytes(const SafeTensorsWriter::Entry &entry) {
+static std::optional<uint64_t> getSize(const SafeTensorsWriter::Entry &entry) {
   uint64_t bits = getBitWidth(entry.dtype);
   for (int64_t size : entry.shape) {
     if (size < 0)
@@ -44,23 +43,18 @@ void SafeTensorsWriter::sortForAlignment(MutableArrayRef<Entry> entries) {
   SmallVector<Entry> sorted;
   for (uint64_t multiple = alignment; multiple != 0; multiple /= 2)
     for (const Entry &entry : entries)
-      if (MinAlign(countBytes(entry).value_or(1), alignment) == multiple)
+      if (MinAlign(getSize(entry).value_or(1), alignment) == multiple)
         sorted.push_back(entry);
   llvm::move(sorted, entries.begin());
 }
 
-Expected<std::unique_ptr<SafeTensorsWriter>>
-SafeTensorsWriter::create(StringRef path, ArrayRef<Entry> entries,
-                          const std::map<std::string, std::string> &metadata,
-                          bool force) {
-  auto fail = [&](const auto &...args) {
-    return makeError("'", path, "': ", args...);
-  };
+Expected<std::string> SafeTensorsWriter::makeHeader(
+    ArrayRef<Entry> entries,
+    const std::map<std::string, std::string> &metadata) {
   for (const auto &[key, text] : metadata)
     if (!json::isUTF8(key) || !json::isUTF8(text))
-      return fail("metadata '", json::fixUTF8(key), "' is no UTF-8");
+      return makeError("metadata '", json::fixUTF8(key), "' is no UTF-8");
 
-  std::unique_ptr<SafeTensorsWriter> writer(new SafeTensorsWriter());
   std::string header;
   raw_string_ostream os(header);
   json::OStream json(os);
@@ -74,14 +68,16 @@ SafeTensorsWriter::create(StringRef path, ArrayRef<Entry> entries,
   uint64_t end = 0;
   for (const Entry &entry : entries) {
     if (!json::isUTF8(entry.name))
-      return fail("tensor name '", json::fixUTF8(entry.name), "' is no UTF-8");
+      return makeError("tensor name '", json::fixUTF8(entry.name),
+                       "' is no UTF-8");
     if (entry.name == "__metadata__" || !names.insert(entry.name).second)
-      return fail("tensor name '", entry.name, "' is taken");
-    std::optional<uint64_t> bytes = countBytes(entry);
+      return makeError("tensor name '", entry.name, "' is taken");
+    std::optional<uint64_t> bytes = getSize(entry);
     std::optional<uint64_t> next =
         bytes ? checkedAddUnsigned(end, *bytes) : std::nullopt;
     if (!next)
-      return fail("tensor '", entry.name, "' has no size that a file can hold");
+      return makeError("tensor '", entry.name,
+                       "' has no size that a file can hold");
     json.attributeObject(entry.name, [&] {
       json.attribute("dtype", getName(entry.dtype));
       json.attributeArray("shape", [&] {
@@ -99,18 +95,33 @@ SafeTensorsWriter::create(StringRef path, ArrayRef<Entry> entries,
   json.flush();
   header.resize(alignTo(header.size() + 8, alignment) - 8, ' ');
   if (header.size() > maxHeaderBytes)
-    return fail("the header needs ", header.size(),
-                " bytes, safetensors allows ", maxHeaderBytes);
+    return makeError("the header needs ", header.size(),
+                     " bytes, safetensors allows ", maxHeaderBytes);
+  char length[8];
+  support::endian::write64le(length, header.size());
+  return std::string(length, sizeof(length)) + header;
+}
 
+uint64_t SafeTensorsWriter::countBytes(const Entry &entry) {
+  return *getSize(entry);
+}
+
+Expected<std::unique_ptr<SafeTensorsWriter>>
+SafeTensorsWriter::create(StringRef path, ArrayRef<Entry> entries,
+                          const std::map<std::string, std::string> &metadata,
+                          bool force) {
+  Expected<std::string> header = makeHeader(entries, metadata);
+  if (!header)
+    return makeError("'", path, "': ", toString(header.takeError()));
   Expected<std::unique_ptr<OutputFile>> output =
       OutputFile::create(path, force);
   if (!output)
     return output.takeError();
+  std::unique_ptr<SafeTensorsWriter> writer(new SafeTensorsWriter());
   writer->output = std::move(*output);
-  writer->missing = end;
-  support::endian::write<uint64_t>(writer->output->os(), header.size(),
-                                   endianness::little);
-  writer->output->os() << header;
+  for (const Entry &entry : entries)
+    writer->missing += countBytes(entry);
+  writer->output->os() << *header;
   return writer;
 }
 

@@ -56,6 +56,7 @@ std::unique_ptr<Command> makeCheckEquivalenceCommand();
 std::unique_ptr<Command> makeCollectCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();
+std::unique_ptr<Command> makeMaterializeCommand();
 std::unique_ptr<Command> makeNewCommand();
 std::unique_ptr<Command> makeRunCommand();
 
@@ -87,6 +88,7 @@ public:
   const std::string &path() const { return input; }
   /// Threads of the compiler; 0: one a core.
   unsigned getThreads() const { return threads; }
+  bool isVerbose() const { return verbose; }
 
 private:
   llvm::cl::opt<std::string> input;

@@ -63,9 +63,10 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
 
   std::unique_ptr<Command> commands[] = {
-      makeBuildCommand(),  makeCheckEquivalenceCommand(), makeCollectCommand(),
-      makeImportCommand(), makeInspectCommand(),          makeNewCommand(),
-      makeRunCommand()};
+      makeBuildCommand(),   makeCheckEquivalenceCommand(),
+      makeCollectCommand(), makeImportCommand(),
+      makeInspectCommand(), makeMaterializeCommand(),
+      makeNewCommand(),     makeRunCommand()};
   // The text after the options is one for the whole process: take that of the
   // command which is going to be chosen.
   llvm::StringRef first = argc > 1 ? argv[1] : "";

@@ -67,9 +67,14 @@ public:
   /// order of their names. Reads every byte.
   std::string hash() const;
 
-  /// Tells the system that the pages of `tensor` are not needed for now. They
-  /// are read again when touched.
-  void release(const Tensor &tensor) const;
+  /// Says which files these are without a look at their tensors: a hash of
+  /// size, time of the last change and header of each. Changes whenever a file
+  /// is written, also with the same bytes.
+  std::string identity() const;
+
+  /// Tells the system that the pages of `bytes`, which are those of tensors,
+  /// are not needed for now. They are read again when touched.
+  void release(llvm::ArrayRef<char> bytes) const;
 
 private:
   Archive() : names(allocator) {}
@@ -81,6 +86,7 @@ private:
   void add(const Tensor &tensor);
 
   std::string location;
+  std::string stamps; ///< What identity() hashes.
   llvm::SmallVector<llvm::sys::fs::mapped_file_region> files;
   llvm::SmallVector<Tensor> table;
   llvm::DenseMap<llvm::StringRef, unsigned> index;

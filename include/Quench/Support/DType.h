@@ -63,9 +63,10 @@ mlir::Type getElementType(DType dtype, mlir::MLIRContext *context);
 /// signed ones.
 std::optional<DType> getDType(mlir::Type type);
 
-/// Bytes of a dense row-major tensor of static shape `type`, elements narrower
-/// than a byte packed (`i1` is one byte an element); none where they are no
-/// whole number of bytes, overflow, or the type has no bytes.
+/// Bytes of a dense row-major tensor of static shape `type`, each element of
+/// which takes whole bytes (`i1` one); none where they overflow, the type has
+/// no bytes, or elements are no whole bytes: archives pack those and compiled
+/// code does not, so codes of few bits are kept one a byte, as `i8`.
 std::optional<int64_t> getByteSize(mlir::Type type);
 
 } // namespace quench

@@ -33,8 +33,17 @@ public:
   /// of 32, and so on. Entries of the same kind keep their order.
   static void sortForAlignment(llvm::MutableArrayRef<Entry> entries);
 
-  /// Opens the file and writes the header; `force` as in OutputFile. Names must
-  /// be unique UTF-8, shapes of a size that a file can have.
+  /// What such a file begins with: the length of the header and the header, as
+  /// many bytes together as a multiple of 64. Names must be unique UTF-8,
+  /// shapes of a size that a file can have.
+  static llvm::Expected<std::string>
+  makeHeader(llvm::ArrayRef<Entry> entries,
+             const std::map<std::string, std::string> &metadata);
+
+  /// Bytes of the data of `entry`, which makeHeader() took.
+  static uint64_t countBytes(const Entry &entry);
+
+  /// Opens the file and writes the header; `force` as in OutputFile.
   static llvm::Expected<std::unique_ptr<SafeTensorsWriter>>
   create(llvm::StringRef path, llvm::ArrayRef<Entry> entries,
          const std::map<std::string, std::string> &metadata, bool force);

@@ -9,10 +9,12 @@
 #ifndef QUENCH_TRANSFORMS_WEIGHTPROGRAMS_H
 #define QUENCH_TRANSFORMS_WEIGHTPROGRAMS_H
 
+#include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Support/Archive.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace quench {
 
@@ -41,19 +43,58 @@ private:
 mlir::LogicalResult verifyParams(mlir::Operation *op,
                                  const ArchiveSet &archives);
 
+/// The tensor of the archive that `param` names. Fails with a diagnostic at it
+/// where there is none of its type.
+mlir::FailureOr<const Archive::Tensor *>
+resolveParam(ParamOp param, const ArchiveSet &archives);
+
+/// Copies of weight programs in one block, equal ones once.
+class WeightProgramSet {
+public:
+  /// Copies go to the end of `block`, which may be part of nothing.
+  WeightProgramSet(mlir::MLIRContext *context, mlir::Block *block)
+      : builder(context) {
+    builder.setInsertionPointToEnd(block);
+  }
+
+  /// The index of the root that computes what `value` does, whose program must
+  /// be one. Takes no roots twice.
+  int64_t addRoot(mlir::Value value);
+
+  /// The roots in the order in which they were new.
+  llvm::ArrayRef<mlir::Value> getRoots() const { return roots; }
+
+private:
+  void copy(mlir::Operation *op);
+
+  mlir::OpBuilder builder;
+  mlir::IRMapping mapping;
+  llvm::DenseMap<size_t, llvm::SmallVector<mlir::Operation *>> copies;
+  llvm::DenseMap<mlir::Value, int64_t> indices;
+  llvm::SmallVector<mlir::Value> roots;
+};
+
+/// A use of a parameter or weight program, and the index of its root.
+using ParamUse = std::pair<mlir::OpOperand *, int64_t>;
+
+/// Adds to `programs` what model ops below `op` read, in the order in which
+/// they do, so that equal IR gives equal sets. Fails with a diagnostic where a
+/// program is none.
+mlir::FailureOr<llvm::SmallVector<ParamUse>>
+collectPrograms(mlir::Operation *op, WeightProgramSet &programs);
+
+/// Erases the ops on parameters below `op` that nothing uses.
+void eraseDeadPrograms(mlir::Operation *op);
+
 /// Evaluates the weight program that computes `root` into `result`, which has
-/// as many bytes as the type of `root`. Chains of ops that work on rows are
-/// evaluated in pieces; of other intermediate tensors those that are still
-/// needed are held. Pages of the archives are given back.
+/// as many bytes as the type of `root`, see WeightEvaluator.
 mlir::LogicalResult evaluateWeights(mlir::Value root,
                                     const ArchiveSet &archives,
                                     llvm::MutableArrayRef<char> result);
 
 /// Evaluates all roots that `params` returns, each at its byte offset in
 /// `payload` by the `quench.offsets` of `params` (ascending array of i64); the
-/// bytes between them become zero. Roots are evaluated in parallel, as many at
-/// once as have together few intermediate bytes; the result does not depend on
-/// it.
+/// bytes between them become zero.
 mlir::LogicalResult evaluatePayload(mlir::func::FuncOp params,
                                     const ArchiveSet &archives,
                                     llvm::MutableArrayRef<char> payload);

@@ -9,6 +9,7 @@
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Support/DType.h"
+#include "Quench/Transforms/WeightPrograms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -29,59 +30,6 @@ namespace {
 
 constexpr int64_t alignment = 64;
 
-/// The weight programs of a module, equal ones once, and their roots.
-class Programs {
-public:
-  Programs(func::FuncOp func)
-      : builder(OpBuilder::atBlockBegin(&func.getBody().front())) {}
-
-  /// The index of the root that computes what `value` computes.
-  int64_t addRoot(Value value) {
-    Value copy = add(value);
-    auto [it, isNew] = indices.try_emplace(copy, roots.size());
-    if (isNew)
-      roots.push_back(copy);
-    return it->second;
-  }
-
-  ArrayRef<Value> getRoots() const { return roots; }
-
-private:
-  Value add(Value value) {
-    if (Value known = mapping.lookupOrNull(value))
-      return known;
-    Operation *op = value.getDefiningOp();
-    for (Value operand : op->getOperands())
-      add(operand);
-    Operation *copy = builder.clone(*op, mapping);
-    constexpr auto ignoreLocations =
-        OperationEquivalence::Flags::IgnoreLocations;
-    llvm::hash_code hash = OperationEquivalence::computeHash(
-        copy, OperationEquivalence::directHashValue,
-        OperationEquivalence::ignoreHashValue, ignoreLocations);
-    SmallVector<Operation *> &equals = known[hash];
-    for (Operation *other : equals) {
-      if (!OperationEquivalence::isEquivalentTo(copy, other, ignoreLocations))
-        continue;
-      copy->erase();
-      mapping.map(op->getResults(), other->getResults());
-      return mapping.lookup(value);
-    }
-    equals.push_back(copy);
-    return mapping.lookup(value);
-  }
-
-  OpBuilder builder;
-  IRMapping mapping;
-  DenseMap<size_t, SmallVector<Operation *>> known;
-  DenseMap<Value, int64_t> indices;
-  SmallVector<Value> roots;
-};
-
-bool isParameter(Value value) {
-  return isa_and_present<WeightProgramOpInterface>(value.getDefiningOp());
-}
-
 struct OutlineParams : quench::impl::OutlineParamsPassBase<OutlineParams> {
   using OutlineParamsPassBase::OutlineParamsPassBase;
 
@@ -100,29 +48,20 @@ struct OutlineParams : quench::impl::OutlineParamsPassBase<OutlineParams> {
                              builder.getFunctionType({}, {}));
     params.setPrivate();
     params.addEntryBlock();
-    Programs programs(params);
-    SmallVector<std::pair<OpOperand *, int64_t>> uses;
+    WeightProgramSet programs(&getContext(), &params.getBody().front());
+    SmallVector<ParamUse> uses;
     for (auto func : module.getOps<func::FuncOp>()) {
       if (func == params)
         continue;
-      WalkResult result = func.walk([&](Operation *op) {
-        if (isa<WeightProgramOpInterface>(op))
-          return WalkResult::advance();
-        for (OpOperand &operand : op->getOpOperands()) {
-          if (!isParameter(operand.get()))
-            continue;
-          if (!func->hasAttr(attrs::entry)) {
-            operand.get().getDefiningOp()->emitOpError()
-                << "is read in '" << func.getName()
-                << "', expected an entry point";
-            return WalkResult::interrupt();
-          }
-          uses.emplace_back(&operand, programs.addRoot(operand.get()));
-        }
-        return WalkResult::advance();
-      });
-      if (result.wasInterrupted())
+      FailureOr<SmallVector<ParamUse>> found = collectPrograms(func, programs);
+      if (failed(found))
         return signalPassFailure();
+      if (!found->empty() && !func->hasAttr(attrs::entry)) {
+        found->front().first->get().getDefiningOp()->emitOpError()
+            << "is read in '" << func.getName() << "', expected an entry point";
+        return signalPassFailure();
+      }
+      llvm::append_range(uses, *found);
     }
 
     SmallVector<int64_t> offsets;
@@ -172,14 +111,7 @@ struct OutlineParams : quench::impl::OutlineParamsPassBase<OutlineParams> {
       use->set(view);
     }
 
-    // The programs in the code have no readers left.
-    SmallVector<Operation *> dead;
-    module.walk<WalkOrder::PostOrder>([&](WeightProgramOpInterface op) {
-      if (op->getParentOfType<func::FuncOp>() != params)
-        dead.push_back(op);
-    });
-    for (Operation *op : llvm::reverse(dead))
-      op->erase();
+    eraseDeadPrograms(module);
   }
 };
 

@@ -62,7 +62,7 @@ static unsigned checkTensors(const Archive &archive) {
     EXPECT_EQ(tensor.bytes.size() * 8, bits);
     for (char byte : tensor.bytes)
       sum += static_cast<unsigned char>(byte);
-    archive.release(tensor);
+    archive.release(tensor.bytes);
   }
   return sum;
 }

@@ -73,7 +73,7 @@ TEST(Archive, ReadsTensors) {
   EXPECT_EQ((*archive)->metadata().lookup("format"), "pt");
   EXPECT_EQ((*archive)->path(), path);
   EXPECT_EQ((*archive)->hash().size(), 32u);
-  (*archive)->release(*b);
+  (*archive)->release(b->bytes);
   EXPECT_EQ(b->bytes[0], 'a');
 }
 

@@ -700,4 +700,59 @@ def QuenchInsertOnlineHadamard
   let dependentDialects = ["::quench::QuenchDialect"];
 }
 
+def QuenchInsertFakeQuant : Pass<"quench-insert-fake-quant", "::mlir::ModuleOp"> {
+  let summary = "lets a model compute with the error of codes";
+  let description = [{
+    Every op that reads a weight, as `QuantizableOpInterface` says, reads what the
+    codes of the weight stand for, and what the codes of its activations stand for.
+    Weights are quantized when the model is compiled, activations with scales that
+    every token gets at run time. All scales come from the greatest magnitudes,
+    and codes are rounded to the nearest. Everything is computed in floats: this
+    shows what quantization costs in accuracy, and saves no time.
+
+    `weights` and `activations` are `none`, the codes of `#quench.uniform`, such as
+    `i4`, with a scale for each output channel and each token; or a quantizer, such
+    as `#quench.uniform<i4, axis = 0, group = 128>`. An op stays as it is, and a
+    remark says why, when its name matches `skip`, when its weight is not known
+    before the model runs, or when no scale is the same within its sums.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x6xf32> attributes {quench.entry} {
+      %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+      %0 = quench.linear %x, %w : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+      return %0 : tensor<?x6xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x6xf32> attributes {quench.entry} {
+      %s = quench.dynamic_scale %x by(#quench.uniform<i4, token>) : (tensor<?x8xf32>) -> tensor<?xf32>
+      %q = quench.fake_quant %x, %s by(#quench.uniform<i4, token>)
+        : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+      %wide = quench.cast %w : (tensor<6x8xf32>) -> tensor<6x8xf64>
+      %t = quench.quant_scale %wide by(#quench.uniform<i4, axis = 0>) : (tensor<6x8xf64>) -> tensor<6xf64>
+      %codes = quench.quantize %wide, %t by(#quench.uniform<i4, axis = 0>)
+        : (tensor<6x8xf64>, tensor<6xf64>) -> tensor<6x8xi8>
+      %numbers = quench.dequantize %codes, %t by(#quench.uniform<i4, axis = 0>)
+        : (tensor<6x8xi8>, tensor<6xf64>) -> tensor<6x8xf64>
+      %v = quench.cast %numbers : (tensor<6x8xf64>) -> tensor<6x8xf32>
+      %0 = quench.linear %q, %v : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+      return %0 : tensor<?x6xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"weights", "weights", "std::string", "\"i4\"", "format of weights">,
+    Option<"activations", "activations", "std::string", "\"i4\"",
+           "format of activations">,
+    Option<"skip", "skip", "std::string",
+           "\"lm_head|embed|wte|wpe|classifier|score\"",
+           "regular expression: ops whose names match it stay as they are">
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 #endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_PASSES_TD

@@ -1,0 +1,204 @@
+//===- InsertFakeQuant.cpp - Models with the error of codes ---------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/Transforms/Passes.h"
+#include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/Support/Regex.h"
+
+namespace quench {
+#define GEN_PASS_DEF_QUENCHINSERTFAKEQUANT
+#include "Quench/Dialect/Quench/Transforms/Passes.h.inc"
+} // namespace quench
+
+using namespace mlir;
+using namespace quench;
+
+static remark::RemarkOpts remarkOpts(StringRef name) {
+  return remark::RemarkOpts::name(name).category("quench-insert-fake-quant");
+}
+
+/// Whether `quantizer` can quantize a tensor of that type: it names dimensions
+/// that there are, and cuts them into whole blocks.
+static bool fits(QuantizerAttrInterface quantizer, RankedTensorType type) {
+  SmallVector<QuantAxis> axes;
+  quantizer.getQuantAxes(type.getRank(), axes);
+  return llvm::all_of(axes, [&](QuantAxis axis) {
+    return axis.dim >= 0 && axis.dim < type.getRank() &&
+           (axis.block == 1 || (!type.isDynamicDim(axis.dim) &&
+                                type.getDimSize(axis.dim) % axis.block == 0));
+  });
+}
+
+/// Whether the scale is the same within each sum over the `reduced` axes, but
+/// for blocks of them.
+static bool isConstantInSums(QuantizerAttrInterface quantizer, int64_t rank,
+                             ArrayRef<int64_t> reduced) {
+  SmallVector<QuantAxis> axes;
+  quantizer.getQuantAxes(rank, axes);
+  return llvm::none_of(axes, [&](QuantAxis axis) {
+    return axis.block == 1 && llvm::is_contained(reduced, axis.dim);
+  });
+}
+
+namespace {
+struct InsertFakeQuant
+    : quench::impl::QuenchInsertFakeQuantBase<InsertFakeQuant> {
+  using QuenchInsertFakeQuantBase::QuenchInsertFakeQuantBase;
+
+  void runOnOperation() override;
+
+private:
+  /// The quantizer that an option names, with `words` where it says the codes
+  /// alone; null for `none`. Fails with a diagnostic.
+  FailureOr<QuantizerAttrInterface>
+  getQuantizer(StringRef option, StringRef text, const Twine &words);
+  /// Quantizes the weights and activations of `op`, or says why not.
+  LogicalResult quantize(QuantizableOpInterface op);
+  Value quantizeWeight(Value weight, QuantizerAttrInterface quantizer);
+  Value quantizeActivation(Value input, QuantizerAttrInterface quantizer);
+
+  /// What became of activations.
+  DenseMap<std::pair<Value, Attribute>, Value> activationCodes;
+};
+} // namespace
+
+FailureOr<QuantizerAttrInterface>
+InsertFakeQuant::getQuantizer(StringRef option, StringRef text,
+                              const Twine &words) {
+  if (text == "none")
+    return QuantizerAttrInterface();
+  std::string attribute = text.str();
+  if (!text.starts_with("#"))
+    attribute = ("#quench.uniform<" + text + ", " + words + ">").str();
+  // The parser's own errors show a text that nobody wrote.
+  ScopedDiagnosticHandler silence(&getContext(),
+                                  [](Diagnostic &) { return success(); });
+  auto quantizer = dyn_cast_if_present<QuantizerAttrInterface>(
+      parseAttribute(attribute, &getContext()));
+  if (quantizer && !quantizer.hasZeroPoint() && quantizer.getScale(1, false))
+    return quantizer;
+  return failure();
+}
+
+Value InsertFakeQuant::quantizeWeight(Value weight,
+                                      QuantizerAttrInterface quantizer) {
+  OpBuilder builder(&getContext());
+  builder.setInsertionPointAfterValue(weight);
+  Location loc = weight.getLoc();
+  Value wide = widenWeight(builder, weight);
+  Value scale = QuantScaleOp::create(builder, loc, wide, quantizer);
+  Value codes =
+      QuantizeOp::create(builder, loc, wide, scale, Value(), quantizer);
+  Value numbers =
+      DequantizeOp::create(builder, loc, codes, scale, Value(), quantizer);
+  return narrowWeight(
+      builder, numbers,
+      cast<RankedTensorType>(weight.getType()).getElementType());
+}
+
+Value InsertFakeQuant::quantizeActivation(Value input,
+                                          QuantizerAttrInterface quantizer) {
+  Value &known = activationCodes[{input, quantizer}];
+  if (known)
+    return known;
+  OpBuilder builder(&getContext());
+  builder.setInsertionPointAfterValue(input);
+  Location loc = input.getLoc();
+  Value scale = DynamicScaleOp::create(builder, loc, input, quantizer);
+  known = FakeQuantOp::create(builder, loc, input, scale, Value(), quantizer);
+  return known;
+}
+
+LogicalResult InsertFakeQuant::quantize(QuantizableOpInterface op) {
+  SmallVector<QuantOperand> roles;
+  op.getQuantOperands(roles);
+  auto hasRole = [&](QuantRole role) {
+    return llvm::any_of(roles,
+                        [&](const QuantOperand &o) { return o.role == role; });
+  };
+  if (!hasRole(QuantRole::Weight))
+    return success();
+  auto decline = [&](const Twine &reason) {
+    remark::missed(op.getLoc(), remarkOpts("float"))
+        << (op->getName().getStringRef() + " stays as it is: " + reason).str();
+    return success();
+  };
+  std::string site = getSiteName(op);
+  if (!skip.empty() && llvm::Regex(skip).match(site))
+    return decline("its name matches '" + skip + "'");
+
+  SmallVector<std::pair<OpOperand *, QuantizerAttrInterface>> changes;
+  for (auto [operand, role] : llvm::zip_equal(op->getOpOperands(), roles)) {
+    bool isWeight = role.role == QuantRole::Weight;
+    if (!isWeight && role.role != QuantRole::Activation)
+      continue;
+    std::string name = (Twine(isWeight ? "weight" : "activation") +
+                        " in operand " + Twine(operand.getOperandNumber()))
+                           .str();
+    FailureOr<QuantizerAttrInterface> found =
+        isWeight ? getQuantizer("weights", weights,
+                                "axis = " + Twine(role.channelAxis))
+                 : getQuantizer("activations", activations, "token");
+    if (failed(found))
+      return failure();
+    QuantizerAttrInterface quantizer = *found;
+    if (!quantizer)
+      continue;
+    if (isWeight && !isWeightProgram(operand.get()))
+      return decline(name + " is not known when the model is compiled");
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    if (!fits(quantizer, type) ||
+        !isConstantInSums(quantizer, type.getRank(), role.reducedAxes)) {
+      std::string text;
+      llvm::raw_string_ostream(text) << quantizer;
+      return decline("no scale of " + text + " is the same within a sum over " +
+                     name);
+    }
+    changes.emplace_back(&operand, quantizer);
+  }
+  for (auto [operand, quantizer] : changes) {
+    bool isWeight = isWeightProgram(operand->get());
+    operand->set(isWeight ? quantizeWeight(operand->get(), quantizer)
+                          : quantizeActivation(operand->get(), quantizer));
+  }
+  if (!changes.empty())
+    remark::passed(op.getLoc(), remarkOpts("quantized"))
+        << (site + ": weights " + weights + ", activations " + activations);
+  return success();
+}
+
+void InsertFakeQuant::runOnOperation() {
+  activationCodes.clear();
+  auto isFormat = [&](StringRef option, StringRef text) {
+    if (succeeded(getQuantizer(option, text, "token")))
+      return true;
+    getOperation()->emitError()
+        << "'" << option << "': found '" << text
+        << "', expected none, codes such as i4, or a quantizer without zero "
+           "points";
+    return false;
+  };
+  std::string error;
+  if (!isFormat("weights", weights) || !isFormat("activations", activations))
+    return signalPassFailure();
+  if (!skip.empty() && !llvm::Regex(skip).isValid(error)) {
+    getOperation()->emitError()
+        << "'skip': '" << skip << "' is no regular expression: " << error;
+    return signalPassFailure();
+  }
+  SmallVector<QuantizableOpInterface> ops;
+  getOperation()->walk([&](QuantizableOpInterface op) { ops.push_back(op); });
+  for (QuantizableOpInterface op : ops)
+    if (failed(quantize(op)))
+      return signalPassFailure();
+}
