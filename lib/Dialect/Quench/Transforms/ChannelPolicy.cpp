@@ -9,8 +9,10 @@
 #include "Quench/Dialect/Quench/Transforms/ChannelPolicy.h"
 
 #include "ChannelVectors.h"
+#include "LearnedParams.h"
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 
 #include "llvm/Support/xxhash.h"
@@ -147,6 +149,15 @@ static ChannelPolicy createGiven(PolicyOptions &options, StringRef name) {
   };
 }
 
+static ChannelPolicy createImport(PolicyOptions &options) {
+  std::string keys = options.getWord("keys", "SITE.S");
+  return
+      [=](OpBuilder &builder, const ChannelClass &site, std::string &reason) {
+        return createLearnedParam(builder, site, keys,
+                                  {{site.getNumChannels()}}, reason);
+      };
+}
+
 static ChannelPolicy createBalanced(PolicyOptions &options, double alphaDefault,
                                     double lowDefault, double highDefault) {
   double alpha = options.getNumber("alpha", alphaDefault, 0, 1);
@@ -154,6 +165,8 @@ static ChannelPolicy createBalanced(PolicyOptions &options, double alphaDefault,
   double high = options.getNumber("high", highDefault, low, infinity);
   return [=](OpBuilder &builder, const ChannelClass &site,
              std::string &reason) -> Value {
+    if (!hasStatistics(site, {"absmax"}, reason))
+      return {};
     SmallVector<Value> weights = getReaderMaxima(builder, site);
     // Where two activations meet, the other one is what a weight is elsewhere.
     bool meets = llvm::any_of(
@@ -191,6 +204,8 @@ static ChannelPolicy createAwq(PolicyOptions &options) {
   int64_t steps = options.getInteger("steps", 20, 1, 1000);
   return [=](OpBuilder &builder, const ChannelClass &site,
              std::string &reason) -> Value {
+    if (!hasStatistics(site, {"mean_abs", "gram"}, reason))
+      return {};
     SmallVector<Value> weights;
     for (const ClassWeight *weight : getReaders(site)) {
       auto type = cast<RankedTensorType>(weight->operand->get().getType());
@@ -223,7 +238,9 @@ static ChannelPolicy createRepQ(PolicyOptions &options) {
       "target", "mean", {"mean", "median", "power_of_two", "given"});
   double given = options.getNumber("scale", 1, 1e-300, 1e300);
   return [=](OpBuilder &builder, const ChannelClass &site,
-             std::string &) -> Value {
+             std::string &reason) -> Value {
+    if (!hasStatistics(site, {"min", "max"}, reason))
+      return {};
     Location loc = getLoc(site);
     int64_t channels = site.getNumChannels();
     Value scales = RangeScaleOp::create(
@@ -250,6 +267,7 @@ void quench::registerScalePolicies(ChannelPolicyRegistry &registry) {
   registry.add("given", [](PolicyOptions &options) {
     return createGiven(options, "scale");
   });
+  registry.add("import", createImport);
   registry.add("smoothquant", createSmoothQuant);
   registry.add("mambaquant", createMambaQuant);
   registry.add("awq", createAwq);
@@ -277,7 +295,10 @@ static ChannelPolicy createRandomShift(PolicyOptions &options) {
 
 // So that the mean of each channel becomes 0 (MambaQuant, for the steps).
 static ChannelPolicy createMean(PolicyOptions &options) {
-  return [](OpBuilder &builder, const ChannelClass &site, std::string &) {
+  return [](OpBuilder &builder, const ChannelClass &site,
+            std::string &reason) -> Value {
+    if (!hasStatistics(site, {"mean"}, reason))
+      return {};
     int64_t channels = site.getNumChannels();
     Value mean = createSiteParam(builder, site, "stats", "mean", {channels});
     Value zeros = createFilledWeight(builder, mean.getLoc(),

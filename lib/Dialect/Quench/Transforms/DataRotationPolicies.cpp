@@ -9,6 +9,7 @@
 #include "Quench/Dialect/Quench/Transforms/RotationPolicy.h"
 
 #include "ChannelVectors.h"
+#include "LearnedParams.h"
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
@@ -63,8 +64,7 @@ static RotationPolicy createKLT(PolicyOptions &options) {
       reason = "no statistics are bound to the scope 'stats'";
       return std::nullopt;
     }
-    reason = checkStatistic(module, site, "covariance");
-    if (!reason.empty())
+    if (!hasStatistics(site, {"covariance"}, reason))
       return std::nullopt;
     return createEqualizing(builder,
                             createBoundParam(builder, getLoc(site), module,
@@ -134,55 +134,20 @@ static RotationPolicy createWOMI(PolicyOptions &options) {
 // Learned matrices
 //===----------------------------------------------------------------------===//
 
-/// `pattern` with the name of `site` for `SITE` and what is before its last dot
-/// for `PARENT`.
-static std::string expandKey(std::string pattern, StringRef site) {
-  for (auto [word, text] :
-       {std::pair(StringRef("SITE"), site),
-        std::pair(StringRef("PARENT"), site.rsplit('.').first)})
-    if (size_t at = pattern.find(word.str()); at != std::string::npos)
-      pattern.replace(at, word.size(), text.str());
-  return pattern;
-}
-
 static RotationPolicy createImport(PolicyOptions &options) {
-  std::string patterns =
+  std::string keys =
       options.getWord("keys", "SITE.R|PARENT.R2|PARENT.R_ov|R1|R_res");
   double tolerance = options.getNumber("tolerance", 0.05, 1e-12, 0.5);
   return [=](OpBuilder &builder, const ChannelClass &site,
              std::string &reason) -> std::optional<Rotation> {
-    ModuleOp module = getModule(site);
-    if (!isBound(module, "learned")) {
-      reason = "no archive is bound to the scope 'learned'";
+    Value matrix = createLearnedParam(
+        builder, site, keys,
+        {{site.size, site.size}, {site.numTransforms, site.size, site.size}},
+        reason);
+    if (!matrix)
       return std::nullopt;
-    }
-    SmallVector<StringRef> words;
-    StringRef(patterns).split(words, '|');
-    SmallVector<std::string> keys;
-    for (StringRef word : words) {
-      keys.push_back("'" + expandKey(word.str(), site.name) + "'");
-      Value matrix =
-          createBoundParam(builder, getLoc(site), module, "learned",
-                           StringRef(keys.back()).drop_front().drop_back());
-      if (!matrix)
-        continue;
-      auto type = cast<RankedTensorType>(matrix.getType());
-      SmallVector<int64_t> shape = {site.numTransforms, site.size, site.size};
-      if (!isa<FloatType>(type.getElementType()) ||
-          (type.getShape() != ArrayRef(shape) &&
-           type.getShape() != ArrayRef(shape).drop_front())) {
-        llvm::raw_string_ostream(reason)
-            << keys.back() << " is " << type << ", not a matrix of "
-            << site.size << " channels";
-        return std::nullopt;
-      }
-      return Rotation(OrthogonalizeOp::create(
-          builder, matrix.getLoc(), widenWeight(builder, matrix),
-          builder.getF64FloatAttr(tolerance)));
-    }
-    reason =
-        "the archive of learned rotations has no " + llvm::join(keys, " or ");
-    return std::nullopt;
+    return Rotation(OrthogonalizeOp::create(
+        builder, matrix.getLoc(), matrix, builder.getF64FloatAttr(tolerance)));
   };
 }
 

@@ -64,16 +64,23 @@ std::string quench::hashBasis(const ChannelClass &site) {
   return hashBytes({joined.data(), joined.size()});
 }
 
-std::string quench::checkStatistic(ModuleOp module, const ChannelClass &site,
-                                   StringRef what) {
+bool quench::hasStatistics(const ChannelClass &site, ArrayRef<StringRef> names,
+                           std::string &reason) {
+  auto module = site.weights.front().op->getParentOfType<ModuleOp>();
   if (!isBound(module, "stats"))
-    return "";
+    return true;
   std::optional<StringRef> basis =
-      getBoundText(module, "stats", getBasisKey(site.kind == TransformKind::Basis, site.name));
-  if (!basis || !hasBoundTensor(module, "stats", site.name + "." + what.str()))
-    return ("the statistics have no '" + what + "' of it").str();
-  if (*basis != hashBasis(site))
-    return "its statistics were taken before its values were transformed; "
+      getBoundText(module, "stats",
+                   getBasisKey(site.kind == TransformKind::Basis, site.name));
+  for (StringRef name : names)
+    if (!basis ||
+        !hasBoundTensor(module, "stats", site.name + "." + name.str())) {
+      reason = ("the statistics have no '" + name + "' of it").str();
+      return false;
+    }
+  if (*basis == hashBasis(site))
+    return true;
+  reason = "its statistics were taken before its values were transformed; "
            "collect them again from what the model is now";
-  return "";
+  return false;
 }

@@ -49,7 +49,10 @@ using ChannelPolicy = std::function<mlir::Value(
 using ChannelPolicyRegistry = PolicyRegistry<ChannelPolicy>;
 
 /// Adds the policies for scales of this tree: `identity`, `random`, `given`,
-/// `smoothquant`, `mambaquant`, `awq` and `repq`.
+/// `import`, `smoothquant`, `mambaquant`, `awq` and `repq`. `import` takes the
+/// tensor of the archive of learned tensors that `keys` names, see
+/// registerDataRotationPolicies(); those that need statistics have none for
+/// sites that the bound archive lacks.
 void registerScalePolicies(ChannelPolicyRegistry &registry);
 
 /// Adds those for shifts: `random`, `given` and `mean`.

@@ -39,12 +39,12 @@ llvm::SmallVector<const ClassMember *> getReadMembers(const ChannelClass &site);
 /// the parts of a class in several entry points.
 std::string hashBasis(const ChannelClass &site);
 
-/// Why the statistic `what` of `site` cannot be taken from the archive that is
-/// bound to the scope `stats`: it has none, or it was taken when the values
-/// carried other transforms. Empty where it can, and where no archive is bound
-/// whose header could tell.
-std::string checkStatistic(mlir::ModuleOp module, const ChannelClass &site,
-                           llvm::StringRef what);
+/// Whether the statistics `names` of `site` can be taken from the archive that
+/// is bound to the scope `stats`. If not, `reason` says why, as what follows
+/// "NAME: ": it has none, or they were taken when the values carried other
+/// transforms. Where no archive is bound whose header could tell, all can.
+bool hasStatistics(const ChannelClass &site,
+                   llvm::ArrayRef<llvm::StringRef> names, std::string &reason);
 
 } // namespace quench
 
