@@ -25,7 +25,7 @@ module attributes {test.quantizer = #quench.uniform<i8, axis = 0, token>} {}
 
 // -----
 
-// expected-error @below {{expected asymmetric, token, axis or group, found channel}}
+// expected-error @below {{expected asymmetric, axis, token, group or scale, found channel}}
 module attributes {test.quantizer = #quench.uniform<i8, channel>} {}
 
 // -----
@@ -42,6 +42,121 @@ module attributes {test.quantizer = #quench.uniform<i8, group = 0>} {}
 
 // expected-error @below {{found axis twice}}
 module attributes {test.quantizer = #quench.uniform<i8, axis = 0, axis = 1>} {}
+
+// -----
+
+// expected-error @below {{expected scale to be e8m0 or e4m3, found e5m2}}
+module attributes {test.quantizer = #quench.uniform<i8, scale = e5m2>} {}
+
+// -----
+
+// expected-error @below {{expected unsigned codes, found i4}}
+module attributes {test.quantizer = #quench.log<i4>} {}
+
+// -----
+
+// expected-error @below {{expected codes of 2 to 8 bits, found 9}}
+module attributes {test.quantizer = #quench.log<u9>} {}
+
+// -----
+
+// expected-error @below {{expected codes of 2 to 7 bits beside an extra one for 0, found 8}}
+module attributes {test.quantizer = #quench.log<u8, step = 1 : 4, zero = extra>} {}
+
+// -----
+
+// expected-error @below {{expected zero to be last or extra, found none}}
+module attributes {test.quantizer = #quench.log<u4, zero = none>} {}
+
+// -----
+
+// expected-error @below {{expected step to be 1 to 1024, found 0}}
+module attributes {test.quantizer = #quench.log<u4, step = 0 : 2>} {}
+
+// -----
+
+// expected-error @below {{expected the denominator of step to be 1 to 1024, found 0}}
+module attributes {test.quantizer = #quench.log<u4, step = 1 : 0>} {}
+
+// -----
+
+// expected-error @below {{expected unit to be 1 to 65536, found 0}}
+module attributes {test.quantizer = #quench.log<u4, unit = 0>} {}
+
+// -----
+
+// expected-error @below {{expected numbers down to 2^-1000, found 2^-1020}}
+module attributes {test.quantizer = #quench.log<u8, step = 4>} {}
+
+// -----
+
+// expected-error @below {{expected step, unit, zero, axis, token, group or scale, found base}}
+module attributes {test.quantizer = #quench.log<u4, base = 2>} {}
+
+// -----
+
+// expected-error @below {{expected a and b}}
+module attributes {test.quantizer = #quench.tangent<u4, a = 2.4>} {}
+
+// -----
+
+// expected-error @below {{expected b and a - b from 0.001 to 1.57, found a = }}
+module attributes {test.quantizer = #quench.tangent<u4, a = 2.4, b = 0.0>} {}
+
+// -----
+
+// expected-error @below {{expected shift to be 0 to 19, found -1}}
+module attributes {test.quantizer = #quench.twin_uniform<u4, shift = -1>} {}
+
+// -----
+
+// expected-error @below {{expected shift to be -24 to 24, found 25}}
+module attributes {test.quantizer = #quench.twin_uniform<i4, shift = 25>} {}
+
+// -----
+
+// expected-error @below {{expected codes of 2 to 8 bits, found 1}}
+module attributes {test.quantizer = #quench.twin_uniform<i1, shift = 2>} {}
+
+// -----
+
+// expected-error @below {{expected nf4 or numbers in brackets, found nf3}}
+module attributes {test.quantizer = #quench.code_book<nf3>} {}
+
+// -----
+
+// expected-error @below {{expected 2 to 256 numbers, found 1}}
+module attributes {test.quantizer = #quench.code_book<[1.0]>} {}
+
+// -----
+
+// expected-error @below {{expected finite numbers of f32 that ascend, found 5.000000e-01 after 1.000000e+00}}
+module attributes {test.quantizer = #quench.code_book<[1.0, 0.5]>} {}
+
+// -----
+
+// expected-error @below {{expected finite numbers of f32 that ascend, found }}
+module attributes {test.quantizer = #quench.code_book<[0.5, 1.0e39]>} {}
+
+// -----
+
+// expected-error @below {{expected a number above 0, found none}}
+module attributes {test.quantizer = #quench.code_book<[-1.0, 0.0]>} {}
+
+// -----
+
+// expected-error @below {{expected an axis or token, found both}}
+module attributes {test.quantizer = #quench.ternary<axis = 0, token>} {}
+
+// -----
+
+// expected-error @below {{expected axis, token, group or scale, found zero}}
+module attributes {test.quantizer = #quench.binary<zero>} {}
+
+// -----
+
+// expected-error @below {{expected e4m3, e5m2, e3m2, e2m3 or e2m1, found e3m4}}
+module attributes {test.quantizer = #quench.small_float<e3m4>} {}
 
 // -----
 

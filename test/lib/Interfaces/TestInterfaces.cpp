@@ -26,6 +26,8 @@
 using namespace mlir;
 using namespace quench;
 
+void registerTestQuantizers();
+
 static StringRef getName(PortRole role) {
   switch (role) {
   case PortRole::Producer:
@@ -160,6 +162,8 @@ struct TestInterfaces : public PassWrapper<TestInterfaces, OperationPass<>> {
 
 extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT PassPluginLibraryInfo
 mlirGetPassPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, "QuenchTestPasses", LLVM_VERSION_STRING,
-          [] { PassRegistration<TestInterfaces>(); }};
+  return {MLIR_PLUGIN_API_VERSION, "QuenchTestPasses", LLVM_VERSION_STRING, [] {
+            PassRegistration<TestInterfaces>();
+            registerTestQuantizers();
+          }};
 }

@@ -41,6 +41,10 @@ llvm::LogicalResult checkParameters(ShapeInference &shapes,
 llvm::LogicalResult checkHasScalesAlone(ShapeInference &shapes,
                                         QuantizerAttrInterface quantizer);
 
+/// Where scales of `quantizer` are multiples of one for the whole tensor, what
+/// the greatest magnitude of the tensor is divided by for that one (C24).
+std::optional<double> getOuterDivisor(QuantizerAttrInterface quantizer);
+
 } // namespace quench
 
 #endif // QUENCH_LIB_DIALECT_QUENCH_IR_QUANTPARAMETERS_H

@@ -78,6 +78,14 @@ LogicalResult quench::checkHasScalesAlone(ShapeInference &shapes,
   return success();
 }
 
+std::optional<double>
+quench::getOuterDivisor(QuantizerAttrInterface quantizer) {
+  if (quantizer.getScaling().form != numerics::ScaleForm::E4M3)
+    return std::nullopt;
+  return numerics::decode<double>(numerics::e4m3.highest(), numerics::e4m3) *
+         quantizer.getNumberRange().second;
+}
+
 namespace {
 /// A tensor with one dimension for each dimension of its parameters: one that
 /// has blocks is split.
@@ -199,22 +207,30 @@ FailureOr<SmallVector<Value>> DynamicScaleOp::decomposeOperation(OpBuilder &b) {
   SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this);
   SplitTensor split = splitBlocks(builder, getInput(), quantizer, sizes);
   unsigned numLoops = split.sizes.size();
-  Value absmax = builder.fold(builder.fill(sizes, type.getElementType(), 0),
-                              split.parameterLoops, numLoops,
-                              {{split.value, TensorBuilder::range(numLoops)}},
-                              [](LoopBody &loop, Scalar largest) {
-                                return max(largest, abs(loop[0]));
-                              });
-  bool isKnown = true;
-  Value result = builder.map(
-      sizes, type.getElementType(),
-      {{absmax, TensorBuilder::range(type.getRank())}}, [&](LoopBody &loop) {
-        Value scale = quantizer.emitScale(loop.getBuilder(), getLoc(), loop[0]);
-        isKnown = isKnown && scale;
-        return scale ? Scalar(loop.getBuilder(), scale) : loop[0];
-      });
-  if (!isKnown)
-    return emitOpError("the scale of ") << quantizer << " is not known";
+  auto getLargest = [](LoopBody &loop, Scalar largest) {
+    return max(largest, abs(loop[0]));
+  };
+  Type element = type.getElementType();
+  Value absmax = builder.fold(
+      builder.fill(sizes, element, 0), split.parameterLoops, numLoops,
+      {{split.value, TensorBuilder::range(numLoops)}}, getLargest);
+  unsigned rank = type.getRank();
+  SmallVector<LoopInput> inputs = {{absmax, TensorBuilder::range(rank)}};
+  std::optional<double> divisor = getOuterDivisor(quantizer);
+  if (divisor)
+    inputs.push_back({builder.fold(builder.fill({}, element, 0), {}, rank,
+                                   inputs, getLargest),
+                      {}});
+  Value result = builder.map(sizes, element, inputs, [&](LoopBody &loop) {
+    QuantizerBuilder body(loop.getBuilder(), getLoc());
+    QuantRange range = quantizer::getRange(body, body.getLoc(), Value(loop[0]));
+    if (divisor)
+      range.outer = body.finishScale(loop[1] / loop[1].constant(*divisor),
+                                     numerics::ScaleForm::Any,
+                                     /*upwards=*/true, Value());
+    return Scalar(loop.getBuilder(),
+                  quantizer.emitParameters(body, body.getLoc(), range).scale);
+  });
   return SmallVector<Value>{builder.cast(result, type)};
 }
 

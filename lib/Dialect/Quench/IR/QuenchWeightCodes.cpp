@@ -258,7 +258,8 @@ std::optional<RowRange> QuantScaleOp::getOperandRows(unsigned operand,
                                                      RowRange rows) {
   SmallVector<QuantAxis> axes =
       getQuantAxes(getQuantizer(), getTensorType(getInput()).getRank());
-  if (axes.empty() || axes.front().dim != 0 || axes.front().block != 1)
+  if (getOuterDivisor(getQuantizer()) || axes.empty() ||
+      axes.front().dim != 0 || axes.front().block != 1)
     return std::nullopt;
   return rows;
 }
@@ -267,9 +268,20 @@ std::optional<int64_t> QuantScaleOp::getOperandAxis(unsigned operand,
                                                     int64_t axis) {
   QuantAxis quantAxis =
       getQuantAxes(getQuantizer(), getTensorType(getInput()).getRank())[axis];
-  if (quantAxis.block != 1)
+  if (getOuterDivisor(getQuantizer()) || quantAxis.block != 1)
     return std::nullopt;
   return quantAxis.dim;
+}
+
+/// The scale of a tensor whose parts have the greatest magnitudes `largest`.
+static double getOuterScale(ArrayRef<double> largest, double divisor,
+                            bool wide) {
+  double all = 0;
+  for (double number : largest)
+    all = number > all || number != number ? number : all;
+  double scale = wide ? all / divisor : float(all) / float(divisor);
+  return finishScale(scale, numerics::ScaleForm::Any, /*upwards=*/true,
+                     /*outer=*/1, wide);
 }
 
 LogicalResult QuantScaleOp::evaluateRows(Operands operands, RowRange rows,
@@ -293,13 +305,12 @@ LogicalResult QuantScaleOp::evaluateRows(Operands operands, RowRange rows,
   };
   if (failed(ParameterMap(getInput(), getQuantizer()).walk(inputRows, include)))
     return failure();
-  for (double &scale : scales) {
-    std::optional<double> known =
-        getQuantizer().getScale(scale, scaleType == DType::F64);
-    if (!known)
-      return emitOpError("the scale of ") << getQuantizer() << " is not known";
-    scale = *known;
-  }
+  bool wide = scaleType == DType::F64;
+  double outer = 1;
+  if (std::optional<double> divisor = getOuterDivisor(getQuantizer()))
+    outer = getOuterScale(scales, *divisor, wide);
+  for (double &scale : scales)
+    scale = getQuantizer().getParameters({-scale, scale, outer}, wide).scale;
   encodeFloats(scaleType, scales, result.data());
   return success();
 }

@@ -401,8 +401,9 @@ def Quench_QuantScaleOp : Quench_ShapedWeightOp<"quant_scale", Quench_RowProgram
   let summary = "scales with which the codes of a parameter reach its greatest magnitudes";
   let description = [{
     For each set of elements that shares a scale, what the format, which has no zero
-    points, makes of their greatest magnitude: that over the highest code, and 1 for
-    0. The result has the shape and type of the scale of `quench.fake_quant`.
+    points, makes of their greatest magnitude (C23, C24 of `docs/spec.md`): that over
+    the greatest number, and 1 for 0. The result has the shape and type of the scale of
+    `quench.fake_quant`.
 
     ```mlir
     %w = quench.param <"model"::"w"> : tensor<8x6xf32>

@@ -53,8 +53,8 @@ def Quench_DynamicScaleOp : Quench_ModelOp<"dynamic_scale"> {
   let description = [{
     The scale for `quench.fake_quant` of the same input by the same quantizer, which
     has no zero points, computed from the input itself at every run: for each set of
-    elements that shares a scale, the greatest magnitude over the highest code, and 1
-    for 0.
+    elements that shares a scale, the greatest magnitude over the greatest number, and 1
+    for 0 (C23, C24, C26 of `docs/spec.md`).
 
     ```mlir
     func.func @dynamic_scale(%x: tensor<?x?x64xf32>) -> tensor<?x?xf32> {
