@@ -10,7 +10,8 @@
 #include "Quench/Support/Numerics.h"
 
 #include "mlir/AsmParser/AsmParser.h"
-#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
 
 #include "gtest/gtest.h"
 #include <cmath>
@@ -236,6 +237,35 @@ TEST_F(Formats, CoverRanges) {
               parse(text).getParameters({-3, 3}, /*wide=*/true).scale);
   }
   EXPECT_FALSE(parse("#quench.uniform<u4, asymmetric>").getScale(3, true));
+}
+
+// C24: NVFP4 has one scale for all of a weight, and small floats times it for
+// blocks. The block with the greatest magnitude has the largest small float.
+TEST_F(Formats, ScaleBlocksByTheWholeWeight) {
+  constexpr StringLiteral text = R"(
+    %w = quench.param <"m"::"w"> : tensor<2x32xf32>
+    %s = quench.quant_scale %w
+      by(#quench.small_float<e2m1, axis = 0, group = 16, scale = e4m3>)
+      : (tensor<2x32xf32>) -> tensor<2x2xf32>)";
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(module);
+  auto op = cast<WeightProgramOpInterface>(module->getBody()->back());
+  std::vector<float> weights(64, 0), scales(4);
+  weights[3] = 0.0625;
+  weights[17] = -0.5;
+  weights[40] = 0.001;
+  auto getBytes = [](std::vector<float> &numbers) {
+    return MutableArrayRef<char>(reinterpret_cast<char *>(numbers.data()),
+                                 numbers.size() * sizeof(float));
+  };
+  ArrayRef<char> input = getBytes(weights);
+  ASSERT_TRUE(succeeded(op.evaluateWeights({input}, getBytes(scales))));
+  float outer = 0.5f / (448 * 6);
+  EXPECT_EQ(scales[0], 56 * outer);
+  EXPECT_EQ(scales[1], 448 * outer);
+  EXPECT_EQ(scales[2], 0.875f * outer);
+  // 1 is far beyond.
+  EXPECT_EQ(scales[3], 448 * outer);
 }
 
 // Passes that move factors ask this before they do.

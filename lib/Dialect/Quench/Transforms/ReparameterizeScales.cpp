@@ -87,6 +87,7 @@ static bool worksByChannel(FakeQuantOp op) {
   auto format = dyn_cast<UniformAttr>(op.getQuantizer());
   int64_t rank = op.getInput().getType().getRank();
   return format && format.getAxis() == rank - 1 && !format.getGroup() &&
+         format.absorbsChannelScale(rank, rank - 1) &&
          isWeightProgram(op.getScale()) &&
          (!op.getZero() || isWeightProgram(getCodeBytes(op.getZero())));
 }

@@ -9,9 +9,13 @@ computes the largest difference itself, so that no digits are lost in printing.
 
 import math
 import os
+import pathlib
 import struct
 import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3]))
+import formats  # noqa: E402
 
 INF = math.inf
 
@@ -472,6 +476,13 @@ def cases(dtype):
             most = [max(map(abs, rows.data[first:first + runs])) for first in range(0, 36, runs)]
             yield (f"quench.dynamic_scale %0 by(#quench.uniform<{words}>) : ({{0}}) -> {{r0}}", [rows],
                    [Tensor(shape, [m / highest if m else 1.0 for m in most])])
+        for form, scales in ((formats.SMALL_FLOATS[4], "e4m3"), (formats.SMALL_FLOATS[0], "e8m0"),
+                             (formats.CodeBook(formats.NF4, "nf4"), None)):
+            most = [max(map(abs, rows.data[first:first + 2])) for first in range(0, 36, 2)]
+            outer = formats.divide(max(most), 448.0 * 6, dtype) if scales == "e4m3" else 1.0
+            words = form.text[:-1] + ", token, group = 2" + (f", scale = {scales}>" if scales else ">")
+            yield (f"quench.dynamic_scale %0 by({words}) : ({{0}}) -> {{r0}}", [rows],
+                   [Tensor((2, 3, 3), [formats.scale_of_range(form, -m, m, outer, scales, dtype) for m in most])])
 
 
 # -- Modules ------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Compiles what quantizers emit and compares the bits of its results.
 
-    formats.py QUENCH_OPT TEST_PASSES MLIR_RUNNER LIBRARIES
+    emitted_formats.py QUENCH_OPT TEST_PASSES MLIR_RUNNER LIBRARIES
 """
 
 import itertools
