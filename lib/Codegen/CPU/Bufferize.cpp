@@ -14,8 +14,11 @@
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace quench {
@@ -43,6 +46,28 @@ getArgumentType(bufferization::TensorLikeType type, Attribute memorySpace,
       tensor.getShape(), tensor.getElementType(), layout, memorySpace));
 }
 
+/// Gives every place where a tensor begins as nothing, or filled, a tensor of
+/// its own. Once the first of such tensors is the buffer of an output, the
+/// analysis of upstream no longer sees that results which begin as it write
+/// there too.
+void separateInits(ModuleOp module) {
+  IRRewriter rewriter(module.getContext());
+  auto separate = [&](Operation *op) {
+    for (OpOperand &use : llvm::make_early_inc_range(op->getUses())) {
+      auto user = dyn_cast<DestinationStyleOpInterface>(use.getOwner());
+      if (!user || !user.isDpsInit(&use) || op->hasOneUse())
+        continue;
+      rewriter.setInsertionPoint(op);
+      use.set(rewriter.clone(*op)->getResult(0));
+    }
+  };
+  module.walk([&](linalg::FillOp fill) {
+    if (fill->getNumResults() == 1)
+      separate(fill);
+  });
+  module.walk([&](tensor::EmptyOp empty) { separate(empty); });
+}
+
 struct Bufferize : quench::impl::BufferizePassBase<Bufferize> {
   using BufferizePassBase::BufferizePassBase;
 
@@ -53,6 +78,7 @@ struct Bufferize : quench::impl::BufferizePassBase<Bufferize> {
     if (failed(applyPatternsGreedily(module, std::move(tensorPatterns))))
       return signalPassFailure();
 
+    separateInits(module);
     IRRewriter rewriter(&getContext());
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isExternal() &&

@@ -128,8 +128,9 @@ def BufferizePass : Pass<"quench-bufferize", "::mlir::ModuleOp"> {
   let description = [{
     Runs upstream's one-shot bufferization on the whole module, after making
     producers write straight into the places where their results are inserted.
-    Private functions take buffers whose rows may be apart but whose innermost
-    elements are contiguous, and give results through arguments.
+    Results that begin as the same empty or filled tensor get one each. Private
+    functions take buffers whose rows may be apart but whose innermost elements are
+    contiguous, and give results through arguments.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
                            "::mlir::memref::MemRefDialect"];

@@ -11,7 +11,6 @@
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -94,9 +93,7 @@ SmallVector<Value> Observer::reduce(
   for (double init : inits) {
     Value number =
         arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(init));
-    // Tensors that begin alike must not become one buffer.
-    Value empty = bufferization::AllocTensorOp::create(
-        builder, loc, RankedTensorType::get(shape, f64), ValueRange());
+    Value empty = tensor::EmptyOp::create(builder, loc, shape, f64);
     outputs.push_back(
         linalg::FillOp::create(builder, loc, number, empty).getResult(0));
   }
