@@ -3,74 +3,16 @@
     norm_vectors.py QUENCH QUENCH_OPT VECTORS DIRECTORY
 
 The numbers become the parameters of a model; what it computes after passes must be
-what was published, and what `norms.json` says to be wrong must be far from it.
+what was published.
 """
 
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
-import tensorfile
 from tensorfile import Tensor
-
-
-def flat(data):
-    return [x for row in data for x in flat(row)] if isinstance(data, list) else [data]
-
-
-def shape(data):
-    return [len(data), *shape(data[0])] if isinstance(data, list) else []
-
-
-def kind(data):
-    return "tensor<" + "".join(f"{n}x" for n in shape(data)) + "f64>"
-
-
-class Model:
-    """A model of one entry point, `f`, with the parameters `params`."""
-
-    def __init__(self, directory, params, quench, opt):
-        self.directory, self.params = pathlib.Path(directory), params
-        self.quench, self.opt = quench, opt
-        os.makedirs(directory, exist_ok=True)
-        for scope, tensors in params.items():
-            tensorfile.save(str(self.directory / f"{scope}.safetensors"),
-                            {name: Tensor.of("F64", shape(t), flat(t)) for name, t in tensors.items()})
-
-    def write(self, argument, result, body):
-        lines = []
-        for name, data in self.params["model"].items():
-            lines.append(f'    %{name} = quench.param <"model"::"{name}"> : {kind(data)}')
-        archives = ", ".join(f'{scope} = "{scope}.safetensors"' for scope in self.params)
-        self.text = "\n".join([
-            f"module attributes {{quench.archives = {{{archives}}}}} {{",
-            f'  func.func @f(%in: {argument} {{quench.name = "in"}}) -> ({result} {{quench.name = "out"}}) '
-            "attributes {quench.entry} {", *lines, *body, f"    return %out : {result}", "  }", "}"])
-
-    def run(self, passes, value):
-        """The result for the input `value` after `passes`."""
-        options = [f"--{p}" for p in passes]
-        made = subprocess.run([self.opt, "-", *options, "--mlir-print-debuginfo"], input=self.text, text=True,
-                              capture_output=True)
-        if made.returncode:
-            sys.exit(made.stderr)
-        path = self.directory / "model.mlir"
-        path.write_text(made.stdout)
-        source, target = str(self.directory / "in.safetensors"), str(self.directory / "out.safetensors")
-        tensorfile.save(source, {"in": value})
-        ran = subprocess.run([self.quench, "run", str(path), "--input", f"in={source}", "--output", target, "--force"],
-                             text=True, capture_output=True)
-        if ran.returncode:
-            sys.exit(made.stdout + ran.stderr)
-        return list(tensorfile.load(target)[0]["out"].values()), made.stdout
-
-
-def check(name, actual, expected, limit=1e-12):
-    error = max(abs(a - b) for a, b in zip(actual, flat(expected)))
-    good = len(actual) == len(flat(expected)) and error <= limit
-    print(f"{name}: {'ok' if good else f'error {error}'}")
+from vector_model import Model, check, flat, kind, shape
 
 
 def norms(data, directory, tools):
