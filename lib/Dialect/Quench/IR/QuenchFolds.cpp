@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WeightValues.h"
+
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -13,10 +15,6 @@
 
 using namespace mlir;
 using namespace quench;
-
-static RankedTensorType getTensorType(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 //===----------------------------------------------------------------------===//
 // patch_embed

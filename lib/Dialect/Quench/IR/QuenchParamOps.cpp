@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WeightValues.h"
+
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
 #include "Quench/Support/FloatBytes.h"
@@ -28,10 +30,6 @@ using Dim = ShapeInference::Dim;
 // Bytes
 //===----------------------------------------------------------------------===//
 
-static RankedTensorType getTensorType(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
 /// The bytes of one element of the tensor `value`; fails with a diagnostic at
 /// `op` for elements that are not whole bytes.
 static FailureOr<int64_t> getElementBytes(Operation *op, Value value) {
@@ -40,14 +38,6 @@ static FailureOr<int64_t> getElementBytes(Operation *op, Value value) {
     return op->emitError("expected elements of whole bytes, found ")
            << value.getType();
   return element.getIntOrFloatBitWidth() / 8;
-}
-
-/// The product of `sizes`.
-static int64_t getVolume(ArrayRef<int64_t> sizes) {
-  int64_t volume = 1;
-  for (int64_t size : sizes)
-    volume *= size;
-  return volume;
 }
 
 /// Copies `rows` blocks of `bytes` bytes, the starts of which are `fromStride`
@@ -358,11 +348,6 @@ LogicalResult ReshapeOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
 //===----------------------------------------------------------------------===//
 // CastOp
 //===----------------------------------------------------------------------===//
-
-/// The type of the elements of the float tensor `value`.
-static DType getFloatDType(Value value) {
-  return *getDType(getTensorType(value).getElementType());
-}
 
 LogicalResult CastOp::verify() {
   RankedTensorType from = getTensorType(getInput()),

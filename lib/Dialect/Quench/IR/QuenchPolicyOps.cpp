@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WeightValues.h"
+
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
 #include "Quench/Support/Numerics.h"
@@ -31,14 +33,6 @@ using Matrix =
 
 static ArrayRef<int64_t> getShape(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
-}
-
-/// The product of `sizes`.
-static int64_t getVolume(ArrayRef<int64_t> sizes) {
-  int64_t volume = 1;
-  for (int64_t size : sizes)
-    volume *= size;
-  return volume;
 }
 
 /// Reads `size` doubles from `bytes`, number `index` of such parts.

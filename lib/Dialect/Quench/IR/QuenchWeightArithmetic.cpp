@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WeightValues.h"
+
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
 #include "Quench/Support/FloatBytes.h"
@@ -22,18 +24,6 @@ using Operands = ArrayRef<ArrayRef<char>>;
 //===----------------------------------------------------------------------===//
 // Shapes
 //===----------------------------------------------------------------------===//
-
-static RankedTensorType getTensorType(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
-/// The product of `sizes`.
-static int64_t getVolume(ArrayRef<int64_t> sizes) {
-  int64_t volume = 1;
-  for (int64_t size : sizes)
-    volume *= size;
-  return volume;
-}
 
 /// Fails unless `value`, called `name` in diagnostics, has a static shape and
 /// elements of the type of `like`.
@@ -79,19 +69,8 @@ struct AxisView {
 /// Numbers that are worked on together: few enough for a near cache.
 static constexpr int64_t chunkSize = 1 << 15;
 
-static DType getFloatDType(Value value) {
-  return *getDType(getTensorType(value).getElementType());
-}
-
 static int64_t getElementBytes(Value value) {
   return getBitWidth(getFloatDType(value)) / 8;
-}
-
-/// All numbers of an operand.
-static std::vector<double> decode(Value value, ArrayRef<char> bytes) {
-  std::vector<double> numbers(bytes.size() / getElementBytes(value));
-  decodeFloats(getFloatDType(value), bytes.data(), numbers);
-  return numbers;
 }
 
 /// Calls `body` with the numbers of `input`, some of them at a time, at most
@@ -229,7 +208,7 @@ std::optional<int64_t> ChannelScaleOp::getOperandAxis(unsigned operand,
 LogicalResult ChannelScaleOp::evaluateRows(Operands operands, RowRange rows,
                                            MutableArrayRef<char> result) {
   AxisView view(getInput(), getAxis(), rows);
-  std::vector<double> scale = decode(getScale(), operands[1]);
+  std::vector<double> scale = decodeNumbers(getScale(), operands[1]);
   if (scale.size() == 1)
     scale.resize(view.size, scale.front());
   bool inverse = getInverse();
@@ -347,7 +326,7 @@ std::optional<int64_t> RotateByOp::getOperandAxis(unsigned operand,
 LogicalResult RotateByOp::evaluateRows(Operands operands, RowRange rows,
                                        MutableArrayRef<char> result) {
   int64_t order = getTensorType(getMatrix()).getShape().back();
-  std::vector<double> matrices = decode(getMatrix(), operands[1]);
+  std::vector<double> matrices = decodeNumbers(getMatrix(), operands[1]);
   int64_t area = order * order, blocks = matrices.size() / area;
   if (getTransposed())
     for (int64_t block = 0; block < blocks; ++block)
@@ -460,7 +439,7 @@ std::optional<int64_t> ContractOp::getOperandAxis(unsigned operand,
 
 LogicalResult ContractOp::evaluateRows(Operands operands, RowRange rows,
                                        MutableArrayRef<char> result) {
-  std::vector<double> rhs = decode(getRhs(), operands[1]);
+  std::vector<double> rhs = decodeNumbers(getRhs(), operands[1]);
   int64_t depth = getTensorType(getLhs()).getShape().back();
   int64_t columns = getVolume(getTensorType(getRhs()).getShape().drop_front());
   DType dtype = getFloatDType(getLhs());
@@ -512,7 +491,7 @@ LogicalResult ShiftOp::evaluateRows(Operands operands, RowRange rows,
                                     MutableArrayRef<char> result) {
   if (result.empty())
     return success();
-  std::vector<double> offset = decode(getOffset(), operands[1]);
+  std::vector<double> offset = decodeNumbers(getOffset(), operands[1]);
   int64_t period = offset.size();
   double sign = getNegative() ? -1 : 1;
   mapChunks(getInput(), operands[0], result, roundUp(chunkSize, period),
@@ -625,8 +604,8 @@ std::optional<int64_t> SpectralNormOp::getOperandAxis(unsigned operand,
 
 LogicalResult SpectralNormOp::evaluateWeights(Operands operands,
                                               MutableArrayRef<char> result) {
-  std::vector<double> weight = decode(getInput(), operands[0]);
-  std::vector<double> vector = decode(getVector(), operands[1]);
+  std::vector<double> weight = decodeNumbers(getInput(), operands[0]);
+  std::vector<double> vector = decodeNumbers(getVector(), operands[1]);
   int64_t rows = getTensorType(getInput()).getDimSize(0);
   int64_t columns = vector.size();
   auto normalize = [](std::vector<double> &numbers) {

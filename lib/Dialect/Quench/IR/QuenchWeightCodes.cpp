@@ -8,6 +8,7 @@
 
 #include "QuantParameters.h"
 #include "TensorBuilder.h"
+#include "WeightValues.h"
 
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
@@ -20,14 +21,6 @@ using namespace quench;
 
 using Dim = ShapeInference::Dim;
 using Operands = ArrayRef<ArrayRef<char>>;
-
-static RankedTensorType getTensorType(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
-static DType getFloatDType(Value value) {
-  return *getDType(getTensorType(value).getElementType());
-}
 
 //===----------------------------------------------------------------------===//
 // Blocks
@@ -118,14 +111,6 @@ static LogicalResult checkStatic(ShapeInference &shapes, Value value,
   return success();
 }
 
-/// All numbers of an operand.
-static std::vector<double> decode(Value value, ArrayRef<char> bytes) {
-  DType dtype = getFloatDType(value);
-  std::vector<double> numbers(bytes.size() * 8 / getBitWidth(dtype));
-  decodeFloats(dtype, bytes.data(), numbers);
-  return numbers;
-}
-
 /// The zero point of the parameters at `place`; 0 for a format without.
 static int8_t getZero(Operands operands, int64_t place) {
   return operands.size() == 3 ? static_cast<int8_t>(operands[2][place]) : 0;
@@ -166,7 +151,7 @@ std::optional<int64_t> QuantizeOp::getOperandAxis(unsigned operand,
 
 LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
                                        MutableArrayRef<char> result) {
-  std::vector<double> scale = decode(getScale(), operands[1]);
+  std::vector<double> scale = decodeNumbers(getScale(), operands[1]);
   DType dtype = getFloatDType(getInput());
   int64_t width = getBitWidth(dtype) / 8;
   bool wide = getFloatDType(getScale()) == DType::F64;
@@ -219,7 +204,7 @@ std::optional<int64_t> DequantizeOp::getOperandAxis(unsigned operand,
 
 LogicalResult DequantizeOp::evaluateRows(Operands operands, RowRange rows,
                                          MutableArrayRef<char> result) {
-  std::vector<double> scale = decode(getScale(), operands[1]);
+  std::vector<double> scale = decodeNumbers(getScale(), operands[1]);
   DType dtype = getFloatDType(getScale());
   int64_t width = getBitWidth(dtype) / 8;
   std::vector<double> numbers;

@@ -11,6 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WeightValues.h"
+
 #include "Quench/Dialect/Quench/IR/Quench.h"
 
 #include "mlir/IR/Matchers.h"
@@ -18,10 +20,6 @@
 
 using namespace mlir;
 using namespace quench;
-
-static RankedTensorType getTensorType(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 /// Whether all elements of `value` are known to be `number`.
 static bool isFilledWith(Value value, double number) {
