@@ -79,6 +79,21 @@ Value quench::spreadChannels(OpBuilder &builder, Value vector,
   return result.build();
 }
 
+void quench::divideChannels(const ChannelClass &site, Value scale,
+                            StringRef transform) {
+  auto move = [&](bool inverse) {
+    return [&, inverse](OpBuilder &builder, Value value,
+                        const ClassWeight &weight) {
+      auto type = cast<RankedTensorType>(weight.operand->get().getType());
+      Value factors = spreadChannels(builder, scale, site, weight.blocks,
+                                     type.getDimSize(weight.axis), /*rest=*/1);
+      return scaleWeight(builder, value, factors, weight.axis, inverse);
+    };
+  };
+  applyTransform(site, move(/*inverse=*/true), move(/*inverse=*/false));
+  noteBasis(site, transform);
+}
+
 SmallVector<Value> quench::gatherChannels(OpBuilder &builder, Value vector,
                                           const ChannelClass &site,
                                           ArrayRef<ChannelBlock> blocks,

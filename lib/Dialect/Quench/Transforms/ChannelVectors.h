@@ -22,6 +22,12 @@ mlir::Value spreadChannels(mlir::OpBuilder &builder, mlir::Value vector,
                            llvm::ArrayRef<ChannelBlock> blocks, int64_t length,
                            double rest);
 
+/// Divides the channels of the values of `site`, whose weights are in one entry
+/// point, by `scale`, which `spreadChannels` lays out: what writes them divides,
+/// what reads them multiplies. Notes `transform` as `noteBasis` does.
+void divideChannels(const ChannelClass &site, mlir::Value scale,
+                    llvm::StringRef transform);
+
 /// The other way: vectors as long as the class that hold all numbers of
 /// `vector`, which is laid out as `blocks` say. A transform that has several
 /// blocks is in several of them, `rest` stands where one has none.

@@ -301,22 +301,7 @@ void ReparameterizeScales::rewrite(QuantizedSite &site) {
         common, 0);
   }
 
-  auto getRatio = [&](OpBuilder &builder, const ClassWeight &weight) {
-    auto type = cast<RankedTensorType>(weight.operand->get().getType());
-    return spreadChannels(builder, ratio, site.scale, weight.blocks,
-                          type.getDimSize(weight.axis), /*rest=*/1);
-  };
-  applyTransform(
-      site.scale,
-      [&](OpBuilder &builder, Value value, const ClassWeight &weight) {
-        return scaleWeight(builder, value, getRatio(builder, weight),
-                           weight.axis, /*inverse=*/true);
-      },
-      [&](OpBuilder &builder, Value value, const ClassWeight &weight) {
-        return scaleWeight(builder, value, getRatio(builder, weight),
-                           weight.axis);
-      });
-  noteBasis(site.scale, "reparameterize " + site.scale.name);
+  divideChannels(site.scale, ratio, "reparameterize " + site.scale.name);
 
   auto tensorFormat = UniformAttr::get(
       &getContext(), format.getBits(), format.getIsSigned(),

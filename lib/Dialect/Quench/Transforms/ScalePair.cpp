@@ -243,22 +243,7 @@ std::string ScalePair::rewrite(const ChannelClass &part, func::FuncOp function,
     return reason;
   scale = CheckedScaleOp::create(builder, scale.getLoc(), scale, part.name,
                                  part.partners);
-  auto getScale = [&](OpBuilder &builder, const ClassWeight &weight) {
-    auto type = cast<RankedTensorType>(weight.operand->get().getType());
-    return spreadChannels(builder, scale, part, weight.blocks,
-                          type.getDimSize(weight.axis), /*rest=*/1);
-  };
-  applyTransform(
-      part,
-      [&](OpBuilder &builder, Value value, const ClassWeight &weight) {
-        return scaleWeight(builder, value, getScale(builder, weight),
-                           weight.axis, /*inverse=*/true);
-      },
-      [&](OpBuilder &builder, Value value, const ClassWeight &weight) {
-        return scaleWeight(builder, value, getScale(builder, weight),
-                           weight.axis);
-      });
-  noteBasis(part, description + " " + part.name);
+  divideChannels(part, scale, description + " " + part.name);
   if (others.empty())
     return {};
 
