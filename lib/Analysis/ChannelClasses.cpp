@@ -17,7 +17,10 @@
 
 #include "Quench/Analysis/ChannelClasses.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Interfaces/BasisOpInterface.h"
+#include "Quench/Interfaces/ChannelScalableOpInterface.h"
+#include "Quench/Interfaces/ShiftableOpInterface.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -8,7 +8,7 @@
 
 #include "Quench/Codegen/Manifest.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/DType.h"
 #include "Quench/Support/Error.h"
 #include "Quench/Support/Hash.h"

@@ -9,6 +9,7 @@
 #include "Families.h"
 #include "Sentence.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Import/ModelBuilder.h"
 
 #include <cmath>

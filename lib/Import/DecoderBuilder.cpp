@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Import/DecoderBuilder.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 

@@ -9,6 +9,8 @@
 #include "Families.h"
 #include "Vision.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;

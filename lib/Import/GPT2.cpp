@@ -8,6 +8,7 @@
 
 #include "Families.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Import/DecoderBuilder.h"
 
 #include <cmath>

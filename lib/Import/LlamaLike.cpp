@@ -9,6 +9,7 @@
 #include "LlamaLike.h"
 #include "Rotary.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Import/DecoderBuilder.h"
 
 #include <cmath>

@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Import/ModelBuilder.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringSwitch.h"

@@ -8,6 +8,8 @@
 
 #include "Sentence.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 

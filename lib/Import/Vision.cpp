@@ -8,6 +8,8 @@
 
 #include "Vision.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+
 #include <cmath>
 
 using namespace mlir;

@@ -12,7 +12,7 @@
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
 #include "Quench/Conversion/Passes.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Pipelines/Recipe.h"
 #include "Quench/Plugin/Passes.h"

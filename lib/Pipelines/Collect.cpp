@@ -10,7 +10,7 @@
 
 #include "ExampleData.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"

@@ -10,7 +10,7 @@
 
 #include "Promote.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Pipelines/Build.h"
 #include "Quench/Support/SafeTensorsWriter.h"
 #include "RandomTensors.h"

@@ -8,7 +8,7 @@
 
 #include "ExampleData.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Archive.h"
 #include "Quench/Support/Error.h"
 

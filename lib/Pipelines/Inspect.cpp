@@ -8,7 +8,7 @@
 
 #include "Quench/Pipelines/Inspect.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"

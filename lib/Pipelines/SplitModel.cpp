@@ -8,7 +8,8 @@
 
 #include "SplitModel.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Support/DType.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

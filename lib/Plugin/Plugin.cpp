@@ -8,7 +8,7 @@
 
 #include "Quench/Plugin/Plugin.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 
 using namespace quench;
 

@@ -16,7 +16,7 @@
 
 #include "Quench/Transforms/WeightEvaluator.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Threading.h"

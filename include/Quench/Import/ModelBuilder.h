@@ -9,7 +9,7 @@
 #ifndef QUENCH_IMPORT_MODELBUILDER_H
 #define QUENCH_IMPORT_MODELBUILDER_H
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Import/Config.h"
 #include "Quench/Support/Archive.h"
 

@@ -9,7 +9,7 @@
 #ifndef QUENCH_TRANSFORMS_WEIGHTPROGRAMS_H
 #define QUENCH_TRANSFORMS_WEIGHTPROGRAMS_H
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Support/Archive.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -9,7 +9,7 @@
 #include "Quench/Codegen/CPU/Compile.h"
 
 #include "Quench/Codegen/CPU/Pipeline.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Error.h"
 #include "Quench/Support/Hash.h"
 #include "quench-rt/quench_rt.h"

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Codegen/CPU/Kernels.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

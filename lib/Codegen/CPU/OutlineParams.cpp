@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Codegen/CPU/Passes.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/DType.h"
 #include "Quench/Transforms/WeightPrograms.h"
 

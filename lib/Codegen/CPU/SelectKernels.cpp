@@ -8,7 +8,10 @@
 
 #include "KernelLibrary.h"
 #include "Quench/Codegen/CPU/Passes.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Support/Hadamard.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

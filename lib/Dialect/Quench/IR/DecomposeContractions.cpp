@@ -9,7 +9,8 @@
 
 #include "TensorBuilder.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "DecomposeContractions.h"
 

@@ -9,7 +9,7 @@
 
 #include "TensorBuilder.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
 #include "llvm/Support/MathExtras.h"
 

@@ -8,7 +8,7 @@
 
 #include "TensorBuilder.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Support/Hadamard.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

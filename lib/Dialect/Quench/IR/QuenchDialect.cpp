@@ -6,7 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -36,7 +41,27 @@ void QuenchDialect::initialize() {
       >();
   addOperations<
 #define GET_OP_LIST
-#include "Quench/Dialect/Quench/IR/QuenchOps.cpp.inc"
+#include "Quench/Dialect/Quench/IR/QuenchKernelOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchPolicyOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.cpp.inc"
       >();
 }
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
@@ -39,3 +39,6 @@ CallKernelOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   }
   return success();
 }
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchKernelOps.cpp.inc"

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -583,4 +583,4 @@ LogicalResult WindowMergeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 }
 
 #define GET_OP_CLASSES
-#include "Quench/Dialect/Quench/IR/QuenchOps.cpp.inc"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.cpp.inc"

@@ -8,7 +8,7 @@
 
 #include "WeightValues.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "Quench/Support/FloatBytes.h"
 #include "Quench/Support/Random.h"
@@ -447,3 +447,6 @@ LogicalResult PackOp::evaluateRows(ArrayRef<ArrayRef<char>> operands,
   }
   return success();
 }
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.cpp.inc"

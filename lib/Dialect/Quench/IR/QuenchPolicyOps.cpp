@@ -8,7 +8,7 @@
 
 #include "WeightValues.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 
 #include "Quench/Support/Numerics.h"
 
@@ -316,3 +316,6 @@ OrthogonalizeOp::evaluateWeights(ArrayRef<ArrayRef<char>> operands,
         << format(worst) << "; taking the nearest orthogonal matrix";
   return success();
 }
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchPolicyOps.cpp.inc"

@@ -9,7 +9,7 @@
 #include "QuantParameters.h"
 #include "TensorBuilder.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 
 using namespace mlir;
 using namespace quench;
@@ -238,3 +238,6 @@ OpCost DynamicScaleOp::getCost(
     llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
   return {/*macs=*/0, countElements(getInput(), getSize)};
 }
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.cpp.inc"

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Numerics.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 
 #include "Quench/Support/Hadamard.h"
 #include "Quench/Support/Random.h"

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 
 #include "Quench/Support/ScaleRules.h"
 
@@ -370,3 +370,6 @@ LogicalResult RangeZeroOp::evaluateWeights(ArrayRef<Bytes> operands,
              }));
   return success();
 }
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.cpp.inc"

@@ -8,7 +8,7 @@
 
 #include "WeightValues.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "Quench/Support/FloatBytes.h"
 

@@ -10,7 +10,7 @@
 #include "TensorBuilder.h"
 #include "WeightValues.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "Quench/Support/FloatBytes.h"
 

@@ -11,7 +11,7 @@
 
 #include "Quench/Support/FloatBytes.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 
 #include <vector>
 

@@ -11,9 +11,11 @@
 #include "ChannelVectors.h"
 #include "LearnedParams.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/QuantizableOpInterface.h"
 
 #include "llvm/Support/xxhash.h"
 

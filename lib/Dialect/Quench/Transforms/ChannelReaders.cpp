@@ -8,8 +8,11 @@
 
 #include "ChannelReaders.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/BasisOpInterface.h"
+#include "Quench/Interfaces/ChannelScalableOpInterface.h"
+#include "Quench/Interfaces/ShiftableOpInterface.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"

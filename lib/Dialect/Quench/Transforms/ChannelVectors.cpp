@@ -8,7 +8,7 @@
 
 #include "ChannelVectors.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 
 #include "mlir/IR/IRMapping.h"

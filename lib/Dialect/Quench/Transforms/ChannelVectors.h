@@ -23,8 +23,8 @@ mlir::Value spreadChannels(mlir::OpBuilder &builder, mlir::Value vector,
                            double rest);
 
 /// Divides the channels of the values of `site`, whose weights are in one entry
-/// point, by `scale`, which `spreadChannels` lays out: what writes them divides,
-/// what reads them multiplies. Notes `transform` as `noteBasis` does.
+/// point, by `scale`, which `spreadChannels` lays out: what writes them
+/// divides, what reads them multiplies. Notes `transform` as `noteBasis` does.
 void divideChannels(const ChannelClass &site, mlir::Value scale,
                     llvm::StringRef transform);
 

@@ -11,7 +11,7 @@
 #include "ChannelVectors.h"
 #include "LearnedParams.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Support/Hadamard.h"

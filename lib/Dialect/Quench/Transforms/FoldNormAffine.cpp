@@ -12,9 +12,10 @@
 #include "SharedWeights.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/NormOpInterface.h"
 
 namespace quench {
 #define GEN_PASS_DEF_QUENCHFOLDNORMAFFINE

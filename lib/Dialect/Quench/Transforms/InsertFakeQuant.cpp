@@ -7,9 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Analysis/ChannelClasses.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/QuantizableOpInterface.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/Remarks.h"

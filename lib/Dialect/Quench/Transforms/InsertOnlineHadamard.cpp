@@ -11,7 +11,7 @@
 #include "SharedWeights.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Support/Hadamard.h"

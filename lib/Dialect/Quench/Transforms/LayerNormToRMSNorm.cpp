@@ -12,9 +12,11 @@
 #include "SharedWeights.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/ChannelScalableOpInterface.h"
+#include "Quench/Interfaces/NormOpInterface.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"

@@ -8,7 +8,7 @@
 
 #include "LearnedParams.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 

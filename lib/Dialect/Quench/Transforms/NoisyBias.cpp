@@ -11,7 +11,9 @@
 #include "ChannelReaders.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 

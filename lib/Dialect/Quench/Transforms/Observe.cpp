@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 

@@ -11,7 +11,10 @@
 #include "ChannelVectors.h"
 #include "ShiftSite.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 

@@ -10,7 +10,7 @@
 
 #include "RotateSites.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 
 #include "llvm/ADT/SmallSet.h"
 

@@ -10,7 +10,7 @@
 
 #include "RotateSites.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 
 namespace quench {
 #define GEN_PASS_DEF_QUENCHROTATESTREAM

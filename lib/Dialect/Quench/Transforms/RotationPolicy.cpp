@@ -10,7 +10,7 @@
 
 #include "ChannelVectors.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Support/Hadamard.h"
 
 #include "llvm/Support/FormatVariadic.h"

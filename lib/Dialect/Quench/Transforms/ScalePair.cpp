@@ -10,7 +10,8 @@
 
 #include "ChannelVectors.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 #include "Quench/Dialect/Quench/Transforms/ChannelPolicy.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"

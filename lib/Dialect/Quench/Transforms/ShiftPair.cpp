@@ -11,7 +11,7 @@
 #include "ChannelVectors.h"
 #include "ShiftSite.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/ChannelPolicy.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 

@@ -10,8 +10,9 @@
 
 #include "ChannelVectors.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/ShiftableOpInterface.h"
 
 using namespace mlir;
 using namespace quench;

@@ -8,7 +8,7 @@
 
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 
-#include "Quench/Dialect/Quench/IR/Quench.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "mlir/IR/IRMapping.h"
 

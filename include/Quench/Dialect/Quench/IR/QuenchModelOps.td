@@ -9,26 +9,12 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHMODELOPS_TD
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHMODELOPS_TD
 
-include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
+include "Quench/Dialect/Quench/IR/QuenchOpClasses.td"
 include "Quench/Interfaces/BasisOpInterface.td"
 include "Quench/Interfaces/ChannelScalableOpInterface.td"
-include "Quench/Interfaces/CostOpInterface.td"
 include "Quench/Interfaces/NormOpInterface.td"
 include "Quench/Interfaces/QuantizableOpInterface.td"
 include "Quench/Interfaces/ShiftableOpInterface.td"
-include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
-
-// Every model op is pure, infers its result types, gives its dynamic result
-// dimensions, and decomposes to linalg on demand (AggregatedOpInterface).
-class Quench_ModelOp<string mnemonic, list<Trait> traits = []>
-    : Quench_ShapedOp<mnemonic, !listconcat([AggregatedOpInterface,
-        DeclareOpInterfaceMethods<CostOpInterface>], traits)> {
-  // Declared by hand: upstream names its types without their namespaces.
-  let extraClassDeclaration = shapeDeclaration # [{
-    /// Builds the op from linalg, tensor, scf, arith and math ops.
-    ::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>> decomposeOperation(::mlir::OpBuilder &builder);
-  }];
-}
 
 //===----------------------------------------------------------------------===//
 // Contractions

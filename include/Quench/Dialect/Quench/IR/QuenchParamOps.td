@@ -14,29 +14,9 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHPARAMOPS_TD
 
-include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
+include "Quench/Dialect/Quench/IR/QuenchOpClasses.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 include "Quench/Dialect/Quench/IR/QuenchRotations.td"
-include "Quench/Interfaces/WeightProgramOpInterface.td"
-
-def Quench_LeafProgram
-    : DeclareOpInterfaceMethods<WeightProgramOpInterface, ["evaluateWeights"]>;
-// Only panels of the result are made of panels of the operands.
-def Quench_WholeProgram
-    : DeclareOpInterfaceMethods<WeightProgramOpInterface,
-                                ["evaluateWeights", "getOperandAxis"]>;
-// Rows of the result are made of rows of the operands, panels of panels.
-def Quench_RowProgram
-    : DeclareOpInterfaceMethods<WeightProgramOpInterface,
-                                ["getOperandRows", "evaluateRows",
-                                 "getOperandAxis"]>;
-
-class Quench_WeightOp<string mnemonic, Trait program>
-    : Quench_Op<mnemonic, [Pure, program]>;
-
-// A weight op whose result type follows from its operands and attributes.
-class Quench_ShapedWeightOp<string mnemonic, Trait program>
-    : Quench_ShapedOp<mnemonic, [program]>;
 
 def Quench_ParamOp : Quench_WeightOp<"param", Quench_LeafProgram> {
   let summary = "a parameter of the model";

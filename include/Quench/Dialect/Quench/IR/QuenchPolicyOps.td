@@ -15,7 +15,7 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHPOLICYOPS_TD
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHPOLICYOPS_TD
 
-include "Quench/Dialect/Quench/IR/QuenchParamOps.td"
+include "Quench/Dialect/Quench/IR/QuenchOpClasses.td"
 
 def Quench_Matrices : RankedTensorOf<[F64]>;
 

@@ -9,9 +9,10 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHQUANTOPS_TD
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHQUANTOPS_TD
 
-include "Quench/Dialect/Quench/IR/QuenchModelOps.td"
+include "Quench/Dialect/Quench/IR/QuenchOpClasses.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 include "Quench/Dialect/Quench/IR/QuenchRotations.td"
+include "Quench/Interfaces/BasisOpInterface.td"
 
 def Quench_FakeQuantOp : Quench_ModelOp<"fake_quant"> {
   let summary = "the numbers that the codes of a tensor stand for";

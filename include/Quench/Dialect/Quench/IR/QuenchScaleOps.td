@@ -14,7 +14,7 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHSCALEOPS_TD
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHSCALEOPS_TD
 
-include "Quench/Dialect/Quench/IR/QuenchParamOps.td"
+include "Quench/Dialect/Quench/IR/QuenchOpClasses.td"
 
 def Quench_F64Tensor : RankedTensorOf<[F64]>;
 
