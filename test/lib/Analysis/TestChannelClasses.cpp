@@ -21,6 +21,10 @@
 using namespace mlir;
 using namespace quench;
 
+namespace quench {
+void registerTestQuantSites();
+} // namespace quench
+
 /// The blocks of an axis, unless they are the first `size` channels alone.
 static void printBlocks(ArrayRef<ChannelBlock> blocks) {
   if (blocks.size() == 1 && blocks.front().offset == 0)
@@ -108,5 +112,8 @@ struct TestChannelClasses
 extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT PassPluginLibraryInfo
 mlirGetPassPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "QuenchTestAnalysis", LLVM_VERSION_STRING,
-          [] { PassRegistration<TestChannelClasses>(); }};
+          [] {
+            PassRegistration<TestChannelClasses>();
+            registerTestQuantSites();
+          }};
 }
