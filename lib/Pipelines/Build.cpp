@@ -444,14 +444,14 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   return runPhase(Phase::Link, options.phases, link);
 }
 
-FailureOr<std::unique_ptr<JitModel>>
-quench::compileInProcess(ModuleOp module, StringRef directory,
-                         const CPUTarget &target,
-                         const llvm::StringMap<std::string> &params) {
+FailureOr<std::unique_ptr<JitModel>> quench::compileInProcess(
+    ModuleOp module, StringRef directory, const CPUTarget &target,
+    const llvm::StringMap<std::string> &params, bool optimize) {
   FailureOr<ArchiveSet> archives = ArchiveSet::open(module, params, directory);
   if (failed(archives))
     return failure();
   CompileOptions options;
   options.baseDir = directory.str();
+  options.optimize = optimize;
   return JitModel::create(module, target, *archives, std::move(options));
 }

@@ -428,6 +428,14 @@ struct Program {
 };
 } // namespace
 
+/// Whether the time to run `module` once counts, beside that to compile it.
+static bool isLarge(ModuleOp module) {
+  constexpr int64_t manyParams = 1 << 22;
+  int64_t params = 0;
+  module.walk([&](ParamOp op) { params += op.getType().getNumElements(); });
+  return params > manyParams;
+}
+
 LogicalResult Program::compile(ModuleOp module, StringRef directory,
                                const EquivalenceOptions &options,
                                std::map<std::string, std::string> &archives) {
@@ -448,7 +456,8 @@ LogicalResult Program::compile(ModuleOp module, StringRef directory,
   llvm::Expected<CPUTarget> target = CPUTarget::parse("native");
   if (!target)
     return module.emitError() << llvm::toString(target.takeError());
-  auto compiled = compileInProcess(module, directory, *target, *params);
+  auto compiled = compileInProcess(module, directory, *target, *params,
+                                   /*optimize=*/isLarge(module));
   if (failed(compiled))
     return failure();
   jit = std::move(*compiled);

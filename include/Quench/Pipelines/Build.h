@@ -103,12 +103,11 @@ mlir::LogicalResult buildModel(mlir::MLIRContext &context,
                                const BuildOptions &options);
 
 /// Compiles `module`, which stays as it is and whose relative paths start from
-/// `directory`, into this process. `params` is as in BuildOptions. Returns
-/// failure after a diagnostic.
-mlir::FailureOr<std::unique_ptr<JitModel>>
-compileInProcess(mlir::ModuleOp module, llvm::StringRef directory,
-                 const CPUTarget &target,
-                 const llvm::StringMap<std::string> &params);
+/// `directory`, into this process. `params` is as in BuildOptions, `optimize`
+/// as in CompileOptions. Returns failure after a diagnostic.
+mlir::FailureOr<std::unique_ptr<JitModel>> compileInProcess(
+    mlir::ModuleOp module, llvm::StringRef directory, const CPUTarget &target,
+    const llvm::StringMap<std::string> &params, bool optimize = true);
 
 } // namespace quench
 

@@ -106,6 +106,7 @@ static void setAttributes(llvm::Module &module, const CPUTarget &target) {
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  bool isAsked = machine.getOptLevel() != llvm::CodeGenOptLevel::None;
   // Kernels come unrolled; what else there is gains less from it than the
   // several times longer compilation is worth.
   llvm::PipelineTuningOptions tuning;
@@ -123,7 +124,9 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+  builder
+      .buildPerModuleDefaultPipeline(isAsked ? llvm::OptimizationLevel::O3
+                                             : llvm::OptimizationLevel::O0)
       .run(module, modules);
 }
 
@@ -173,6 +176,10 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
       target.createTargetMachine();
   if (!machine)
     return fail(machine.takeError());
+  if (!options.optimize) {
+    (*machine)->setOptLevel(llvm::CodeGenOptLevel::None);
+    (*machine)->setFastISel(true);
+  }
 
   // Before the long work.
   if (failed(verifyParams(module, archives)))
