@@ -34,7 +34,7 @@ protected:
   }
 
   /// What `op`, the text of an op on `%w0`, `%w1`, ... of the types `types`,
-  /// makes of `operands`, all doubles; empty when it fails.
+  /// makes of `operands`, all doubles or codes of a byte; empty when it fails.
   Numbers run(llvm::StringRef op, llvm::ArrayRef<llvm::StringRef> types,
               llvm::ArrayRef<Numbers> operands) {
     std::string text;
@@ -51,18 +51,41 @@ protected:
         mlir::cast<WeightProgramOpInterface>(module->getBody()->back());
     auto type =
         mlir::cast<mlir::RankedTensorType>(weight->getResult(0).getType());
-    Numbers result(type.getNumElements());
-    llvm::SmallVector<llvm::ArrayRef<char>> bytes;
-    for (const Numbers &numbers : operands)
-      bytes.emplace_back(reinterpret_cast<const char *>(numbers.data()),
-                         numbers.size() * sizeof(double));
-    if (mlir::failed(weight.evaluateWeights(
-            bytes, {reinterpret_cast<char *>(result.data()),
-                    result.size() * sizeof(double)})))
+    llvm::SmallVector<std::vector<char>> bytes;
+    llvm::SmallVector<llvm::ArrayRef<char>> views;
+    for (auto [value, numbers] :
+         llvm::zip_equal(weight->getOperands(), operands))
+      bytes.push_back(encode(value, numbers));
+    for (const std::vector<char> &operand : bytes)
+      views.emplace_back(operand);
+    std::vector<char> result(type.getNumElements() *
+                             type.getElementTypeBitWidth() / 8);
+    if (mlir::failed(weight.evaluateWeights(views, result)))
       return {};
-    return result;
+    return decode(type, result);
   }
 
+private:
+  static bool isCode(mlir::Type type) {
+    return mlir::cast<mlir::RankedTensorType>(type).getElementType().isInteger(
+        8);
+  }
+  /// Doubles, or codes of a byte.
+  static std::vector<char> encode(mlir::Value value, const Numbers &numbers) {
+    if (isCode(value.getType()))
+      return {numbers.begin(), numbers.end()};
+    auto *begin = reinterpret_cast<const char *>(numbers.data());
+    return {begin, begin + numbers.size() * sizeof(double)};
+  }
+  static Numbers decode(mlir::Type type, const std::vector<char> &bytes) {
+    if (isCode(type))
+      return {reinterpret_cast<const int8_t *>(bytes.data()),
+              reinterpret_cast<const int8_t *>(bytes.data()) + bytes.size()};
+    auto *begin = reinterpret_cast<const double *>(bytes.data());
+    return {begin, begin + bytes.size() / sizeof(double)};
+  }
+
+protected:
   std::string resultType;
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;

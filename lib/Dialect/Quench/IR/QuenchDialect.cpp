@@ -12,6 +12,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -62,6 +63,10 @@ void QuenchDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.cpp.inc"
       >();
 }
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "QuantParameters.h"
+#include "ParameterMap.h"
 #include "TensorBuilder.h"
 #include "WeightValues.h"
 
@@ -26,45 +26,40 @@ using Operands = ArrayRef<ArrayRef<char>>;
 // Blocks
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// How rows of a tensor meet rows of its parameters.
-class ParameterMap {
-public:
-  ParameterMap(Value tensor, QuantizerAttrInterface quantizer)
-      : shape(getTensorType(tensor).getShape()),
-        axes(getQuantAxes(quantizer, shape.size())) {}
+ParameterMap::ParameterMap(Value tensor, QuantizerAttrInterface quantizer)
+    : shape(getTensorType(tensor).getShape()),
+      axes(getQuantAxes(quantizer, shape.size())) {}
 
-  /// The rows of the parameters, of which there are `all`, for `rows` of the
-  /// tensor; none where a row of the former serves several of the latter.
-  std::optional<RowRange> getParameterRows(RowRange rows, RowRange all) const {
-    if (axes.empty() || axes.front().dim != 0)
-      return all;
-    if (axes.front().block != 1)
-      return std::nullopt;
-    return rows;
-  }
+std::optional<RowRange> ParameterMap::getParameterRows(RowRange rows,
+                                                       RowRange all) const {
+  if (axes.empty() || axes.front().dim != 0)
+    return all;
+  if (axes.front().block != 1)
+    return std::nullopt;
+  return rows;
+}
 
-  /// The axis of the parameters for that of the tensor, as `getOperandAxis`.
-  std::optional<int64_t> getParameterAxis(int64_t axis) const {
-    for (auto [index, quantAxis] : llvm::enumerate(axes))
-      if (quantAxis.dim == axis)
-        return quantAxis.block == 1 ? std::optional<int64_t>(index)
-                                    : std::nullopt;
-    return wholeOperand;
-  }
+std::optional<RowRange> ParameterMap::getTensorRows(RowRange rows) const {
+  if (axes.empty() || axes.front().dim != 0 || axes.front().block != 1)
+    return std::nullopt;
+  return rows;
+}
 
-  /// Calls `body` for every run of elements of `rows` with the same parameters:
-  /// where it begins, how long it is, and the place of its parameters, all from
-  /// the first of `rows` on. Stops when it fails.
-  LogicalResult
-  walk(RowRange rows,
-       llvm::function_ref<LogicalResult(int64_t, int64_t, int64_t)> body) const;
+std::optional<int64_t> ParameterMap::getParameterAxis(int64_t axis) const {
+  for (auto [index, quantAxis] : llvm::enumerate(axes))
+    if (quantAxis.dim == axis)
+      return quantAxis.block == 1 ? std::optional<int64_t>(index)
+                                  : std::nullopt;
+  return wholeOperand;
+}
 
-private:
-  ArrayRef<int64_t> shape;
-  SmallVector<QuantAxis> axes;
-};
-} // namespace
+int64_t ParameterMap::getPlace(int64_t row, int64_t column) const {
+  int64_t place = 0;
+  for (QuantAxis axis : axes)
+    place = place * (shape[axis.dim] / axis.block) +
+            (axis.dim == 0 ? row : column) / axis.block;
+  return place;
+}
 
 LogicalResult ParameterMap::walk(
     RowRange rows,
@@ -102,9 +97,8 @@ LogicalResult ParameterMap::walk(
   return success();
 }
 
-/// Fails unless every dimension of `value`, called `name`, is static.
-static LogicalResult checkStatic(ShapeInference &shapes, Value value,
-                                 StringRef name) {
+LogicalResult quench::checkAllStatic(ShapeInference &shapes, Value value,
+                                     StringRef name) {
   for (int64_t dim = 0, rank = shapes.getRank(value); dim < rank; ++dim)
     if (failed(shapes.checkStatic(value, name, dim)))
       return failure();
@@ -123,7 +117,7 @@ static int8_t getZero(Operands operands, int64_t place) {
 LogicalResult QuantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   Type code = IntegerType::get(shapes.getContext(), 8);
-  if (failed(checkStatic(shapes, input, "input")) ||
+  if (failed(checkAllStatic(shapes, input, "input")) ||
       failed(checkParameters(shapes, op.getQuantizer(), input, op.getScale(),
                              getComputeType(shapes.getElementType(input)),
                              op.getZero(), code)))
@@ -178,7 +172,7 @@ LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
 
 LogicalResult DequantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput(), scale = op.getScale();
-  if (failed(checkStatic(shapes, input, "input")) ||
+  if (failed(checkAllStatic(shapes, input, "input")) ||
       failed(checkParameters(shapes, op.getQuantizer(), input, scale,
                              shapes.getElementType(scale), op.getZero(),
                              shapes.getElementType(input))))
@@ -231,7 +225,7 @@ LogicalResult DequantizeOp::evaluateRows(Operands operands, RowRange rows,
 LogicalResult QuantScaleOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   SmallVector<Dim> dims;
-  if (failed(checkStatic(shapes, input, "input")) ||
+  if (failed(checkAllStatic(shapes, input, "input")) ||
       failed(checkHasScalesAlone(shapes, op.getQuantizer())) ||
       failed(inferParameterDims(shapes, op.getQuantizer(), input, dims)))
     return failure();
@@ -241,12 +235,9 @@ LogicalResult QuantScaleOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 std::optional<RowRange> QuantScaleOp::getOperandRows(unsigned operand,
                                                      RowRange rows) {
-  SmallVector<QuantAxis> axes =
-      getQuantAxes(getQuantizer(), getTensorType(getInput()).getRank());
-  if (getOuterDivisor(getQuantizer()) || axes.empty() ||
-      axes.front().dim != 0 || axes.front().block != 1)
+  if (getOuterDivisor(getQuantizer()))
     return std::nullopt;
-  return rows;
+  return ParameterMap(getInput(), getQuantizer()).getTensorRows(rows);
 }
 
 std::optional<int64_t> QuantScaleOp::getOperandAxis(unsigned operand,
@@ -258,13 +249,15 @@ std::optional<int64_t> QuantScaleOp::getOperandAxis(unsigned operand,
   return quantAxis.dim;
 }
 
-/// The scale of a tensor whose parts have the greatest magnitudes `largest`.
-static double getOuterScale(ArrayRef<double> largest, double divisor,
-                            bool wide) {
+double quench::getOuterScale(ArrayRef<double> largest,
+                             QuantizerAttrInterface quantizer, bool wide) {
+  std::optional<double> divisor = getOuterDivisor(quantizer);
+  if (!divisor)
+    return 1;
   double all = 0;
   for (double number : largest)
     all = number > all || number != number ? number : all;
-  double scale = wide ? all / divisor : float(all) / float(divisor);
+  double scale = wide ? all / *divisor : float(all) / float(*divisor);
   return finishScale(scale, numerics::ScaleForm::Any, /*upwards=*/true,
                      /*outer=*/1, wide);
 }
@@ -291,9 +284,7 @@ LogicalResult QuantScaleOp::evaluateRows(Operands operands, RowRange rows,
   if (failed(ParameterMap(getInput(), getQuantizer()).walk(inputRows, include)))
     return failure();
   bool wide = scaleType == DType::F64;
-  double outer = 1;
-  if (std::optional<double> divisor = getOuterDivisor(getQuantizer()))
-    outer = getOuterScale(scales, *divisor, wide);
+  double outer = getOuterScale(scales, getQuantizer(), wide);
   for (double &scale : scales)
     scale = getQuantizer().getParameters({-scale, scale, outer}, wide).scale;
   encodeFloats(scaleType, scales, result.data());

@@ -11,6 +11,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Dialect/Quench/Transforms/WeightQuantizer.h"
 #include "Quench/Interfaces/QuantizableOpInterface.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -66,9 +67,10 @@ private:
   getQuantizer(StringRef option, StringRef text, const Twine &words);
   /// Quantizes the weights and activations of `op`, or says why not.
   LogicalResult quantize(QuantizableOpInterface op);
-  Value quantizeWeight(Value weight, QuantizerAttrInterface quantizer);
   Value quantizeActivation(Value input, QuantizerAttrInterface quantizer);
 
+  /// What gives weights their codes.
+  WeightQuantizer weightQuantizer;
   /// What became of activations.
   DenseMap<std::pair<Value, Attribute>, Value> activationCodes;
 };
@@ -90,22 +92,6 @@ InsertFakeQuant::getQuantizer(StringRef option, StringRef text,
   if (quantizer && !quantizer.hasZeroPoint() && quantizer.getScale(1, false))
     return quantizer;
   return failure();
-}
-
-Value InsertFakeQuant::quantizeWeight(Value weight,
-                                      QuantizerAttrInterface quantizer) {
-  OpBuilder builder(&getContext());
-  builder.setInsertionPointAfterValue(weight);
-  Location loc = weight.getLoc();
-  Value wide = widenWeight(builder, weight);
-  Value scale = QuantScaleOp::create(builder, loc, wide, quantizer);
-  Value codes =
-      QuantizeOp::create(builder, loc, wide, scale, Value(), quantizer);
-  Value numbers =
-      DequantizeOp::create(builder, loc, codes, scale, Value(), quantizer);
-  return narrowWeight(
-      builder, numbers,
-      cast<RankedTensorType>(weight.getType()).getElementType());
 }
 
 Value InsertFakeQuant::quantizeActivation(Value input,
@@ -139,7 +125,12 @@ LogicalResult InsertFakeQuant::quantize(QuantizableOpInterface op) {
   if (!skip.empty() && llvm::Regex(skip).match(site))
     return decline("its name matches '" + skip + "'");
 
-  SmallVector<std::pair<OpOperand *, QuantizerAttrInterface>> changes;
+  struct Change {
+    OpOperand *operand;
+    QuantOperand role;
+    QuantizerAttrInterface quantizer;
+  };
+  SmallVector<Change> changes;
   for (auto [operand, role] : llvm::zip_equal(op->getOpOperands(), roles)) {
     bool isWeight = role.role == QuantRole::Weight;
     if (!isWeight && role.role != QuantRole::Activation)
@@ -166,13 +157,20 @@ LogicalResult InsertFakeQuant::quantize(QuantizableOpInterface op) {
       return decline("no scale of " + text + " is the same within a sum over " +
                      name);
     }
-    changes.emplace_back(&operand, quantizer);
+    changes.push_back({&operand, role, quantizer});
   }
-  for (auto [operand, quantizer] : changes) {
-    bool isWeight = isWeightProgram(operand->get());
-    operand->set(isWeight ? quantizeWeight(operand->get(), quantizer)
-                          : quantizeActivation(operand->get(), quantizer));
-  }
+  // Weights come first: where one gets no codes, activations keep theirs.
+  for (const Change &change : changes)
+    if (change.role.role == QuantRole::Weight)
+      if (std::string reason = quantizeWeight(
+              {change.operand, change.role, site + ".input"}, change.quantizer,
+              weightQuantizer);
+          !reason.empty())
+        return decline(reason);
+  for (const Change &change : changes)
+    if (change.role.role == QuantRole::Activation)
+      change.operand->set(
+          quantizeActivation(change.operand->get(), change.quantizer));
   if (!changes.empty())
     remark::passed(op.getLoc(), remarkOpts("quantized"))
         << (site + ": weights " + weights + ", activations " + activations);
@@ -193,6 +191,13 @@ void InsertFakeQuant::runOnOperation() {
   std::string error;
   if (!isFormat("weights", weights) || !isFormat("activations", activations))
     return signalPassFailure();
+  FailureOr<WeightQuantizer> created =
+      getWeightQuantizers(&getContext())
+          .create(method, methodOptions,
+                  [&]() { return getOperation()->emitError(); });
+  if (failed(created))
+    return signalPassFailure();
+  weightQuantizer = *created;
   if (!skip.empty() && !llvm::Regex(skip).isValid(error)) {
     getOperation()->emitError()
         << "'skip': '" << skip << "' is no regular expression: " << error;

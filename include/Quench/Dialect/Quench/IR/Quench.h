@@ -16,5 +16,6 @@
 #include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCH_H

@@ -18,5 +18,6 @@ include "Quench/Dialect/Quench/IR/QuenchQuantOps.td"
 include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 include "Quench/Dialect/Quench/IR/QuenchRotations.td"
 include "Quench/Dialect/Quench/IR/QuenchScaleOps.td"
+include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.td"
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD

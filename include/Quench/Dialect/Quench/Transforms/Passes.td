@@ -705,9 +705,10 @@ def QuenchInsertFakeQuant : Pass<"quench-insert-fake-quant", "::mlir::ModuleOp">
     Every op that reads a weight, as `QuantizableOpInterface` says, reads what the
     codes of the weight stand for, and what the codes of its activations stand for.
     Weights are quantized when the model is compiled, activations with scales that
-    every token gets at run time. All scales come from the greatest magnitudes,
-    and codes are rounded to the nearest. Everything is computed in floats: this
-    shows what quantization costs in accuracy, and saves no time.
+    every token gets at run time, from its greatest magnitude. `method` chooses scales
+    and codes of weights, `rtn` scales from the greatest magnitudes and the nearest codes;
+    others look at statistics, see `docs/weight-quantizers.md`. Everything is computed in
+    floats: this shows what quantization costs in accuracy, and saves no time.
 
     `weights` and `activations` are `none`, the codes of `#quench.uniform`, such as
     `i4`, with a scale for each output channel and each token; or a quantizer, such
@@ -747,6 +748,10 @@ def QuenchInsertFakeQuant : Pass<"quench-insert-fake-quant", "::mlir::ModuleOp">
     Option<"weights", "weights", "std::string", "\"i4\"", "format of weights">,
     Option<"activations", "activations", "std::string", "\"i4\"",
            "format of activations">,
+    Option<"method", "method", "std::string", "\"rtn\"",
+           "what chooses codes and scales of weights">,
+    ListOption<"methodOptions", "method-options", "std::string",
+               "options of the method, key=value">,
     Option<"skip", "skip", "std::string",
            "\"lm_head|embed|wte|wpe|classifier|score\"",
            "regular expression: ops whose names match it stay as they are">
