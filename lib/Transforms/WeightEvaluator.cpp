@@ -17,6 +17,7 @@
 #include "Quench/Transforms/WeightEvaluator.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Interfaces/ReadsInPlace.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Threading.h"
@@ -40,6 +41,10 @@ static constexpr int64_t pageBytes = 4 << 20;
 /// Rows of a slab have about as many bytes: they are still in the cache of a
 /// core when they are handed on.
 static constexpr int64_t slabBytes = 512 << 10;
+
+/// They have up to so many where they need a large operand as a whole, which is
+/// then read less often.
+static constexpr int64_t largeSlabBytes = 64 << 20;
 
 /// Panels may be as large as this with all that they need: rows of wide panels
 /// are read and written faster.
@@ -169,6 +174,15 @@ static bool needsAllRows(Operation *op, unsigned operand) {
          getOperandRows(op, operand, {0, 1}).size() >= all;
 }
 
+/// Whether rows of the result of `op` are made of rows of parameters: to
+/// compute them again for another use costs no more than to hold them.
+static bool readsParamsAlone(Operation *op) {
+  return llvm::all_of(llvm::enumerate(op->getOperands()), [&](auto operand) {
+    return operand.value().template getDefiningOp<ParamOp>() &&
+           !needsAllRows(op, operand.index());
+  });
+}
+
 namespace {
 /// A program: which of its values are held as a whole, and which are computed
 /// by rows whenever a piece of their only user needs them.
@@ -216,14 +230,21 @@ FailureOr<Program> Program::create(Value root, IsGiven isGiven) {
     for (Value operand : op->getOperands())
       ++program.uses[operand];
   // Users come after what they use.
+  llvm::DenseMap<Value, std::pair<unsigned, unsigned>> rowUses;
   for (Operation *op : llvm::reverse(program.ops)) {
     unsigned depth = program.streamed.lookup(op->getResult(0)) + 1;
     if (depth > maxStreamDepth || !worksOnRows(op))
       continue;
-    for (auto [index, operand] : llvm::enumerate(op->getOperands()))
-      if (program.uses[operand] == 1 && !isGiven(operand) &&
-          worksOnRows(operand.getDefiningOp()) && !needsAllRows(op, index))
-        program.streamed[operand] = depth;
+    for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+      if (isGiven(operand) || !worksOnRows(operand.getDefiningOp()) ||
+          needsAllRows(op, index))
+        continue;
+      auto &[count, deepest] = rowUses[operand];
+      deepest = std::max(deepest, depth);
+      if (++count == program.uses[operand] &&
+          (count == 1 || readsParamsAlone(operand.getDefiningOp())))
+        program.streamed[operand] = deepest;
+    }
   }
   return program;
 }
@@ -276,7 +297,7 @@ int64_t Program::countPages() const {
     for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
       int64_t size = getBytes(operand);
       bool isInPieces = !isWhole && !needsAllRows(op, index);
-      if (!isWhole && !isInPieces)
+      if (!isWhole && !isInPieces && !op->hasTrait<ReadsInPlace>())
         bytes += getWideBytes(operand);
       Operation *source = operand.getDefiningOp();
       if (!isa<ParamOp>(source) || !ops.contains(source))
@@ -570,6 +591,9 @@ public:
     return cast<RankedTensorType>(root.getType()).getShape();
   }
 
+  /// Bytes of the operands that each slab of rows needs as a whole.
+  int64_t countShared() const;
+
   /// Bytes that one thread needs for a slab of that size.
   int64_t countSlabBytes(int64_t size) const;
 
@@ -738,6 +762,17 @@ static FailureOr<Program> makeProgram(const Panel &panel) {
   return Program::create(panel.root, [&](Value value) {
     return llvm::is_contained(panel.given, value);
   });
+}
+
+int64_t WeightEvaluator::Plan::countShared() const {
+  int64_t bytes = 0;
+  if (kind != Kind::Rows)
+    return bytes;
+  for (Operation *op : program->getOps())
+    for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+      if (worksOnRows(op) && needsAllRows(op, index))
+        bytes += getBytes(operand);
+  return bytes;
 }
 
 int64_t WeightEvaluator::Plan::countSlabBytes(int64_t size) const {
@@ -921,8 +956,10 @@ WeightEvaluator::Cut WeightEvaluator::chooseCut(const Plan &plan,
     return {1, size};
   int64_t smallest = std::max<int64_t>(plan.countSlabBytes(1), 1);
   int64_t workers = std::clamp<int64_t>(room / smallest, 1, threads);
-  int64_t wanted =
-      plan.getKind() == Plan::Kind::Panels ? panelBytes : smallest + slabBytes;
+  int64_t wanted = smallest + std::clamp(plan.countShared(), slabBytes,
+                                         largeSlabBytes);
+  if (plan.getKind() == Plan::Kind::Panels)
+    wanted = panelBytes;
   int64_t limit = std::min(wanted, room / workers);
   int64_t step = size;
   while (step > 1 && plan.countSlabBytes(step) > limit)

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Analysis/QuantSites.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
@@ -61,23 +62,26 @@ struct InsertFakeQuant
   void runOnOperation() override;
 
 private:
-  /// The quantizer that an option names, with `words` where it says the codes
-  /// alone; null for `none`. Fails with a diagnostic.
-  FailureOr<QuantizerAttrInterface>
-  getQuantizer(StringRef option, StringRef text, const Twine &words);
+  /// The quantizer that `text` names, with `words` where it says the codes
+  /// alone; null for `none`. Fails where it is none, or one with zero points
+  /// and not for weights.
+  FailureOr<QuantizerAttrInterface> getQuantizer(bool isWeight, StringRef text,
+                                                 const Twine &words);
   /// Quantizes the weights and activations of `op`, or says why not.
   LogicalResult quantize(QuantizableOpInterface op);
   Value quantizeActivation(Value input, QuantizerAttrInterface quantizer);
 
   /// What gives weights their codes.
   WeightQuantizer weightQuantizer;
+  /// The name of the first input of each op.
+  DenseMap<Operation *, std::string> inputs;
   /// What became of activations.
   DenseMap<std::pair<Value, Attribute>, Value> activationCodes;
 };
 } // namespace
 
 FailureOr<QuantizerAttrInterface>
-InsertFakeQuant::getQuantizer(StringRef option, StringRef text,
+InsertFakeQuant::getQuantizer(bool isWeight, StringRef text,
                               const Twine &words) {
   if (text == "none")
     return QuantizerAttrInterface();
@@ -89,7 +93,7 @@ InsertFakeQuant::getQuantizer(StringRef option, StringRef text,
                                   [](Diagnostic &) { return success(); });
   auto quantizer = dyn_cast_if_present<QuantizerAttrInterface>(
       parseAttribute(attribute, &getContext()));
-  if (quantizer && !quantizer.hasZeroPoint() && quantizer.getScale(1, false))
+  if (quantizer && (isWeight || !quantizer.hasZeroPoint()))
     return quantizer;
   return failure();
 }
@@ -139,9 +143,9 @@ LogicalResult InsertFakeQuant::quantize(QuantizableOpInterface op) {
                         " in operand " + Twine(operand.getOperandNumber()))
                            .str();
     FailureOr<QuantizerAttrInterface> found =
-        isWeight ? getQuantizer("weights", weights,
+        isWeight ? getQuantizer(isWeight, weights,
                                 "axis = " + Twine(role.channelAxis))
-                 : getQuantizer("activations", activations, "token");
+                 : getQuantizer(isWeight, activations, "token");
     if (failed(found))
       return failure();
     QuantizerAttrInterface quantizer = *found;
@@ -162,9 +166,9 @@ LogicalResult InsertFakeQuant::quantize(QuantizableOpInterface op) {
   // Weights come first: where one gets no codes, activations keep theirs.
   for (const Change &change : changes)
     if (change.role.role == QuantRole::Weight)
-      if (std::string reason = quantizeWeight(
-              {change.operand, change.role, site + ".input"}, change.quantizer,
-              weightQuantizer);
+      if (std::string reason =
+              quantizeWeight({change.operand, change.role, inputs.lookup(op)},
+                             change.quantizer, weightQuantizer);
           !reason.empty())
         return decline(reason);
   for (const Change &change : changes)
@@ -179,22 +183,27 @@ LogicalResult InsertFakeQuant::quantize(QuantizableOpInterface op) {
 
 void InsertFakeQuant::runOnOperation() {
   activationCodes.clear();
-  auto isFormat = [&](StringRef option, StringRef text) {
-    if (succeeded(getQuantizer(option, text, "token")))
+  inputs.clear();
+  for (const QuantSite &found : collectQuantSites(getOperation()))
+    if (found.role == SiteRole::Input)
+      for (OpOperand *use : found.uses)
+        inputs.try_emplace(use->getOwner(), found.name);
+  auto isFormat = [&](bool isWeight, StringRef text) {
+    if (succeeded(getQuantizer(isWeight, text, "token")))
       return true;
     getOperation()->emitError()
-        << "'" << option << "': found '" << text
-        << "', expected none, codes such as i4, or a quantizer without zero "
-           "points";
+        << (isWeight ? "'weights'" : "'activations'") << ": found '" << text
+        << "', expected none, codes such as i4, or a quantizer"
+        << (isWeight ? "" : " without zero points");
     return false;
   };
   std::string error;
-  if (!isFormat("weights", weights) || !isFormat("activations", activations))
+  if (!isFormat(true, weights) || !isFormat(false, activations))
     return signalPassFailure();
   FailureOr<WeightQuantizer> created =
-      getWeightQuantizers(&getContext())
-          .create(method, methodOptions,
-                  [&]() { return getOperation()->emitError(); });
+      getWeightQuantizers(&getContext()).create(method, methodOptions, [&]() {
+        return getOperation()->emitError();
+      });
   if (failed(created))
     return signalPassFailure();
   weightQuantizer = *created;

@@ -8,39 +8,361 @@
 
 #include "Quench/Dialect/Quench/Transforms/WeightQuantizer.h"
 
+#include "ChannelReaders.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
+#include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
+#include "Quench/Interfaces/ShiftableOpInterface.h"
+#include "Quench/Support/NormalScale.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/InterleavedRange.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace quench;
 
 //===----------------------------------------------------------------------===//
-// Quantizers
+// Statistics
 //===----------------------------------------------------------------------===//
 
-/// The codes of `wide` next to its numbers.
-static QuantizedWeight roundToNearest(OpBuilder &builder, Value wide,
-                                      QuantizerAttrInterface format) {
+/// The tensor `what` of shape `shape` that the statistics have of the input of
+/// `site`, in f32 or f64; null, with the reason, where they have none.
+static Value getStatistic(OpBuilder &builder, const WeightSite &site,
+                          StringRef what, ArrayRef<int64_t> shape,
+                          std::string &reason) {
+  std::string key = (site.input + "." + what).str();
+  Location loc = site.use->get().getLoc();
+  auto module = site.use->getOwner()->getParentOfType<ModuleOp>();
+  if (!isBound(module, "stats"))
+    return ParamOp::create(builder, loc,
+                           RankedTensorType::get(shape, builder.getF64Type()),
+                           RefAttr::get(builder.getContext(), "stats", key));
+  Value param = createBoundParam(builder, loc, module, "stats", key);
+  if (!param) {
+    reason = "the statistics have no '" + key + "'";
+    return {};
+  }
+  auto type = cast<RankedTensorType>(param.getType());
+  if (type.getShape() != shape || !isa<FloatType>(type.getElementType())) {
+    llvm::raw_string_ostream(reason)
+        << "the statistics have '" << key << "' as " << type
+        << ", expected floats of shape [" << llvm::interleaved(shape, "x")
+        << "]";
+    return {};
+  }
+  return type.getElementType().isF32() ? param : widenWeight(builder, param);
+}
+
+static ArrayRef<int64_t> getShape(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+/// The second moments of the input of `site`, `[in, in]` for a weight
+/// `[out, in]`; null, with the reason, where there are none.
+static Value getMoments(OpBuilder &builder, const WeightSite &site,
+                        StringRef what, std::string &reason) {
+  ArrayRef<int64_t> shape = getShape(site.use->get());
+  if (shape.size() != 2 || site.role.reducedAxes != SmallVector<int64_t>{1}) {
+    reason = "its sums are not over the last of two axes of the weight";
+    return {};
+  }
+  return getStatistic(builder, site, what, {shape[1], shape[1]}, reason);
+}
+
+//===----------------------------------------------------------------------===//
+// Scales and codes
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// How the scale of a range is found; one step is that of the whole range.
+struct ScaleSearch {
+  int64_t steps, grid;
+  double norm;
+
+  static ScaleSearch get(PolicyOptions &options, int64_t steps) {
+    constexpr int64_t grid = 100;
+    return {options.getInteger("steps", steps, 1, grid), grid,
+            options.getNumber("norm", 2.4, 0.1, 10)};
+  }
+};
+} // namespace
+
+/// The scales of `wide`, and its zero points where there are any.
+static QuantizedWeight createGrid(OpBuilder &builder, Value wide,
+                                  QuantizerAttrInterface format,
+                                  ScaleSearch search) {
   Location loc = wide.getLoc();
   QuantizedWeight result;
-  result.scale = QuantScaleOp::create(builder, loc, wide, format);
-  result.codes = QuantizeOp::create(builder, loc, wide, result.scale,
-                                    result.zero, format);
+  if (search.steps == 1 && !format.hasZeroPoint())
+    result.scale = QuantScaleOp::create(builder, loc, wide, format);
+  else
+    result.scale =
+        SearchScaleOp::create(builder, loc, wide, format, search.steps,
+                              search.grid, APFloat(search.norm));
+  if (format.hasZeroPoint())
+    result.zero = QuantZeroOp::create(builder, loc, wide, format);
   return result;
 }
 
+/// `grid` with the codes of `wide` that are next to its numbers.
+static QuantizedWeight roundToNearest(OpBuilder &builder, Value wide,
+                                      QuantizerAttrInterface format,
+                                      QuantizedWeight grid) {
+  grid.codes = QuantizeOp::create(builder, wide.getLoc(), wide, grid.scale,
+                                  grid.zero, format);
+  return grid;
+}
+
+/// Whether each row, or each group of one, has a scale of its own.
+static bool hasRowScales(QuantizerAttrInterface format) {
+  SmallVector<QuantAxis> axes;
+  format.getQuantAxes(/*rank=*/2, axes);
+  return !axes.empty() && axes.front().dim == 0 && axes.front().block == 1 &&
+         (axes.size() == 1 || axes[1].block > 1) &&
+         format.getScaling().form != numerics::ScaleForm::E4M3;
+}
+
+//===----------------------------------------------------------------------===//
+// Methods
+//===----------------------------------------------------------------------===//
+
+/// Codes next to the numbers.
+static WeightQuantizer makeNearest(ScaleSearch search) {
+  return
+      [=](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+          const WeightSite &, std::string &) -> std::optional<QuantizedWeight> {
+        return roundToNearest(builder, wide, format,
+                              createGrid(builder, wide, format, search));
+      };
+}
+
+/// The numbers of `format` at scale 1, ascending, and the bounds between them.
+static QuantTable getNumbers(QuantizerAttrInterface format) {
+  QuantTable table = format.getTable();
+  if (!table.numbers.empty())
+    return table;
+  unsigned bits = format.getStorageType().getWidth();
+  for (int64_t code = 0; code < int64_t(1) << bits; ++code) {
+    int8_t byte = static_cast<int8_t>(
+        format.hasSignedCodes() ? llvm::SignExtend64(code, bits) : code);
+    double number;
+    if (succeeded(format.dequantize(byte, 1, 0, /*wide=*/true, number)) &&
+        std::isfinite(number))
+      table.numbers.push_back(number);
+  }
+  llvm::sort(table.numbers);
+  table.numbers.erase(llvm::unique(table.numbers), table.numbers.end());
+  for (auto [low, high] :
+       llvm::zip(table.numbers, llvm::drop_begin(table.numbers)))
+    table.bounds.push_back((low + high) / 2);
+  return table;
+}
+
+/// Scales for normally distributed numbers (QuEST).
+static WeightQuantizer makeQuest() {
+  return [](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+            const WeightSite &,
+            std::string &reason) -> std::optional<QuantizedWeight> {
+    if (format.hasZeroPoint() ||
+        format.getScaling().form == numerics::ScaleForm::E4M3) {
+      reason = "scales from root mean squares need a format without zero "
+               "points, the scales of which are multiples of none";
+      return std::nullopt;
+    }
+    QuantTable table = getNumbers(format);
+    QuantizedWeight grid;
+    grid.scale = RMSScaleOp::create(
+        builder, wide.getLoc(), wide, format,
+        APFloat(getNormalScale(table.numbers, table.bounds)));
+    return roundToNearest(builder, wide, format, grid);
+  };
+}
+
+/// Magnitudes limited for the least error of products (AWQ's clipping).
+static WeightQuantizer makeClip(int64_t steps, int64_t grid) {
+  return [=](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+             const WeightSite &site,
+             std::string &reason) -> std::optional<QuantizedWeight> {
+    Value gram = getMoments(builder, site, "gram", reason);
+    if (!gram)
+      return std::nullopt;
+    if (!hasRowScales(format)) {
+      reason = "clipping needs a scale for each row or group of one";
+      return std::nullopt;
+    }
+    wide = ClipByGramOp::create(builder, wide.getLoc(), wide, gram, format,
+                                steps, grid);
+    return roundToNearest(builder, wide, format,
+                          createGrid(builder, wide, format, {1, 100, 2.4}));
+  };
+}
+
+namespace {
+/// Rounding column by column, with the errors of those before (GPTQ).
+struct ColumnRounding {
+  double damping;
+  int64_t block;
+  bool byActivation, onTheWay, zeroDead;
+  ScaleSearch search;
+
+  static ColumnRounding get(PolicyOptions &options) {
+    ColumnRounding result;
+    result.damping = options.getNumber("damping", 0.01, 0, 100);
+    result.block = options.getInteger("block", 128, 1, 1 << 20);
+    result.byActivation =
+        options.getWord("order", "columns", {"columns", "activation"}) ==
+        "activation";
+    result.onTheWay =
+        options.getWord("groups", "static", {"static", "dynamic"}) == "dynamic";
+    result.zeroDead =
+        options.getWord("dead", "zero", {"zero", "keep"}) == "zero";
+    result.search = ScaleSearch::get(options, /*steps=*/1);
+    return result;
+  }
+
+  std::optional<QuantizedWeight> run(OpBuilder &builder, Value wide, Value gram,
+                                     QuantizerAttrInterface format,
+                                     std::string &reason) const;
+};
+} // namespace
+
+std::optional<QuantizedWeight>
+ColumnRounding::run(OpBuilder &builder, Value wide, Value gram,
+                    QuantizerAttrInterface format, std::string &reason) const {
+  Location loc = wide.getLoc();
+  // The scale of a whole row is the same on the way.
+  bool isOnTheWay = onTheWay && format.getScaling().group;
+  if (isOnTheWay && (byActivation || !hasRowScales(format))) {
+    reason = byActivation ? "dynamic groups need the order of columns"
+                          : "dynamic groups need a scale for each group of a "
+                            "row";
+    return std::nullopt;
+  }
+  Value diagonal = DiagonalOp::create(builder, loc, gram);
+  if (zeroDead) {
+    Value live = IsPositiveOp::create(builder, loc, diagonal);
+    wide =
+        ChannelScaleOp::create(builder, loc, wide, widenWeight(builder, live),
+                               /*axis=*/1, /*inverse=*/false);
+  }
+  Value order = byActivation ? diagonal : Value();
+  Value factor =
+      GramFactorOp::create(builder, loc, gram, order, APFloat(damping));
+  QuantizedWeight result;
+  if (isOnTheWay) {
+    result.scale =
+        GPTQScaleOp::create(builder, loc, wide, factor, format, search.steps,
+                            search.grid, APFloat(search.norm));
+    if (format.hasZeroPoint())
+      result.zero =
+          GPTQZeroOp::create(builder, loc, wide, factor, format, search.steps,
+                             search.grid, APFloat(search.norm));
+  } else {
+    result = createGrid(builder, wide, format, search);
+  }
+  result.codes = GPTQOp::create(builder, loc, wide, result.scale, result.zero,
+                                factor, order, format, block);
+  return result;
+}
+
+/// GPTQ with the moments `what`.
+static WeightQuantizer makeGPTQ(PolicyOptions &options, StringRef what) {
+  return [rounding = ColumnRounding::get(options),
+          what](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+                const WeightSite &site,
+                std::string &reason) -> std::optional<QuantizedWeight> {
+    Value gram = getMoments(builder, site, what, reason);
+    if (!gram)
+      return std::nullopt;
+    return rounding.run(builder, wide, gram, format, reason);
+  };
+}
+
+/// Weights that make up for the errors of their input, then GPTQ (ERQ).
+static WeightQuantizer makeReconstruction(PolicyOptions &options) {
+  double ridge = options.getNumber("ridge", 0, 0, 1e12);
+  double lambda = options.getNumber("lambda", 0.01, 0, 100);
+  return [=, rounding = ColumnRounding::get(options)](
+             OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+             const WeightSite &site,
+             std::string &reason) -> std::optional<QuantizedWeight> {
+    Location loc = wide.getLoc();
+    Value gram = getMoments(builder, site, "gram", reason);
+    Value cross = gram ? getMoments(builder, site, "cross", reason) : Value();
+    if (!cross)
+      return std::nullopt;
+    Value map = RidgeMapOp::create(builder, loc, widenWeight(builder, gram),
+                                   widenWeight(builder, cross), APFloat(ridge),
+                                   APFloat(lambda));
+    Value change = ContractOp::create(builder, loc, wide, map);
+    wide = ShiftOp::create(builder, loc, wide, change, /*negative=*/false);
+    return rounding.run(builder, wide, gram, format, reason);
+  };
+}
+
+/// The reader that the op of `site` is, if it takes addends of outputs.
+static std::optional<ChannelReader> getBiasedReader(const WeightSite &site) {
+  std::optional<ChannelReader> reader = getShiftedReader(site.use->getOwner());
+  if (reader && reader->weight.operand == site.use->getOperandNumber())
+    return reader;
+  return std::nullopt;
+}
+
+/// `quantizer`, with an addend that makes up for the mean of its error.
+static WeightQuantizer correctBias(WeightQuantizer quantizer) {
+  return [=](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+             const WeightSite &site,
+             std::string &reason) -> std::optional<QuantizedWeight> {
+    Location loc = wide.getLoc();
+    if (!getBiasedReader(site)) {
+      reason = "it has no place for a bias";
+      return std::nullopt;
+    }
+    Value mean =
+        getStatistic(builder, site, "mean", getShape(wide).take_back(), reason);
+    if (!mean)
+      return std::nullopt;
+    std::optional<QuantizedWeight> result =
+        quantizer(builder, wide, format, site, reason);
+    if (!result)
+      return result;
+    Value numbers = DequantizeOp::create(builder, loc, result->codes,
+                                         result->scale, result->zero, format);
+    Value error =
+        ShiftOp::create(builder, loc, wide, numbers, /*negative=*/true);
+    result->bias =
+        ContractOp::create(builder, loc, error, widenWeight(builder, mean));
+    return result;
+  };
+}
+
 void quench::registerWeightQuantizers(WeightQuantizerRegistry &registry) {
-  registry.add("rtn", [](PolicyOptions &) -> WeightQuantizer {
-    return [](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
-              const WeightSite &, std::string &reason)
-               -> std::optional<QuantizedWeight> {
-      if (format.hasZeroPoint()) {
-        reason = "weights have no zero points";
-        return std::nullopt;
-      }
-      return roundToNearest(builder, wide, format);
-    };
+  auto add = [&](StringRef name, auto make) {
+    registry.add(name, [=](PolicyOptions &options) -> WeightQuantizer {
+      bool isMean = options.getWord("bias", "none", {"none", "mean"}) == "mean";
+      WeightQuantizer quantizer = make(options);
+      return isMean ? correctBias(std::move(quantizer)) : quantizer;
+    });
+  };
+  add("rtn", [](PolicyOptions &) { return makeNearest({1, 100, 2.4}); });
+  add("mse", [](PolicyOptions &options) {
+    return makeNearest(ScaleSearch::get(options, /*steps=*/80));
   });
+  add("quest", [](PolicyOptions &) { return makeQuest(); });
+  add("awq-clip", [](PolicyOptions &options) {
+    int64_t grid = options.getInteger("grid", 20, 1, 1000);
+    return makeClip(options.getInteger("steps", 10, 1, grid), grid);
+  });
+  add("gptq", [](PolicyOptions &options) { return makeGPTQ(options, "gram"); });
+  add("rsq",
+      [](PolicyOptions &options) { return makeGPTQ(options, "gram_rsq"); });
+  add("erq",
+      [](PolicyOptions &options) { return makeReconstruction(options); });
 }
 
 WeightQuantizerRegistry quench::getWeightQuantizers(MLIRContext *context) {
@@ -57,6 +379,20 @@ WeightQuantizerRegistry quench::getWeightQuantizers(MLIRContext *context) {
 // Quantizing
 //===----------------------------------------------------------------------===//
 
+/// Adds `offset`, a number of each output, to the bias of the op of `site`.
+static void addToBias(OpBuilder &builder, const WeightSite &site,
+                      Value offset) {
+  Operation *op = site.use->getOwner();
+  std::optional<unsigned> operand = getBiasedReader(site)->bias;
+  builder.setInsertionPoint(op);
+  if (operand)
+    return op->setOperand(
+        *operand, shiftWeight(builder, op->getOperand(*operand), offset));
+  cast<ShiftableOpInterface>(op).setBias(narrowWeight(
+      builder, offset,
+      cast<RankedTensorType>(site.use->get().getType()).getElementType()));
+}
+
 std::string quench::quantizeWeight(const WeightSite &site,
                                    QuantizerAttrInterface format,
                                    const WeightQuantizer &quantizer) {
@@ -72,8 +408,10 @@ std::string quench::quantizeWeight(const WeightSite &site,
   Value numbers =
       DequantizeOp::create(builder, weight.getLoc(), quantized->codes,
                            quantized->scale, quantized->zero, format);
-  site.use->set(narrowWeight(
-      builder, numbers,
-      cast<RankedTensorType>(weight.getType()).getElementType()));
+  site.use->set(
+      narrowWeight(builder, numbers,
+                   cast<RankedTensorType>(weight.getType()).getElementType()));
+  if (quantized->bias)
+    addToBias(builder, site, quantized->bias);
   return "";
 }

@@ -24,7 +24,7 @@
 // REMARK: quench.linear stays as it is: its name matches 'head'
 // REMARK: quench.linear stays as it is: weight in operand 1 is not known when the model is compiled
 // REMARK: quench.causal_conv1d stays as it is: no scale of #quench.uniform<i4, token> is the same within a sum over activation in operand 0
-// FORMAT: error: 'weights': found 'i99', expected none, codes such as i4, or a quantizer without zero points
+// FORMAT: error: 'weights': found 'i99', expected none, codes such as i4, or a quantizer
 // ZERO: error: 'activations': found '#quench.uniform<u8,asymmetric,token>', expected none, codes such as i4, or a quantizer without zero points
 // REGEX: error: 'skip': '*' is no regular expression
 func.func @linear(%x: tensor<?x8xf32>) -> (tensor<?x6xf32>, tensor<?x6xf32>) {

@@ -57,10 +57,9 @@ using WeightQuantizer = std::function<std::optional<QuantizedWeight>(
 
 using WeightQuantizerRegistry = PolicyRegistry<WeightQuantizer>;
 
-/// Adds the quantizers of this tree:
-///
-///   rtn     codes next to the numbers, scales that reach the greatest
-///           magnitudes
+/// Adds the quantizers of this tree: `rtn`, `mse`, `quest`, `awq-clip`, `gptq`,
+/// `rsq` and `erq`, see docs/weight-quantizers.md. Those that need statistics
+/// have no codes for inputs that the bound archive lacks.
 void registerWeightQuantizers(WeightQuantizerRegistry &registry);
 
 /// A dialect that brings weight quantizers has this interface.
