@@ -32,6 +32,14 @@
 using namespace mlir;
 using namespace quench;
 
+PhaseOptions PhaseOptions::forReading() const {
+  PhaseOptions options;
+  options.importers = importers;
+  options.import = import;
+  options.onPhase = onPhase;
+  return options;
+}
+
 /// Runs `body` as `phase`, with the listener of `options` told.
 static LogicalResult runPhase(Phase phase, const PhaseOptions &options,
                               llvm::function_ref<LogicalResult()> body) {

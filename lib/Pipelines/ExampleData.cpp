@@ -191,29 +191,62 @@ static std::string getName(func::FuncOp function, unsigned argument) {
   return function.getArgAttrOfType<StringAttr>(argument, attrs::name).str();
 }
 
-/// Opens safetensors: the inputs of `function` that it has.
-static llvm::Expected<std::unique_ptr<ExampleData>>
-openArchive(func::FuncOp function, const CollectOptions &options) {
-  auto archive = Archive::open(options.data);
+/// Opens the tensors `names` of safetensors, as far as there are such.
+static llvm::Expected<std::unique_ptr<TensorExamples>>
+openArchive(StringRef path, ArrayRef<std::string> names, int64_t batch) {
+  auto archive = Archive::open(path);
   if (!archive)
     return archive.takeError();
-  auto examples = std::make_unique<TensorExamples>(options.batch);
-  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-    std::string name = getName(function, index);
+  auto examples = std::make_unique<TensorExamples>(batch);
+  for (const std::string &name : names) {
     const Archive::Tensor *tensor = (*archive)->find(name);
     if (!tensor)
       continue;
     std::optional<qrt_dtype> dtype = getRuntimeType(tensor->dtype);
     if (!dtype)
-      return makeError("'", options.data, "' holds '", name, "' as ",
+      return makeError("'", path, "' holds '", name, "' as ",
                        getName(tensor->dtype), ", which no model takes");
     if (llvm::Error error = examples->add(
             {name, *dtype, llvm::to_vector(tensor->shape), tensor->bytes}))
-      return makeError("'", options.data,
-                       "': ", llvm::toString(std::move(error)));
+      return makeError("'", path, "': ", llvm::toString(std::move(error)));
   }
   examples->archive = std::move(*archive);
   return examples;
+}
+
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+openFile(StringRef path) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!file)
+    return makeError("cannot read '", path, "': ", describe(file.getError()));
+  return std::move(*file);
+}
+
+/// Opens an npy file as the tensor `name`.
+static llvm::Expected<std::unique_ptr<TensorExamples>>
+openNpy(StringRef path, StringRef name, int64_t batch) {
+  auto file = openFile(path);
+  if (!file)
+    return file.takeError();
+  auto examples = std::make_unique<TensorExamples>(batch);
+  llvm::Expected<Input> input = readNpy((*file)->getBuffer(), name);
+  if (!input)
+    return makeError("'", path, "': ", llvm::toString(input.takeError()));
+  if (llvm::Error error = examples->add(std::move(*input)))
+    return std::move(error);
+  examples->file = std::move(*file);
+  return examples;
+}
+
+llvm::Expected<std::unique_ptr<ExampleData>>
+ExampleData::openLabels(StringRef path, int64_t batch) {
+  if (!path.ends_with(".safetensors"))
+    return openNpy(path, "labels", batch);
+  auto labels = openArchive(path, std::string("labels"), batch);
+  if (labels && (*labels)->size() == 0)
+    return nullptr;
+  return labels;
 }
 
 //===----------------------------------------------------------------------===//
@@ -231,6 +264,7 @@ public:
 
   int64_t size() const override { return file->getBufferSize() / length; }
   int64_t getBatch() const override { return batch; }
+  bool areBytes() const override { return true; }
   llvm::Expected<ArrayRef<qrt_tensor>> get(int64_t begin,
                                            int64_t count) override {
     StringRef bytes = file->getBuffer().substr(begin * length, count * length);
@@ -306,10 +340,13 @@ static int64_t getLimit(func::FuncOp function, unsigned argument,
 }
 
 llvm::Expected<std::unique_ptr<ExampleData>>
-ExampleData::open(func::FuncOp function, const CollectOptions &options) {
+ExampleData::open(func::FuncOp function, const DataOptions &options) {
   StringRef path = options.data;
   if (path.ends_with(".safetensors")) {
-    auto examples = openArchive(function, options);
+    std::vector<std::string> names;
+    for (unsigned index = 0; index < function.getNumArguments(); ++index)
+      names.push_back(::getName(function, index));
+    auto examples = openArchive(path, names, options.batch);
     if (examples && (*examples)->size() == 0)
       return makeError("'", path, "' has no example of an input of '",
                        function.getName(), "'");
@@ -319,21 +356,12 @@ ExampleData::open(func::FuncOp function, const CollectOptions &options) {
   if (!argument)
     return makeError("entry point '", function.getName(),
                      "' has no input that data could be");
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                          /*RequiresNullTerminator=*/false);
-  if (!file)
-    return makeError("cannot read '", path, "': ", describe(file.getError()));
   std::string name = ::getName(function, *argument);
-  if (path.ends_with(".npy")) {
-    auto examples = std::make_unique<TensorExamples>(options.batch);
-    llvm::Expected<Input> input = readNpy((*file)->getBuffer(), name);
-    if (!input)
-      return makeError("'", path, "': ", llvm::toString(input.takeError()));
-    if (llvm::Error error = examples->add(std::move(*input)))
-      return std::move(error);
-    examples->file = std::move(*file);
-    return examples;
-  }
+  if (path.ends_with(".npy"))
+    return openNpy(path, name, options.batch);
+  auto file = openFile(path);
+  if (!file)
+    return file.takeError();
   if (function->getParentOfType<ModuleOp>()->hasAttr(attrs::tokenizer))
     return std::make_unique<TextExamples>(std::move(*file));
   auto type =

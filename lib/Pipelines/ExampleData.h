@@ -9,10 +9,11 @@
 #ifndef QUENCH_LIB_PIPELINES_EXAMPLEDATA_H
 #define QUENCH_LIB_PIPELINES_EXAMPLEDATA_H
 
-#include "Quench/Pipelines/Collect.h"
+#include "Quench/Pipelines/DataOptions.h"
 #include "quench-rt/quench_rt.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/Error.h"
 
 #include <memory>
 
@@ -25,7 +26,12 @@ public:
 
   /// Opens `options.data` for `function`, see there which files can be.
   static llvm::Expected<std::unique_ptr<ExampleData>>
-  open(mlir::func::FuncOp function, const CollectOptions &options);
+  open(mlir::func::FuncOp function, const DataOptions &options);
+
+  /// Opens labels, an npy file or what safetensors have under `labels`, as the
+  /// tensor of that name; null where safetensors have none.
+  static llvm::Expected<std::unique_ptr<ExampleData>>
+  openLabels(llvm::StringRef path, int64_t batch);
 
   /// Called before the examples are asked for, with what will run them.
   virtual llvm::Error prepare(qrt_session *session) {
@@ -34,6 +40,8 @@ public:
   /// How many examples there are, and how many are to be taken at once.
   virtual int64_t size() const = 0;
   virtual int64_t getBatch() const = 0;
+  /// Whether a token is a byte.
+  virtual bool areBytes() const { return false; }
   /// The inputs that the examples [begin, begin + count) are; they live until
   /// the next call.
   virtual llvm::Expected<llvm::ArrayRef<qrt_tensor>> get(int64_t begin,

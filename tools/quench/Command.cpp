@@ -50,6 +50,18 @@ void clearProgress() {
     llvm::errs() << "\r\033[K";
 }
 
+void reportProgress(int64_t done, int64_t all, llvm::StringRef things) {
+  clearProgress();
+  if (llvm::sys::Process::StandardErrIsDisplayed())
+    llvm::errs() << done << "/" << all << " " << things;
+}
+
+ExitStatus fail(mlir::MLIRContext &context, llvm::Error error) {
+  mlir::emitError(mlir::UnknownLoc::get(&context))
+      << llvm::toString(std::move(error));
+  return ExitFailed;
+}
+
 /// A line of timing a phase where `verbose`; otherwise, at a terminal, the name
 /// of the phase that runs, wiped out when it ends.
 static void reportPhase(bool verbose, Phase phase,
@@ -236,4 +248,34 @@ CodeOptions::writeCertificates(mlir::MLIRContext &context) const {
     return mlir::emitError(mlir::UnknownLoc::get(&context))
            << llvm::toString(std::move(error));
   return mlir::success();
+}
+
+//===----------------------------------------------------------------------===//
+// DataFlags
+//===----------------------------------------------------------------------===//
+
+DataFlags::DataFlags(cl::SubCommand &sub)
+    : data("data", cl::sub(sub), cl::value_desc("file"),
+           cl::desc("What the model runs on")),
+      entry("entry", cl::sub(sub), cl::value_desc("name"),
+            cl::desc("Entry point to run (default: the first)")),
+      limit("limit", cl::sub(sub), cl::init(0), cl::value_desc("n"),
+            cl::desc("Use so many examples (default: all)")),
+      batch("batch", cl::sub(sub), cl::init(8), cl::value_desc("n"),
+            cl::desc("Examples that run at once (default 8)")),
+      length("length", cl::sub(sub), cl::init(128), cl::value_desc("n"),
+             cl::desc("Tokens that bytes are cut into (default 128)")) {}
+
+llvm::Error DataFlags::get(DataOptions &options) const {
+  if (data.empty())
+    return llvm::createStringError("no data: name it with --data");
+  if (batch < 1 || length < 1 || limit < 0)
+    return llvm::createStringError("expected a positive number after --batch, "
+                                   "--length and --limit");
+  options.data = data;
+  options.entry = entry;
+  options.limit = limit;
+  options.batch = batch;
+  options.length = length;
+  return llvm::Error::success();
 }

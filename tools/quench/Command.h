@@ -11,6 +11,7 @@
 
 #include "../EquivalenceFlags.h"
 #include "Quench/Pipelines/Build.h"
+#include "Quench/Pipelines/DataOptions.h"
 #include "Quench/Plugin/PluginLoader.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -54,6 +55,7 @@ public:
 std::unique_ptr<Command> makeBuildCommand();
 std::unique_ptr<Command> makeCheckEquivalenceCommand();
 std::unique_ptr<Command> makeCollectCommand();
+std::unique_ptr<Command> makeEvalCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();
 std::unique_ptr<Command> makeMaterializeCommand();
@@ -70,6 +72,12 @@ llvm::Error parseArchives(llvm::ArrayRef<std::string> texts,
 
 /// Wipes the line at the terminal that says which phase runs.
 void clearProgress();
+
+/// Shows at the terminal how many of how many `things` are done.
+void reportProgress(int64_t done, int64_t all, llvm::StringRef things);
+
+/// Emits `error` as a diagnostic of no place.
+ExitStatus fail(mlir::MLIRContext &context, llvm::Error error);
 
 /// The options of every command that reads a model.
 class ModelOptions {
@@ -149,6 +157,19 @@ private:
   llvm::cl::list<std::string> applyPDL;
   EquivalenceFlags equivalence;
   std::unique_ptr<quench::EquivalenceVerifier> verifier;
+};
+
+/// The options of every command that runs a model on data.
+class DataFlags {
+public:
+  explicit DataFlags(llvm::cl::SubCommand &sub);
+
+  /// Fills `options`. Fails with a mistake in the command line.
+  llvm::Error get(quench::DataOptions &options) const;
+
+private:
+  llvm::cl::opt<std::string> data, entry;
+  llvm::cl::opt<int64_t> limit, batch, length;
 };
 
 #endif // QUENCH_TOOLS_QUENCH_COMMAND_H

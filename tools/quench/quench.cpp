@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
 
   std::unique_ptr<Command> commands[] = {
       makeBuildCommand(),   makeCheckEquivalenceCommand(),
-      makeCollectCommand(), makeImportCommand(),
+      makeCollectCommand(), makeEvalCommand(), makeImportCommand(),
       makeInspectCommand(), makeMaterializeCommand(),
       makeNewCommand(),     makeRunCommand()};
   // The text after the options is one for the whole process: take that of the

@@ -50,6 +50,9 @@ struct PhaseOptions {
   /// Told when a phase begins, without a value, and when it has ended, with
   /// the seconds that it took.
   std::function<void(Phase, std::optional<double>)> onPhase;
+
+  /// What reads a model and changes nothing in it.
+  PhaseOptions forReading() const;
 };
 
 /// Reads `input` and runs on it the phases before codegen that `options` asks

@@ -10,25 +10,14 @@
 #define QUENCH_PIPELINES_COLLECT_H
 
 #include "Quench/Codegen/CPU/CPUTarget.h"
+#include "Quench/Pipelines/DataOptions.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
 
-#include <string>
-
 namespace quench {
 
-struct CollectOptions {
-  /// What the model runs on: safetensors or npy with inputs, the first
-  /// dimension of which counts examples; else text, in lines where the model
-  /// has a tokenizer, otherwise its bytes are the tokens.
-  std::string data;
-  /// The entry point that runs; empty: the first.
-  std::string entry;
-  /// Examples that run at once, and tokens of an example that bytes make.
-  int64_t batch = 8, length = 128;
-  /// Examples that are used; 0: all.
-  int64_t limit = 0;
+struct CollectOptions : DataOptions {
   /// Collect products of channels too.
   bool products = false;
   /// Threads that run the model; 0: one a core. The result is the same.

@@ -1,0 +1,57 @@
+//===- ModelSession.h - A model that runs in this process -------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_PIPELINES_MODELSESSION_H
+#define QUENCH_LIB_PIPELINES_MODELSESSION_H
+
+#include "Quench/Codegen/CPU/Jit.h"
+#include "quench-rt/quench_rt.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+
+namespace quench {
+
+/// The entry point of `module` with the name `name`, or the first where that is
+/// empty; null where there is none.
+mlir::func::FuncOp findEntry(mlir::ModuleOp module, llvm::StringRef name);
+
+/// One entry point of a model, compiled and ready to run.
+class ModelSession {
+public:
+  /// Compiles `function`, which is an entry point, and consumes the module
+  /// around it: the other entry points are dropped. Relative paths start from
+  /// `directory`. `threads` run it, one a core where that is 0. Fails with a
+  /// diagnostic.
+  static mlir::FailureOr<std::unique_ptr<ModelSession>>
+  create(mlir::func::FuncOp function, llvm::StringRef directory,
+         const CPUTarget &target, const llvm::StringMap<std::string> &params,
+         int threads);
+  ~ModelSession();
+
+  /// The outputs of a run; they live until the next one.
+  llvm::Expected<llvm::ArrayRef<qrt_tensor>>
+  run(llvm::ArrayRef<qrt_tensor> inputs);
+
+  qrt_session *get() const { return session; }
+
+private:
+  ModelSession() = default;
+
+  std::unique_ptr<JitModel> model;
+  qrt_session *session = nullptr;
+  qrt_tensor *outputs = nullptr;
+  size_t numOutputs = 0;
+};
+
+} // namespace quench
+
+#endif // QUENCH_LIB_PIPELINES_MODELSESSION_H
