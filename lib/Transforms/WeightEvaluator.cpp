@@ -46,9 +46,10 @@ static constexpr int64_t slabBytes = 512 << 10;
 /// then read less often.
 static constexpr int64_t largeSlabBytes = 64 << 20;
 
-/// Panels may be as large as this with all that they need: rows of wide panels
-/// are read and written faster.
-static constexpr int64_t panelBytes = 64 << 20;
+/// Panels have about as many bytes with all that they need. They may be larger
+/// where their rows are handed on: rows of wide panels are written faster.
+static constexpr int64_t panelBytes = 16 << 20;
+static constexpr int64_t widePanelBytes = 64 << 20;
 
 /// Of held values, those up to this size are kept for other programs, as many
 /// as fit in keptBytes.
@@ -81,7 +82,7 @@ public:
   /// Makes sure that there are `size` bytes; what they held may be lost. Fails
   /// with a diagnostic when there is no memory.
   LogicalResult reserve(Location loc, int64_t size) {
-    if (size <= static_cast<int64_t>(block.allocatedSize()))
+    if (size <= this->size())
       return success();
     block = {};
     std::error_code code;
@@ -94,6 +95,9 @@ public:
     return success();
   }
 
+  /// How many bytes there are.
+  int64_t size() const { return block.allocatedSize(); }
+
   /// The first `size` bytes, which were reserved.
   llvm::MutableArrayRef<char> take(int64_t size) const {
     return {static_cast<char *>(block.base()), static_cast<size_t>(size)};
@@ -103,6 +107,30 @@ private:
   llvm::sys::OwningMemoryBlock block;
 };
 } // namespace quench
+
+namespace {
+/// What a thread keeps: memory that is new costs the system as much as
+/// computing what is in it.
+struct Scratch {
+  /// For the pieces of a chain of ops, by depth.
+  SmallVector<PageBuffer> pieces;
+  /// For whole values, as long as nothing needs more at once.
+  SmallVector<PageBuffer> wholes;
+
+  /// Memory for a whole value of `size` bytes, to be reserved.
+  PageBuffer takeWhole(int64_t size) {
+    auto fits = llvm::find_if(
+        wholes, [&](const PageBuffer &whole) { return whole.size() >= size; });
+    if (fits == wholes.end()) {
+      wholes.clear();
+      return {};
+    }
+    PageBuffer whole = std::move(*fits);
+    wholes.erase(fits);
+    return whole;
+  }
+};
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Program
@@ -353,8 +381,10 @@ namespace {
 /// Evaluates one program on one thread.
 class Evaluator {
 public:
-  Evaluator(const Program &program, const ArchiveSet &archives)
-      : program(program), archives(archives) {}
+  Evaluator(const Program &program, const ArchiveSet &archives,
+            Scratch &scratch, bool keepsPages)
+      : program(program), archives(archives), scratch(scratch),
+        keepsPages(keepsPages) {}
   ~Evaluator();
 
   /// Says what a value is that is given.
@@ -395,7 +425,9 @@ private:
     llvm::ArrayRef<char> bytes;
   };
   llvm::DenseMap<Value, Pages> touched;
-  SmallVector<PageBuffer> pieces;
+  Scratch &scratch;
+  /// Whether somebody else gives back the pages of archives.
+  bool keepsPages;
   unsigned usedPieces = 0;
 };
 } // namespace
@@ -428,9 +460,9 @@ void Evaluator::touch(Value param, llvm::ArrayRef<char> bytes) {
 
 FailureOr<llvm::MutableArrayRef<char>> Evaluator::allocatePiece(Operation *op,
                                                                 int64_t size) {
-  if (usedPieces == pieces.size())
-    pieces.emplace_back();
-  PageBuffer &piece = pieces[usedPieces++];
+  if (usedPieces == scratch.pieces.size())
+    scratch.pieces.emplace_back();
+  PageBuffer &piece = scratch.pieces[usedPieces++];
   if (failed(piece.reserve(op->getLoc(), size)))
     return failure();
   return piece.take(size);
@@ -496,7 +528,10 @@ void Evaluator::release(Operation *op) {
     if (program.isStreamed(operand))
       release(operand.getDefiningOp());
     else if (++used[operand] == program.countUses(operand))
-      buffers.erase(operand);
+      if (auto it = buffers.find(operand); it != buffers.end()) {
+        scratch.wholes.push_back(std::move(it->second));
+        buffers.erase(it);
+      }
   }
 }
 
@@ -505,7 +540,8 @@ LogicalResult Evaluator::load(ParamOp param) {
   if (failed(tensor))
     return failure();
   values[param.getResult()] = (*tensor)->bytes;
-  touched[param.getResult()] = {getArchive(param, archives), {}};
+  if (!keepsPages)
+    touched[param.getResult()] = {getArchive(param, archives), {}};
   return success();
 }
 
@@ -525,6 +561,7 @@ LogicalResult Evaluator::evaluate(llvm::MutableArrayRef<char> result) {
     llvm::MutableArrayRef<char> bytes = result;
     if (op != root) {
       PageBuffer &buffer = buffers[value];
+      buffer = scratch.takeWhole(getBytes(value));
       if (failed(buffer.reserve(op->getLoc(), getBytes(value))))
         return failure();
       bytes = buffer.take(getBytes(value));
@@ -540,7 +577,7 @@ LogicalResult Evaluator::evaluate(llvm::MutableArrayRef<char> result) {
 LogicalResult Evaluator::evaluate(RowRange rows,
                                   llvm::MutableArrayRef<char> result) {
   for (Operation *op : program.getOps())
-    if (auto param = dyn_cast<ParamOp>(op))
+    if (auto param = dyn_cast<ParamOp>(op); param && !values.contains(param))
       if (failed(load(param)))
         return failure();
   return evaluatePieces(program.getOps().back(), rows, result);
@@ -593,6 +630,9 @@ public:
 
   /// Bytes of the operands that each slab of rows needs as a whole.
   int64_t countShared() const;
+
+  /// The parameters that panels are cut from.
+  SmallVector<Value> getParams() const;
 
   /// Bytes that one thread needs for a slab of that size.
   int64_t countSlabBytes(int64_t size) const;
@@ -791,6 +831,15 @@ int64_t WeightEvaluator::Plan::countSlabBytes(int64_t size) const {
   llvm_unreachable("unknown kind of plan");
 }
 
+SmallVector<Value> WeightEvaluator::Plan::getParams() const {
+  llvm::SetVector<Value> params;
+  for (Operation *op : ops)
+    for (Value operand : op->getOperands())
+      if (operand.getDefiningOp<ParamOp>())
+        params.insert(operand);
+  return params.takeVector();
+}
+
 void WeightEvaluator::Plan::countLeast(
     const llvm::DenseMap<Value, std::unique_ptr<Plan>> &plans) {
   // What needs most beside its result comes first.
@@ -848,10 +897,20 @@ struct WeightEvaluator::Cut {
   int64_t step;
 };
 
+/// What a thread keeps from slab to slab.
+struct WeightEvaluator::Worker {
+  PageBuffer slab;
+  Scratch scratch;
+  /// Of rows.
+  std::optional<Evaluator> evaluator;
+};
+
 /// Where a result goes: into memory, or to a sink.
 struct WeightEvaluator::Target {
   llvm::MutableArrayRef<char> memory;
   const Sink *sink = nullptr;
+  /// Whether pages of archives stay when they were read.
+  bool keepsPages = false;
 
   /// Hands on the bytes at `offset`, which may be there already.
   LogicalResult put(int64_t offset, llvm::ArrayRef<char> bytes) const {
@@ -914,16 +973,21 @@ int64_t WeightEvaluator::getRoom(Value root) const {
 }
 
 int64_t WeightEvaluator::countBytes(Value root) const {
-  return countBytes(*plans.at(root), getRoom(root)) + keptBytes;
+  return countBytes(*plans.at(root), getRoom(root), /*isHandedOn=*/true) +
+         keptBytes;
 }
 
-int64_t WeightEvaluator::countBytes(const Plan &plan, int64_t room) const {
+int64_t WeightEvaluator::countBytes(const Plan &plan, int64_t room,
+                                    bool isHandedOn) const {
   int64_t live = 0, peak = 0;
   for (Value value : plan.getHeld()) {
     live += getBytes(value);
-    peak = std::max(peak, live + countBytes(*plans.at(value), room - live));
+    peak = std::max(peak, live + countBytes(*plans.at(value), room - live,
+                                            /*isHandedOn=*/false));
   }
-  Cut cut = chooseCut(plan, room - live);
+  int64_t assembled = countAssembled(plan, room - live, isHandedOn);
+  live += assembled;
+  Cut cut = chooseCut(plan, room - live, isHandedOn && assembled == 0);
   return std::max(peak, live + cut.threads * plan.countSlabBytes(cut.step));
 }
 
@@ -932,6 +996,10 @@ LogicalResult WeightEvaluator::evaluateRoot(Value root, const Target &target) {
   if (failed(least))
     return failure();
   int64_t room = getRoom(root);
+  // It is kept from one root that needs it, and not much else, to the next.
+  const Plan &plan = *plans.at(root);
+  if (!plan.getHeld().empty() || countAssembled(plan, room, true) == 0)
+    assembled.reset();
   if (*least > room + keptBytes)
     return root.getDefiningOp()->emitOpError("needs ")
            << *least << " bytes of memory to be evaluated, expected at most "
@@ -945,12 +1013,57 @@ LogicalResult WeightEvaluator::evaluate(Value root, const Target &target,
   Held held;
   if (failed(evaluateHeld(plan, room, held)))
     return failure();
-  return evaluateSlabs(plan, held, target, room);
+  int64_t taken = countAssembled(plan, room, target.sink);
+  if (taken == 0)
+    return evaluateSlabs(plan, held, target, room);
+
+  int64_t bytes = getBytes(root);
+  Target memory = target;
+  memory.keepsPages = true;
+  if (target.sink) {
+    if (!assembled)
+      assembled = std::make_unique<PageBuffer>();
+    if (failed(assembled->reserve(root.getLoc(), bytes)))
+      return failure();
+    memory.memory = assembled->take(bytes);
+    memory.sink = nullptr;
+  }
+  if (failed(evaluateSlabs(plan, held, memory, room - taken)))
+    return failure();
+  for (Value param : plan.getParams())
+    if (FailureOr<const Archive::Tensor *> tensor =
+            resolveParam(param.getDefiningOp<ParamOp>(), archives);
+        succeeded(tensor))
+      getArchive(param, archives)->release((*tensor)->bytes);
+  if (!target.sink)
+    return success();
+  return failableParallelForEachN(
+      root.getContext(), 0, llvm::divideCeil(bytes, slabBytes),
+      [&](size_t index) {
+        int64_t offset = index * slabBytes;
+        return (*target.sink)(offset,
+                              assembled->take(bytes).slice(
+                                  offset, std::min(slabBytes, bytes - offset)));
+      });
+}
+
+/// The bytes of what panels of `plan` are cut from, and of the result that they
+/// are put together in before it is handed on, where `room` is enough for that:
+/// short rows are read and written slowly. Zero where it is not.
+int64_t WeightEvaluator::countAssembled(const Plan &plan, int64_t room,
+                                        bool isHandedOn) const {
+  if (plan.getKind() != Plan::Kind::Panels)
+    return 0;
+  int64_t bytes = isHandedOn ? getBytes(plan.getRoot()) : 0;
+  for (Value param : plan.getParams())
+    bytes += getBytes(param);
+  int64_t few = std::min<int64_t>(plan.getSize(), 64);
+  return bytes + threads * plan.countSlabBytes(few) <= room ? bytes : 0;
 }
 
 /// Slabs on as many threads as `room` is enough for.
-WeightEvaluator::Cut WeightEvaluator::chooseCut(const Plan &plan,
-                                                int64_t room) const {
+WeightEvaluator::Cut WeightEvaluator::chooseCut(const Plan &plan, int64_t room,
+                                                bool isHandedOn) const {
   int64_t size = plan.getSize();
   if (plan.getKind() == Plan::Kind::Whole || size == 0)
     return {1, size};
@@ -959,7 +1072,7 @@ WeightEvaluator::Cut WeightEvaluator::chooseCut(const Plan &plan,
   int64_t wanted = smallest + std::clamp(plan.countShared(), slabBytes,
                                          largeSlabBytes);
   if (plan.getKind() == Plan::Kind::Panels)
-    wanted = panelBytes;
+    wanted = isHandedOn ? widePanelBytes : smallest + panelBytes;
   int64_t limit = std::min(wanted, room / workers);
   int64_t step = size;
   while (step > 1 && plan.countSlabBytes(step) > limit)
@@ -996,8 +1109,7 @@ LogicalResult WeightEvaluator::evaluateHeld(const Plan &plan, int64_t &room,
 
 LogicalResult WeightEvaluator::evaluateSlab(const Plan &plan, const Held &held,
                                             const Target &target,
-                                            RowRange range,
-                                            PageBuffer &scratch) {
+                                            RowRange range, Worker &worker) {
   Value root = plan.getRoot();
   Location loc = root.getLoc();
   bool isPanel = plan.getKind() == Plan::Kind::Panels;
@@ -1025,24 +1137,33 @@ LogicalResult WeightEvaluator::evaluateSlab(const Plan &plan, const Held &held,
   if (outer == 1 && !target.sink) {
     slab = target.memory.slice(offset, strip);
   } else {
-    if (failed(scratch.reserve(loc, outer * strip)))
+    if (failed(worker.slab.reserve(loc, outer * strip)))
       return failure();
-    slab = scratch.take(outer * strip);
+    slab = worker.slab.take(outer * strip);
   }
-  auto evaluate = [&](const Program &program, ValueRange given) {
-    Evaluator evaluator(program, archives);
+  auto start = [&](const Program &program, ValueRange given) {
+    worker.evaluator.emplace(program, archives, worker.scratch,
+                             target.keepsPages);
     for (auto [value, buffer] : llvm::zip_equal(given, held))
-      evaluator.give(value, buffer->take(getBytes(value)));
-    return plan.getKind() == Plan::Kind::Rows ? evaluator.evaluate(range, slab)
-                                              : evaluator.evaluate(slab);
+      worker.evaluator->give(value, buffer->take(getBytes(value)));
   };
   if (isPanel) {
     std::unique_ptr<Panel> panel = plan.makePanel(range.begin, range.end);
     FailureOr<Program> program = makeProgram(*panel);
-    if (failed(program) || failed(evaluate(*program, panel->given)))
+    if (failed(program))
       return failure();
-  } else if (failed(evaluate(plan.getProgram(), plan.getHeld()))) {
-    return failure();
+    start(*program, panel->given);
+    LogicalResult done = worker.evaluator->evaluate(slab);
+    worker.evaluator.reset();
+    if (failed(done))
+      return failure();
+  } else {
+    if (!worker.evaluator)
+      start(plan.getProgram(), plan.getHeld());
+    if (failed(plan.getKind() == Plan::Kind::Rows
+                   ? worker.evaluator->evaluate(range, slab)
+                   : worker.evaluator->evaluate(slab)))
+      return failure();
   }
   for (int64_t index = 0; index < outer; ++index)
     if (failed(target.put(index * stride + offset,
@@ -1057,19 +1178,19 @@ LogicalResult WeightEvaluator::evaluateSlabs(const Plan &plan, const Held &held,
   int64_t size = plan.getSize(), bytes = getBytes(plan.getRoot());
   if (bytes == 0)
     return success();
-  Cut cut = chooseCut(plan, room);
+  Cut cut = chooseCut(plan, room, target.sink);
   std::atomic<int64_t> next = 0;
   std::atomic<bool> isFailed = false;
   return failableParallelForEachN(
       plan.getRoot().getContext(), 0, cut.threads,
       [&](size_t) -> LogicalResult {
-        PageBuffer scratch;
+        Worker worker;
         while (!isFailed) {
           int64_t begin = next.fetch_add(cut.step);
           if (begin >= size)
             break;
           RowRange range{begin, std::min(begin + cut.step, size)};
-          if (succeeded(evaluateSlab(plan, held, target, range, scratch)))
+          if (succeeded(evaluateSlab(plan, held, target, range, worker)))
             continue;
           isFailed = true;
           return failure();

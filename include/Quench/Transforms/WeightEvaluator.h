@@ -69,14 +69,17 @@ public:
 private:
   class Plan;
   struct Target;
+  struct Worker;
   using Held = llvm::SmallVector<std::shared_ptr<PageBuffer>>;
 
   struct Cut;
 
   mlir::LogicalResult plan(mlir::Value root);
   int64_t getRoom(mlir::Value root) const;
-  int64_t countBytes(const Plan &plan, int64_t room) const;
-  Cut chooseCut(const Plan &plan, int64_t room) const;
+  int64_t countBytes(const Plan &plan, int64_t room, bool isHandedOn) const;
+  int64_t countAssembled(const Plan &plan, int64_t room,
+                         bool isHandedOn) const;
+  Cut chooseCut(const Plan &plan, int64_t room, bool isHandedOn) const;
   mlir::LogicalResult evaluateRoot(mlir::Value root, const Target &target);
   mlir::LogicalResult evaluate(mlir::Value root, const Target &target,
                                int64_t room);
@@ -86,7 +89,7 @@ private:
                                     const Target &target, int64_t room);
   mlir::LogicalResult evaluateSlab(const Plan &plan, const Held &held,
                                    const Target &target, RowRange range,
-                                   PageBuffer &scratch);
+                                   Worker &worker);
 
   const ArchiveSet &archives;
   Options options;
@@ -95,6 +98,8 @@ private:
   /// Small values that were held and may be needed again, oldest first.
   std::list<std::pair<mlir::Value, std::shared_ptr<PageBuffer>>> kept;
   int64_t bytesKept = 0;
+  /// For a result of panels.
+  std::unique_ptr<PageBuffer> assembled;
 };
 
 } // namespace quench

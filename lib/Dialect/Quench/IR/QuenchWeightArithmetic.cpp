@@ -66,29 +66,37 @@ struct AxisView {
 // Numbers
 //===----------------------------------------------------------------------===//
 
-/// Numbers that are worked on together: few enough for a near cache.
+/// Numbers that are worked on together: few enough for a near cache, and for
+/// the nearest.
 static constexpr int64_t chunkSize = 1 << 15;
+static constexpr int64_t smallChunkSize = 1 << 11;
 
 static int64_t getElementBytes(Value value) {
   return getBitWidth(getFloatDType(value)) / 8;
 }
 
-/// Calls `body` with the numbers of `input`, some of them at a time, at most
-/// `chunk`, and the place of the first; what it makes of them goes to `result`,
-/// of the same type.
+/// Calls `body` with the numbers of `input`, `chunk` of them at a time, and the
+/// place of the first; what it makes of them goes to `result`, of the same
+/// type.
 static void
 mapChunks(Value input, ArrayRef<char> bytes, MutableArrayRef<char> result,
           int64_t chunk,
           llvm::function_ref<void(int64_t, MutableArrayRef<double>)> body) {
   DType dtype = getFloatDType(input);
   int64_t width = getBitWidth(dtype) / 8, count = bytes.size() / width;
-  std::vector<double> numbers(std::min(chunk, count));
+  bool isInPlace =
+      dtype == DType::F64 &&
+      llvm::isAddrAligned(llvm::Align::Of<double>(), result.data());
+  std::vector<double> numbers(isInPlace ? 0 : std::min(chunk, count));
   for (int64_t begin = 0; begin < count; begin += chunk) {
-    MutableArrayRef<double> some(numbers.data(),
+    char *place = result.data() + begin * width;
+    MutableArrayRef<double> some(isInPlace ? reinterpret_cast<double *>(place)
+                                           : numbers.data(),
                                  std::min(chunk, count - begin));
     decodeFloats(dtype, bytes.data() + begin * width, some);
     body(begin, some);
-    encodeFloats(dtype, some, result.data() + begin * width);
+    if (!isInPlace)
+      encodeFloats(dtype, some, place);
   }
 }
 
@@ -214,7 +222,7 @@ LogicalResult ChannelScaleOp::evaluateRows(Operands operands, RowRange rows,
   bool inverse = getInverse();
   // Whole vectors along the axis where it is last, else runs of one factor.
   int64_t run = view.inner == 1 ? view.size : view.inner;
-  mapChunks(getInput(), operands[0], result, roundUp(chunkSize, run),
+  mapChunks(getInput(), operands[0], result, roundUp(smallChunkSize, run),
             [&](int64_t begin, MutableArrayRef<double> some) {
               for (int64_t place = begin / run; !some.empty();
                    ++place, some = some.drop_front(run)) {
