@@ -10,6 +10,7 @@
 
 #include "Quench/Codegen/CPU/Compile.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
+#include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Pipelines/Header.h"
 #include "Quench/Pipelines/Link.h"
 #include "Quench/Pipelines/Model.h"
@@ -95,6 +96,19 @@ static void addPasses(Phase phase, const PhaseOptions &options,
   if (phase == Phase::Transform)
     for (const RecipeUse &use : options.recipes)
       llvm::cantFail(parseModulePipeline(use.pipeline, pm));
+  const FormatOptions &formats = options.formats;
+  bool hasRules = !formats.scheme.empty() || !formats.rules.empty();
+  if (phase == Phase::Assign && hasRules)
+    pm.addPass(createQuenchAssignFormats(
+        {formats.scheme, llvm::join(formats.rules, ";"), formats.quantizeHead,
+         formats.weightMethod}));
+  // IR that was written after the phase assign has formats, too.
+  if (phase == Phase::Quantize &&
+      (hasRules || options.startFrom == Phase::Quantize)) {
+    for (const RecipeUse &use : options.recipes)
+      llvm::cantFail(parseModulePipeline(use.quantizePipeline, pm));
+    pm.addPass(createQuenchMaterializeQuantizers());
+  }
   options.extensions.populate(Position::After, phase, pm);
 }
 
@@ -137,26 +151,20 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
   if (failed(runPhase(Phase::Import, options, import)))
     return nullptr;
 
-  auto canonical = [&]() -> LogicalResult {
-    if (failed(run(Phase::Canonical)))
-      return failure();
-    return dumpPhase(Phase::Canonical, *module, directory, options);
-  };
-  if (isAsked(Phase::Canonical, options) &&
-      failed(runPhase(Phase::Canonical, options, canonical)))
-    return nullptr;
-
-  auto transform = [&]() -> LogicalResult {
-    if (failed(bindRecipeArchives(*module, directory, options)) ||
-        failed(run(Phase::Transform)))
-      return failure();
-    (*module)->removeAttr(boundAttrName);
-    return dumpPhase(Phase::Transform, *module, directory, options);
-  };
-  if (isAsked(Phase::Transform, options) &&
-      failed(runPhase(Phase::Transform, options, transform)))
-    return nullptr;
-
+  for (Phase phase :
+       {Phase::Canonical, Phase::Transform, Phase::Assign, Phase::Quantize}) {
+    auto body = [&]() -> LogicalResult {
+      if (phase == Phase::Transform &&
+          failed(bindRecipeArchives(*module, directory, options)))
+        return failure();
+      if (failed(run(phase)))
+        return failure();
+      (*module)->removeAttr(boundAttrName);
+      return dumpPhase(phase, *module, directory, options);
+    };
+    if (isAsked(phase, options) && failed(runPhase(phase, options, body)))
+      return nullptr;
+  }
   if (isAsked(Phase::Codegen, options) && failed(run(Phase::Codegen)))
     return nullptr;
   return module;
@@ -164,9 +172,8 @@ OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
 
 std::string quench::getPipeline(const PhaseOptions &options) {
   OpPassManager pm(ModuleOp::getOperationName());
-  for (Phase phase :
-       {Phase::Import, Phase::Canonical, Phase::Transform, Phase::Codegen})
-    if (isAsked(phase, options))
+  for (Phase phase : allPhases())
+    if (phase <= Phase::Codegen && isAsked(phase, options))
       addPasses(phase, options, pm);
   std::string text;
   llvm::raw_string_ostream os(text);

@@ -17,9 +17,9 @@ using namespace mlir;
 using namespace quench;
 
 ArrayRef<Phase> quench::allPhases() {
-  static constexpr Phase phases[] = {Phase::Import, Phase::Canonical,
-                                     Phase::Transform, Phase::Codegen,
-                                     Phase::Link};
+  static constexpr Phase phases[] = {
+      Phase::Import,   Phase::Canonical, Phase::Transform, Phase::Assign,
+      Phase::Quantize, Phase::Codegen,   Phase::Link};
   return phases;
 }
 
@@ -31,6 +31,10 @@ StringRef quench::stringifyPhase(Phase phase) {
     return "canonical";
   case Phase::Transform:
     return "transform";
+  case Phase::Assign:
+    return "assign";
+  case Phase::Quantize:
+    return "quantize";
   case Phase::Codegen:
     return "codegen";
   case Phase::Link:
@@ -45,6 +49,17 @@ std::optional<Phase> quench::symbolizePhase(StringRef name) {
   if (phase == allPhases().end())
     return std::nullopt;
   return *phase;
+}
+
+std::string quench::listPhases(Phase first, Phase last) {
+  std::string text;
+  for (Phase phase : allPhases()) {
+    if (phase < first || phase > last)
+      continue;
+    text += phase == first ? "" : phase == last ? " or " : ", ";
+    text += stringifyPhase(phase);
+  }
+  return text;
 }
 
 void quench::buildCanonicalPipeline(OpPassManager &pm) {
@@ -81,9 +96,8 @@ llvm::Error PhaseExtensions::add(Position position, Phase phase,
         "there is no IR " +
         StringRef(position == Position::Before ? "before" : "after") +
         " phase '" + stringifyPhase(phase) +
-        "': passes run after import, around canonical and transform, and "
-        "before "
-        "codegen");
+        "': passes run after import, around the phases up to quantize, and "
+        "before codegen");
   extensions.push_back({position, phase, std::move(builder)});
   return llvm::Error::success();
 }
@@ -94,7 +108,7 @@ llvm::Error PhaseExtensions::addTextual(Position position, StringRef text) {
   if (!phase || pipeline.empty())
     return llvm::createStringError(
         "found '" + text + "', expected PHASE=PIPELINE, where PHASE is " +
-        "one of import, canonical, transform, codegen");
+        listPhases(Phase::Import, Phase::Codegen));
   // Parsed once here, so that a typing error shows before any work is done.
   OpPassManager parsed(ModuleOp::getOperationName());
   if (llvm::Error error = parseModulePipeline(pipeline, parsed))

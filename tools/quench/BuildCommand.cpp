@@ -14,8 +14,8 @@ namespace cl = llvm::cl;
 using namespace quench;
 
 static constexpr llvm::StringRef helpText = R"(
-The phases are import, canonical, transform, codegen and link. A build that
-stops before codegen writes IR, and such IR is a MODEL again.
+The phases are import, canonical, transform, assign, quantize, codegen and link.
+A build that stops before codegen writes IR, and such IR is a MODEL again.
 
 EXAMPLES:
 
@@ -37,6 +37,9 @@ EXAMPLES:
   Rewritten by a recipe, and what that runs:
     quench build llama -o rotated --recipe quarot
     quench build llama --recipe quarot --print-pipeline
+
+  Quantized by a scheme, with a layer in another format:
+    quench build llama -o small --scheme W4A8 --rule '*.down_proj=i8'
 
   Own passes:
     quench build all-MiniLM-L6-v2 -o minilm --insert-before codegen=cse
@@ -124,9 +127,9 @@ static llvm::Error getPhase(const cl::opt<std::string> &option, Phase &phase) {
     return llvm::Error::success();
   std::optional<Phase> named = symbolizePhase(option);
   if (!named)
-    return llvm::createStringError(
-        "--" + option.ArgStr + ": found '" + option +
-        "', expected import, canonical, transform, codegen or link");
+    return llvm::createStringError("--" + option.ArgStr + ": found '" + option +
+                                   "', expected " +
+                                   listPhases(Phase::Import, Phase::Link));
   phase = *named;
   return llvm::Error::success();
 }

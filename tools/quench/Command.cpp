@@ -135,7 +135,22 @@ RecipeOptions::RecipeOptions(cl::SubCommand &sub)
                       "or name what a recipe needs")),
       printPipeline("print-pipeline", cl::sub(sub),
                     cl::desc("Print the passes before codegen, for quench-opt, "
-                             "and stop")) {}
+                             "and stop")),
+      scheme("scheme", cl::sub(sub), cl::value_desc("name|file"),
+             cl::desc("Quantize by a scheme, such as W8A8, W4A16{group=64} or "
+                      "FP8")),
+      rules("rule", cl::sub(sub), cl::value_desc("sites=format"),
+            cl::desc("Give sites another format, such as "
+                     "'*.down_proj=i8' or 'lm_head=float'; the last rule that "
+                     "is about a site decides")),
+      cacheFormat("kv-format", cl::sub(sub), cl::value_desc("format"),
+                  cl::desc("Format of cached keys and values, such as i8")),
+      quantizeHead("quantize-head", cl::sub(sub),
+                   cl::desc("Let schemes quantize ops that give results, such "
+                            "as lm_head, too")),
+      weightMethod("weight-method", cl::sub(sub), cl::value_desc("name"),
+                   cl::desc("Who chooses the codes of weights (default: "
+                            "rounding to nearest)")) {}
 
 /// How a user comes by an archive of the scope that a recipe needs.
 static llvm::StringRef explainScope(llvm::StringRef scope) {
@@ -147,6 +162,48 @@ static llvm::StringRef explainScope(llvm::StringRef scope) {
 
 llvm::Error RecipeOptions::get(PhaseOptions &phases,
                                llvm::StringMap<std::string> &archives) const {
+  if (llvm::Error error = getRecipes(phases, archives))
+    return error;
+  return getFormats(phases);
+}
+
+/// Fails where `phase`, which does what `option` asks for, is not among those
+/// that run.
+static llvm::Error checkPhase(llvm::StringRef option, Phase phase,
+                              const PhaseOptions &phases) {
+  if (phases.startFrom <= phase && phases.stopAfter >= phase)
+    return llvm::Error::success();
+  return llvm::createStringError("--" + option + ": the phase " +
+                                 stringifyPhase(phase) +
+                                 " is not among those asked for");
+}
+
+llvm::Error RecipeOptions::getFormats(PhaseOptions &phases) const {
+  FormatOptions &formats = phases.formats;
+  for (const RecipeUse &use : phases.recipes) {
+    if (!use.scheme.empty())
+      formats.scheme = use.scheme;
+    llvm::append_range(formats.rules, use.rules);
+  }
+  if (!scheme.empty())
+    formats.scheme = scheme;
+  if (!cacheFormat.empty())
+    formats.rules.push_back("re:.*=" + cacheFormat + " roles=cache");
+  llvm::append_range(formats.rules, rules);
+  formats.quantizeHead = quantizeHead;
+  formats.weightMethod = weightMethod;
+  llvm::Expected<std::vector<QuantRule>> parsed = getRules(formats);
+  if (!parsed)
+    return llvm::createStringError("--scheme: " +
+                                   llvm::toString(parsed.takeError()));
+  if (formats.scheme.empty() && formats.rules.empty())
+    return llvm::Error::success();
+  return checkPhase("scheme", Phase::Assign, phases);
+}
+
+llvm::Error
+RecipeOptions::getRecipes(PhaseOptions &phases,
+                          llvm::StringMap<std::string> &archives) const {
   if (llvm::Error error = parseArchives(params, archives))
     return error;
   for (const std::string &text : recipes) {
@@ -167,11 +224,9 @@ llvm::Error RecipeOptions::get(PhaseOptions &phases,
     }
     phases.recipes.push_back(std::move(*use));
   }
-  if (phases.recipes.empty() || (phases.startFrom <= Phase::Transform &&
-                                 phases.stopAfter >= Phase::Transform))
+  if (phases.recipes.empty())
     return llvm::Error::success();
-  return llvm::createStringError("--recipe: the phase transform, which runs "
-                                 "recipes, is not among those asked for");
+  return checkPhase("recipe", Phase::Transform, phases);
 }
 
 ExitStatus printPipeline(const PhaseOptions &options) {

@@ -106,14 +106,14 @@ private:
   llvm::cl::opt<bool> verbose;
 };
 
-/// The options of commands that rewrite models: recipes and the archives that
-/// they take numbers from.
+/// The options of commands that rewrite and quantize models: recipes, the
+/// archives that they take numbers from, and formats.
 class RecipeOptions {
 public:
   explicit RecipeOptions(llvm::cl::SubCommand &sub);
 
-  /// Fills what `phases` says about recipes, and `params` with the archives
-  /// that no recipe needs. Fails with a mistake in the command line.
+  /// Fills what `phases` says about recipes and formats, and `params` with the
+  /// archives that no recipe needs. Fails with a mistake in the command line.
   llvm::Error get(quench::PhaseOptions &phases,
                   llvm::StringMap<std::string> &params) const;
 
@@ -121,9 +121,18 @@ public:
   bool printsPipeline() const { return printPipeline; }
 
 private:
+  llvm::Error getRecipes(quench::PhaseOptions &phases,
+                         llvm::StringMap<std::string> &params) const;
+  llvm::Error getFormats(quench::PhaseOptions &phases) const;
+
   llvm::cl::list<std::string> recipes;
   llvm::cl::list<std::string> params;
   llvm::cl::opt<bool> printPipeline;
+  llvm::cl::opt<std::string> scheme;
+  llvm::cl::list<std::string> rules;
+  llvm::cl::opt<std::string> cacheFormat;
+  llvm::cl::opt<bool> quantizeHead;
+  llvm::cl::opt<std::string> weightMethod;
 };
 
 /// Prints the pipeline of `options` to standard output.

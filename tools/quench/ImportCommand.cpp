@@ -48,8 +48,11 @@ public:
     if (!params.empty())
       return badCommandLine("--param: no recipe needs an archive of scope '" +
                             params.begin()->getKey() + "'");
-    options.stopAfter =
-        options.recipes.empty() ? Phase::Import : Phase::Transform;
+    if (!options.formats.scheme.empty() || !options.formats.rules.empty())
+      options.stopAfter = Phase::Quantize;
+    else
+      options.stopAfter =
+          options.recipes.empty() ? Phase::Import : Phase::Transform;
     if (recipes.printsPipeline())
       return printPipeline(options);
     if (failed(model.configure(environment.context)))

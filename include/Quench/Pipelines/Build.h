@@ -10,6 +10,7 @@
 #define QUENCH_PIPELINES_BUILD_H
 
 #include "Quench/Codegen/CPU/Jit.h"
+#include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
 #include "Quench/Import/Importer.h"
 #include "Quench/Pipelines/Phases.h"
 #include "Quench/Pipelines/Recipe.h"
@@ -44,6 +45,8 @@ struct PhaseOptions {
   std::vector<RecipeUse> recipes;
   /// The archives that the recipes need, by scope.
   llvm::StringMap<std::string> recipeArchives;
+  /// What the phase assign does; nothing where there is no rule.
+  FormatOptions formats;
   /// Checks passes that claim equivalence; null: they are believed. Outlives
   /// the compilation.
   EquivalenceVerifier *verifier = nullptr;

@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,8 @@ enum class Phase {
   Import,    ///< checkpoint folder or IR file -> IR in memory
   Canonical, ///< folds and common subexpressions
   Transform, ///< the recipes that users ask for
+  Assign,    ///< formats of weights and activations, as attributes
+  Quantize,  ///< quantizers in the place of formats
   Codegen,   ///< machine code and the bytes of the parameters
   Link       ///< the file that users run
 };
@@ -39,6 +42,9 @@ llvm::StringRef stringifyPhase(Phase phase);
 
 /// The phase of that name, or nothing.
 std::optional<Phase> symbolizePhase(llvm::StringRef name);
+
+/// The names from the phase `first` to `last` for messages: `A, B or C`.
+std::string listPhases(Phase first, Phase last);
 
 /// The passes of a phase that is made of passes only: canonical.
 void buildCanonicalPipeline(mlir::OpPassManager &pm);

@@ -14,6 +14,9 @@
 #ifndef QUENCH_PIPELINES_RECIPE_H
 #define QUENCH_PIPELINES_RECIPE_H
 
+#include "Quench/Dialect/Quench/Transforms/QuantScheme.h"
+#include "Quench/Support/SharedFile.h"
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -25,11 +28,6 @@ namespace quench {
 
 /// What a recipe file says.
 struct Recipe {
-  /// A number or word that users may choose; `${NAME}` in options of passes
-  /// stands for it.
-  struct Parameter {
-    std::string name, description, value;
-  };
   struct Step {
     std::string pass;
     /// In the order of the file.
@@ -40,8 +38,15 @@ struct Recipe {
   /// Scopes of archives that the passes take numbers from: `stats` of a
   /// statistics archive, `learned` of learned rotations and scales.
   std::vector<std::string> needs;
-  std::vector<Parameter> parameters;
+  /// `${NAME}` in options of passes stands for their values.
+  std::vector<FileParameter> parameters;
   std::vector<Step> passes;
+  /// The scheme that belongs to the method, and rules after it; empty: those of
+  /// the user alone. See docs/quantizing.md.
+  std::string scheme;
+  std::vector<QuantRule> rules;
+  /// Passes that run before the last quantizers are made.
+  std::vector<Step> quantize;
 
   /// Reads a file. Fails with its place in the file where it is not what
   /// docs/recipes.md says. Passes and their options are looked at by
@@ -53,18 +58,27 @@ struct Recipe {
   /// names that are most like it.
   static llvm::Expected<Recipe> find(llvm::StringRef nameOrFile);
 
-  /// The passes as the text of a pipeline on modules, `arguments` being
-  /// `NAME=VALUE` for parameters, separated by spaces. Fails where a parameter,
-  /// a pass or an option is none.
-  llvm::Expected<std::string> getPipeline(llvm::StringRef arguments = "") const;
+  /// The parameters with the values that `arguments`, `NAME=VALUE` separated by
+  /// spaces, say. Fails where a parameter is none.
+  llvm::Expected<std::vector<FileParameter>>
+  getParameters(llvm::StringRef arguments) const;
+
+  /// `steps` as the text of a pipeline on modules. Fails where a pass or an
+  /// option is none.
+  llvm::Expected<std::string>
+  getPipeline(llvm::ArrayRef<Step> steps,
+              llvm::ArrayRef<FileParameter> chosen) const;
 };
 
 /// A recipe and the values of its parameters, as users write it:
 /// `NAME-OR-FILE` or `NAME-OR-FILE{ARGUMENTS}`.
 struct RecipeUse {
   Recipe recipe;
-  /// The text of its pipeline.
-  std::string pipeline;
+  /// The text of its pipelines, of the phases transform and quantize.
+  std::string pipeline, quantizePipeline;
+  /// Its scheme and rules, with their parameters.
+  std::string scheme;
+  std::vector<std::string> rules;
 
   static llvm::Expected<RecipeUse> parse(llvm::StringRef text);
 };

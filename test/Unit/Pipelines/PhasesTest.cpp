@@ -79,8 +79,8 @@ TEST_F(PhasesTest, NothingRunsWhereThereIsNoIR) {
         llvm::StringRef(llvm::toString(extensions.addTextual(position, text)))
             .starts_with("there is no IR "));
   EXPECT_EQ(llvm::toString(extensions.addTextual(Position::After, "cse")),
-            "found 'cse', expected PHASE=PIPELINE, where PHASE is one of "
-            "import, canonical, transform, codegen");
+            "found 'cse', expected PHASE=PIPELINE, where PHASE is "
+            "import, canonical, transform, assign, quantize or codegen");
 }
 
 } // namespace

@@ -19,6 +19,9 @@ enum class FuseSilu { None, Gates, All };
 /// How the scales of channels become one.
 enum class ReparameterizeTarget { Mean, Median, PowerOfTwo, Given };
 
+/// Which formats `quench-materialize-quantizers` makes quantizers of.
+enum class QuantizerSites { All, Weights, Activations };
+
 /// Where `quench-noisy-bias` takes noise from.
 enum class NoiseSource {
   Uniform, ///< numbers that a seed makes

@@ -699,6 +699,117 @@ def QuenchInsertOnlineHadamard
   let dependentDialects = ["::quench::QuenchDialect"];
 }
 
+def QuenchAssignFormats : Pass<"quench-assign-formats", "::mlir::ModuleOp"> {
+  let summary = "formats for weights and activations, by rules";
+  let description = [{
+    Decides for every site of a quantizer (a weight, what a contraction reads,
+    operands of attention, its probabilities, caches and states of recurrences)
+    which format it gets, and writes that to the ops as `quench.formats`. Nothing
+    else changes: `quench-materialize-quantizers` makes quantizers of it.
+
+    `scheme` is the name of a scheme such as `W8A8`, or a file; `rules` are further
+    ones, separated by `;`, as `SITES=FORMAT`. The last rule that is about a site
+    decides. Rules for all sites, `*`, are not about ops that give results, such as
+    the head of a language model, unless `quantize-head`. A rule that names sites is
+    an error when there are none, or when it is impossible for all of them. The
+    manual (`docs/quantizing.md`) has the rest.
+
+    A contraction is one of codes or one of floats: where an operand cannot have its
+    format, since no scale would be the same within the sums, or a weight is not
+    known when the model is compiled, the op stays as it is, and a remark says why.
+    Groups that do not divide a row become smaller or one for the row, which a
+    remark says too.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> (tensor<?x6xf32>, tensor<?x6xf32>) attributes {quench.entry} {
+      %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+      %0 = quench.linear %x, %w : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+      %1 = quench.gelu %0 by erf : tensor<?x6xf32>
+      return %0, %1 : tensor<?x6xf32>, tensor<?x6xf32>
+    }
+    ```
+
+    becomes, with `scheme=W8A8`,
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> (tensor<?x6xf32>, tensor<?x6xf32>) attributes {quench.entry} {
+      %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+      %0 = quench.linear %x, %w {quench.formats = {
+          input = {format = #quench.uniform<i8, token>, site = "quench.linear.input"},
+          weight = {format = #quench.uniform<i8, axis = 0>, site = "quench.linear.weight"}}}
+        : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+      %1 = quench.gelu %0 by erf : tensor<?x6xf32>
+      return %0, %1 : tensor<?x6xf32>, tensor<?x6xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"scheme", "scheme", "std::string", "", "name or file of a scheme">,
+    Option<"rules", "rules", "std::string", "",
+           "SITES=FORMAT, separated by semicolons">,
+    Option<"quantizeHead", "quantize-head", "bool", "false",
+           "give formats to ops that give results too">,
+    Option<"weightMethod", "weight-method", "std::string", "",
+           "who chooses the codes of weights, where no rule says it">
+  ];
+}
+
+def QuenchMaterializeQuantizers
+    : Pass<"quench-materialize-quantizers", "::mlir::ModuleOp"> {
+  let summary = "quantizers of the formats that ops were given";
+  let description = [{
+    Makes of `quench.formats` (`quench-assign-formats`) what it stands for, and
+    removes it. A weight becomes the numbers that its codes stand for; its codes are
+    chosen when the model is compiled. An activation is read through a
+    `quench.fake_quant`; ops that read one value with one format share it. Scales of
+    activations are computed at run time, or from statistics when the model is
+    compiled. What goes into a cache is quantized before it gets there, where that
+    gives the same codes.
+
+    Everything is computed in floats: this shows what quantization costs in
+    accuracy. Code generation finds contractions of codes in it.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x6xf32> attributes {quench.entry} {
+      %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+      %0 = quench.linear %x, %w {quench.formats = {
+          input = {format = #quench.uniform<i4, token>, site = "quench.linear.input"},
+          weight = {format = #quench.uniform<i4, axis = 0>, site = "quench.linear.weight"}}}
+        : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+      return %0 : tensor<?x6xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x6xf32> attributes {quench.entry} {
+      %s = quench.dynamic_scale %x by(#quench.uniform<i4, token>) : (tensor<?x8xf32>) -> tensor<?xf32>
+      %q = quench.fake_quant %x, %s by(#quench.uniform<i4, token>)
+        : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+      %wide = quench.cast %w : (tensor<6x8xf32>) -> tensor<6x8xf64>
+      %t = quench.quant_scale %wide by(#quench.uniform<i4, axis = 0>) : (tensor<6x8xf64>) -> tensor<6xf64>
+      %codes = quench.quantize %wide, %t by(#quench.uniform<i4, axis = 0>)
+        : (tensor<6x8xf64>, tensor<6xf64>) -> tensor<6x8xi8>
+      %numbers = quench.dequantize %codes, %t by(#quench.uniform<i4, axis = 0>)
+        : (tensor<6x8xi8>, tensor<6xf64>) -> tensor<6x8xf64>
+      %v = quench.cast %numbers : (tensor<6x8xf64>) -> tensor<6x8xf32>
+      %0 = quench.linear %q, %v : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+      return %0 : tensor<?x6xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"what", "what", "::quench::QuantizerSites", "::quench::QuantizerSites::All",
+           "which formats become quantizers", [{::llvm::cl::values(
+             clEnumValN(::quench::QuantizerSites::All, "all", "all"),
+             clEnumValN(::quench::QuantizerSites::Weights, "weights", "those of weights"),
+             clEnumValN(::quench::QuantizerSites::Activations, "activations", "those of activations"))}]>
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 def QuenchInsertFakeQuant : Pass<"quench-insert-fake-quant", "::mlir::ModuleOp"> {
   let summary = "lets a model compute with the error of codes";
   let description = [{

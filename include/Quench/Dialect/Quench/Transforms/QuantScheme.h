@@ -1,0 +1,126 @@
+//===- QuantScheme.h - Which format which site gets -------------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A scheme such as W8A8 is a list of rules in a file of YAML;
+// docs/quantizing.md describes them. A rule gives a format to sites
+// (Analysis/QuantSites.h) by name and by role. The last rule that is about a
+// site decides.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_TRANSFORMS_QUANTSCHEME_H
+#define QUENCH_DIALECT_QUENCH_TRANSFORMS_QUANTSCHEME_H
+
+#include "Quench/Analysis/QuantSites.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/Regex.h"
+#include "llvm/Support/YAMLTraits.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quench {
+
+/// Names of sites or of layers: a glob of `*`, `?`, `[...]` and `{a,b}` that
+/// the whole name matches, or `re:` and a regular expression that its
+/// beginning matches.
+class SitePattern {
+public:
+  /// Fails where `text` is neither.
+  static llvm::Expected<SitePattern> parse(llvm::StringRef text);
+
+  /// Whether the name of `site`, or the path of one of its ops, matches.
+  bool matches(const QuantSite &site) const;
+
+  llvm::StringRef getText() const { return text; }
+  /// Whether everything matches.
+  bool isAll() const { return text == "*"; }
+
+private:
+  bool matches(llvm::StringRef name) const;
+
+  std::string text;
+  /// Refers to its own copy of the text.
+  std::shared_ptr<const std::pair<std::string, llvm::GlobPattern>> glob;
+  std::shared_ptr<const llvm::Regex> regex;
+};
+
+/// Gives one format to sites.
+struct QuantRule {
+  /// As the user wrote it: a pattern; words for roles, of which one must fit,
+  /// see `isRole`; and the format: `float`, codes such as `i8` or `e4m3`, or an
+  /// attribute.
+  std::string sites = "*";
+  std::vector<std::string> roles;
+  std::string format;
+  /// Of activations: `dynamic`, or how their range is chosen from statistics.
+  std::string scale = "dynamic";
+  /// Of weights: who chooses the codes; empty is the choice of the user.
+  std::string method;
+  /// `NAME=VALUE` of a parameter of the scheme, without which there is no such
+  /// rule.
+  std::string when;
+
+  /// What the rule came from, for messages: `scheme W8A8, rule 2`.
+  std::string origin;
+  /// It is about heads too, although its pattern names none.
+  bool coversHeads = false;
+
+  /// Parses `SITES=FORMAT [scale=WORD] [method=WORD] [roles=A|B]`.
+  static llvm::Expected<QuantRule> parse(llvm::StringRef text);
+  /// The text that `parse` takes.
+  std::string str() const;
+  /// Fails unless the pattern and the roles are ones.
+  llvm::Error verify() const;
+  /// Whether it names sites, so that it is a mistake when there are none.
+  bool namesSites() const { return sites != "*"; }
+  /// Whether it is about `site`, whose name its pattern matches. Without roles
+  /// it is about weights and inputs of contractions, and about all others when
+  /// it names their role or says that they stay in floats. What matches
+  /// everything is not about heads, unless `coversHeads` or a role says it.
+  bool isAboutRole(const QuantSite &site) const;
+};
+
+/// Whether `word`, a word for roles in rules, is right for `site`: one of
+/// `weight`, `input`, `activation` (an input that an activation function
+/// gives), `query`, `key`, `value`, `cache` (keys and values that are kept),
+/// `probabilities`, `embedding`, `head` (sites of ops that give results),
+/// `scan` and `state`.
+bool isRole(llvm::StringRef word, const QuantSite &site);
+
+/// The words that `isRole` knows.
+llvm::ArrayRef<llvm::StringLiteral> getRoleWords();
+
+/// Rules under a name.
+struct QuantScheme {
+  std::string name, description;
+  std::vector<QuantRule> rules;
+
+  /// Reads `text`, the name of a scheme of this installation or a file, with
+  /// `{NAME=VALUE ...}` after it for parameters. Fails with the place in the
+  /// file.
+  static llvm::Expected<QuantScheme> find(llvm::StringRef text);
+};
+
+/// The names of the schemes of this installation, sorted.
+std::vector<std::string> getSchemeNames();
+
+} // namespace quench
+
+LLVM_YAML_IS_SEQUENCE_VECTOR(quench::QuantRule)
+
+template <>
+struct llvm::yaml::MappingTraits<quench::QuantRule> {
+  static void mapping(IO &io, quench::QuantRule &rule);
+};
+
+#endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_QUANTSCHEME_H

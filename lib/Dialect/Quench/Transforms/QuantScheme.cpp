@@ -1,0 +1,260 @@
+//===- QuantScheme.cpp - Which format which site gets ---------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Dialect/Quench/Transforms/QuantScheme.h"
+
+#include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Support/SharedFile.h"
+#include "Quench/Support/Spelling.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace quench;
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+llvm::Expected<SitePattern> SitePattern::parse(StringRef text) {
+  SitePattern pattern;
+  pattern.text = text.str();
+  if (StringRef expression = text; expression.consume_front("re:")) {
+    auto regex = std::make_shared<llvm::Regex>(("^(" + expression + ")").str());
+    std::string error;
+    if (!regex->isValid(error))
+      return makeError("'", text, "' is no regular expression: ", error);
+    pattern.regex = std::move(regex);
+    return pattern;
+  }
+  // The pattern refers to the text that it was made of.
+  auto glob = std::make_shared<std::pair<std::string, llvm::GlobPattern>>();
+  glob->first = pattern.text;
+  auto parsed = llvm::GlobPattern::create(glob->first, /*MaxSubPatterns=*/1024);
+  if (!parsed)
+    return makeError("'", text,
+                     "' is no pattern: ", llvm::toString(parsed.takeError()));
+  glob->second = std::move(*parsed);
+  pattern.glob = std::move(glob);
+  return pattern;
+}
+
+/// Whether names of sites end in `word`.
+static bool isSiteWord(StringRef word) {
+  static constexpr SiteRole roles[] = {
+      SiteRole::Weight, SiteRole::Input, SiteRole::Query,
+      SiteRole::Key,    SiteRole::Value, SiteRole::Probabilities,
+      SiteRole::Scan,   SiteRole::State};
+  return llvm::any_of(
+      roles, [&](SiteRole role) { return stringifySiteRole(role) == word; });
+}
+
+bool SitePattern::matches(StringRef name) const {
+  return regex ? regex->match(name) : glob->second.match(name);
+}
+
+bool SitePattern::matches(const QuantSite &site) const {
+  if (matches(site.name))
+    return true;
+  // `*.query` are operands of attention, not the layers that make queries.
+  StringRef last = StringRef(text).rsplit('.').second;
+  return !isSiteWord(last) && llvm::any_of(site.ops, [&](Operation *op) {
+    return matches(getSiteName(op));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+ArrayRef<llvm::StringLiteral> quench::getRoleWords() {
+  static constexpr llvm::StringLiteral words[] = {
+      "weight", "input",         "activation", "query", "key",  "value",
+      "cache",  "probabilities", "embedding",  "head",  "scan", "state"};
+  return words;
+}
+
+bool quench::isRole(StringRef word, const QuantSite &site) {
+  if (word == "embedding")
+    return site.role == SiteRole::Embedding;
+  if (word == "activation")
+    return site.role == SiteRole::Input && site.isActivated;
+  if (word == "cache")
+    return site.isCached &&
+           (site.role == SiteRole::Key || site.role == SiteRole::Value);
+  if (word == "head")
+    return site.isHead;
+  return site.role != SiteRole::Embedding &&
+         word == stringifySiteRole(site.role);
+}
+
+//===----------------------------------------------------------------------===//
+// Rules
+//===----------------------------------------------------------------------===//
+
+llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
+  QuantRule rule;
+  auto [sites, rest] = text.split('=');
+  rule.sites = sites.trim().str();
+  rest = rest.trim();
+  // An attribute has spaces and angles of its own.
+  size_t end = 0;
+  for (int depth = 0; end < rest.size() && (depth > 0 || rest[end] != ' ');
+       ++end)
+    depth += rest[end] == '<' ? 1 : rest[end] == '>' ? -1 : 0;
+  rule.format = rest.take_front(end).str();
+  if (rule.sites.empty() || rule.format.empty())
+    return makeError("found '", text, "', expected SITES=FORMAT");
+  SmallVector<StringRef> words;
+  rest.drop_front(end).split(words, ' ', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (StringRef word : words) {
+    auto [key, value] = word.split('=');
+    if (key == "scale" && !value.empty())
+      rule.scale = value.str();
+    else if (key == "method" && !value.empty())
+      rule.method = value.str();
+    else if (key == "roles" && !value.empty())
+      for (StringRef role : llvm::split(value, '|'))
+        rule.roles.push_back(role.str());
+    else
+      return makeError("found '", word, "' behind the format of '", sites,
+                       "', expected scale=, method= or roles=");
+  }
+  if (llvm::Error error = rule.verify())
+    return error;
+  return rule;
+}
+
+std::string QuantRule::str() const {
+  std::string text = sites + "=" + format;
+  if (scale != "dynamic")
+    text += " scale=" + scale;
+  if (!method.empty())
+    text += " method=" + method;
+  if (!roles.empty())
+    text += " roles=" + llvm::join(roles, "|");
+  return text;
+}
+
+llvm::Error QuantRule::verify() const {
+  if (llvm::Expected<SitePattern> pattern = SitePattern::parse(sites); !pattern)
+    return pattern.takeError();
+  for (const std::string &role : roles)
+    if (!llvm::is_contained(getRoleWords(), role))
+      return makeError(
+          "no role '", role, "'",
+          suggest(role, llvm::map_to_vector(getRoleWords(), [](StringRef word) {
+                    return word.str();
+                  })));
+  return llvm::Error::success();
+}
+
+bool QuantRule::isAboutRole(const QuantSite &site) const {
+  if (site.isHead && !namesSites() && !coversHeads &&
+      !llvm::is_contained(roles, "head"))
+    return false;
+  if (!roles.empty())
+    return llvm::any_of(
+        roles, [&](const std::string &role) { return isRole(role, site); });
+  return site.role == SiteRole::Weight || site.role == SiteRole::Input ||
+         format == "float" ||
+         StringRef(sites).contains(stringifySiteRole(site.role));
+}
+
+//===----------------------------------------------------------------------===//
+// Schemes
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A file as it is written.
+struct SchemeFile {
+  std::string name, description;
+  std::vector<FileParameter> parameters;
+  std::vector<QuantRule> rules;
+};
+} // namespace
+
+void llvm::yaml::MappingTraits<QuantRule>::mapping(IO &io, QuantRule &rule) {
+  io.mapOptional("sites", rule.sites, std::string("*"));
+  io.mapOptional("roles", rule.roles);
+  io.mapRequired("format", rule.format);
+  io.mapOptional("scale", rule.scale, std::string("dynamic"));
+  io.mapOptional("method", rule.method);
+  io.mapOptional("when", rule.when);
+}
+
+template <>
+struct llvm::yaml::MappingTraits<SchemeFile> {
+  static void mapping(IO &io, SchemeFile &file) {
+    io.mapRequired("name", file.name);
+    io.mapRequired("description", file.description);
+    io.mapOptional("parameters", file.parameters);
+    io.mapRequired("rules", file.rules);
+  }
+};
+
+static constexpr llvm::StringLiteral schemeFolder = "schemes";
+
+std::vector<std::string> quench::getSchemeNames() {
+  return getSharedFileNames(schemeFolder);
+}
+
+/// Whether the rule exists with these parameters.
+static llvm::Expected<bool> isChosen(const QuantRule &rule,
+                                     ArrayRef<FileParameter> parameters) {
+  if (rule.when.empty())
+    return true;
+  auto [name, value] = StringRef(rule.when).split('=');
+  llvm::Expected<std::string> chosen =
+      substituteParameters(("${" + name + "}").str(), parameters);
+  if (!chosen)
+    return chosen.takeError();
+  return *chosen == value;
+}
+
+llvm::Expected<QuantScheme> QuantScheme::find(StringRef text) {
+  auto split = splitArguments(text);
+  if (!split)
+    return split.takeError();
+  llvm::Expected<std::string> path =
+      findSharedFile(schemeFolder, "scheme", split->first);
+  if (!path)
+    return path.takeError();
+  SchemeFile file;
+  if (llvm::Error error = readYaml(*path, "scheme", file))
+    return error;
+  auto fail = [&](llvm::Error error) {
+    return makeError("scheme '", file.name,
+                     "': ", llvm::toString(std::move(error)));
+  };
+  if (llvm::Error error = setParameters(file.parameters, split->second))
+    return fail(std::move(error));
+
+  QuantScheme scheme{file.name, file.description, {}};
+  for (auto [index, rule] : llvm::enumerate(file.rules)) {
+    rule.origin = "scheme " + file.name + ", rule " + std::to_string(index + 1);
+    llvm::Expected<bool> chosen = isChosen(rule, file.parameters);
+    if (!chosen)
+      return fail(chosen.takeError());
+    if (!*chosen)
+      continue;
+    for (std::string *word :
+         {&rule.sites, &rule.format, &rule.scale, &rule.method}) {
+      llvm::Expected<std::string> value =
+          substituteParameters(*word, file.parameters);
+      if (!value)
+        return fail(value.takeError());
+      *word = std::move(*value);
+    }
+    if (llvm::Error error = rule.verify())
+      return fail(makeError("rule ", index + 1, ": ",
+                            llvm::toString(std::move(error))));
+    scheme.rules.push_back(std::move(rule));
+  }
+  return scheme;
+}

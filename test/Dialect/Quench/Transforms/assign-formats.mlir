@@ -1,0 +1,48 @@
+// RUN: quench-opt %s --quench-assign-formats=scheme=W8A8 | FileCheck %s
+// RUN: quench-opt %s --pass-pipeline="builtin.module(quench-assign-formats{scheme=W8A8 rules={*.b.weight=#quench.uniform<i4, axis = 0>;re:.*query=i8}})" | FileCheck %s --check-prefix=RULES
+// RUN: quench-opt %s --quench-assign-formats="scheme=W4A16{group=32} quantize-head" | FileCheck %s --check-prefix=HEAD
+// RUN: quench-opt-plain %s --quench-assign-formats=scheme=W8A8 --remarks-filter=quench-assign-formats 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: quench-opt-plain %s --quench-assign-formats="scheme=W4A16{group=64}" --remarks-filter=quench-assign-formats 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not quench-opt-plain %s --quench-assign-formats=scheme=W8A9 2>&1 | FileCheck %s --check-prefix=SCHEME
+// RUN: not quench-opt-plain %s --quench-assign-formats="rules=layer.c=i8" 2>&1 | FileCheck %s --check-prefix=SITE
+// RUN: not quench-opt-plain %s --quench-assign-formats="rules=layer.a=i99" 2>&1 | FileCheck %s --check-prefix=FORMAT
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={re:.*=i8 roles=cache}})" 2>&1 | FileCheck %s --check-prefix=ROLE
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=i8 roles=quer}})" 2>&1 | FileCheck %s --check-prefix=WORD
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.uniform<i8, axis = 2>}})" 2>&1 | FileCheck %s --check-prefix=IMPOSSIBLE
+// RUN: not quench-opt-plain %s --quench-assign-formats="rules=abc" 2>&1 | FileCheck %s --check-prefix=RULE
+
+// SCHEME: error: no scheme 'W8A9'; did you mean 'W8A8'?
+// SITE: error: rule 'layer.c=i8' is about no site; did you mean 'layer.a' or 'layer.b'?
+// FORMAT: error: rule 'layer.a=i99': found format 'i99', expected float, codes such as i8, u4 or e4m3, or the attribute of a quantizer
+// ROLE: error: rule 're:.*=i8 roles=cache' is about no site: what its pattern matches has none of the roles cache
+// WORD: error: no role 'quer'; did you mean 'query'?
+// IMPOSSIBLE: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: no scale of #quench.uniform<i8, axis = 2> is the same within a sum over its input
+// RULE: error: found 'abc', expected SITES=FORMAT
+
+// A convolution has no scales of tokens; the head stays in floats.
+// REMARK: layer.a.input: #quench.uniform<i8, token> by scheme W8A8, rule 2
+// REMARK: conv.input: quench.causal_conv1d stays as it is: no scale of #quench.uniform<i8, token> is the same within a sum over its input
+// GROUP: layer.a.weight: #quench.uniform<i4, axis = 0, group = 32>, since groups of 64 do not divide rows of 32
+
+// CHECK-LABEL: func.func @f(
+// CHECK: quench.linear {{.*}} {quench.formats = {input = {format = #quench.uniform<i8, token>, site = "layer.a.input"}, weight = {format = #quench.uniform<i8, axis = 0>, site = "layer.a.weight"}}}
+// CHECK: quench.linear {{.*}} {quench.formats = {input = {format = #quench.uniform<i8, token>, site = "layer.a.input"}, weight = {format = #quench.uniform<i8, axis = 0>, site = "layer.b.weight"}}}
+// CHECK-NOT: quench.formats
+// RULES: quench.attention {{.*}} {quench.formats = {query = {format = #quench.uniform<i8, token>, site = "attn.query"}}}
+// RULES: quench.linear {{.*}}weight = {format = #quench.uniform<i8, axis = 0>
+// RULES: quench.linear {{.*}}weight = {format = #quench.uniform<i4, axis = 0>
+// HEAD-COUNT-3: quench.linear {{.*}}weight = {format = #quench.uniform<i4, axis = 0, group = 32>
+func.func @f(%x: tensor<?x?x32xf32>, %q: tensor<?x?x2x8xf32>) -> (tensor<?x?x6xf32>, tensor<?x?x2x8xf32>) {
+  %w = quench.param <"model"::"w"> : tensor<32x32xf32>
+  %v = quench.param <"model"::"v"> : tensor<32x32xf32>
+  %h = quench.param <"model"::"h"> : tensor<6x32xf32>
+  %c = quench.param <"model"::"c"> : tensor<32x4xf32>
+  %r = quench.attention %q, %q, %q scale 0.5 causal : (tensor<?x?x2x8xf32>, tensor<?x?x2x8xf32>, tensor<?x?x2x8xf32>) -> tensor<?x?x2x8xf32> loc("attn")
+  %0 = quench.linear %x, %w : (tensor<?x?x32xf32>, tensor<32x32xf32>) -> tensor<?x?x32xf32> loc("layer.a")
+  %1 = quench.linear %x, %v : (tensor<?x?x32xf32>, tensor<32x32xf32>) -> tensor<?x?x32xf32> loc("layer.b")
+  %2 = quench.gated %0, %1 by silu : tensor<?x?x32xf32>
+  %3, %4 = quench.causal_conv1d %2, %c : (tensor<?x?x32xf32>, tensor<32x4xf32>) -> (tensor<?x?x32xf32>, tensor<?x3x32xf32>) loc("conv")
+  %5 = quench.silu %3 : tensor<?x?x32xf32>
+  %6 = quench.linear %5, %h : (tensor<?x?x32xf32>, tensor<6x32xf32>) -> tensor<?x?x6xf32> loc("head")
+  return %6, %r : tensor<?x?x6xf32>, tensor<?x?x2x8xf32>
+}
