@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares a float MiniLM build with onnxruntime (from PyPI, in an environment of
-# its own) and prints the table of docs/performance.md. Arguments go to
-# test/Benchmark/float_bert.py.
+# Compares MiniLM builds, in floats and quantized (W8A8), with onnxruntime (from
+# PyPI, in an environment of its own) and prints the table of docs/performance.md.
+# Arguments go to test/Benchmark/bert.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,4 +14,6 @@ fi
 
 model=$(tools/fetch-minilm.sh)
 build/bin/quench build "$model" -o build/minilm --force
-exec "$environment/bin/python" test/Benchmark/float_bert.py build/minilm "$model" "$@"
+build/bin/quench build "$model" --scheme W8A8 -o build/minilm-w8a8 --force
+exec "$environment/bin/python" test/Benchmark/bert.py build/minilm "$model" \
+  --quantized build/minilm-w8a8 "$@"

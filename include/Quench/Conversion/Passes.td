@@ -30,4 +30,42 @@ def QuenchExpandReshapes : Pass<"quench-expand-reshapes"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def QuenchLegalize : Pass<"quench-legalize"> {
+  let summary = "computes products of quantized tensors in integers";
+  let description = [{
+    A `quench.linear` whose input is `quench.fake_quant` and whose weight is
+    `quench.dequantize` becomes `quench.integer_linear` of the codes of both: integers
+    are summed exactly, floats begin with the epilogue (C28 to C30 of `docs/spec.md`).
+    Scales of a weight in f64 are rounded to f32 first. What the type of the model
+    rounds in between, f16 or bf16, is no longer rounded.
+
+    A linear stays in floats, with a remark that says why, where only one operand has
+    codes, where numbers of a format are no integers, where scales of an input differ
+    within a row, where 32 bits do not hold the sums, and in f64.
+
+    ```mlir
+    func.func @f(%x: tensor<?x8xf32>, %c: tensor<4x8xi8>, %t: tensor<4xf32>) -> tensor<?x4xf32> {
+      %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x8xf32>) -> tensor<?xf32>
+      %f = quench.fake_quant %x, %s by(#quench.uniform<i8, token>)
+        : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      %d = quench.dequantize %c, %t by(#quench.uniform<i8, axis = 0>)
+        : (tensor<4x8xi8>, tensor<4xf32>) -> tensor<4x8xf32>
+      %r = quench.linear %f, %d : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+      return %r : tensor<?x4xf32>
+    }
+    // becomes
+    func.func @g(%x: tensor<?x8xf32>, %c: tensor<4x8xi8>, %t: tensor<4xf32>) -> tensor<?x4xf32> {
+      %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x8xf32>) -> tensor<?xf32>
+      %e = quench.encode %x, %s by(#quench.uniform<i8, token>)
+        : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xi8>
+      %r = quench.integer_linear %e scale %s by(#quench.uniform<i8, token>),
+        %c scale %t by(#quench.uniform<i8, axis = 0>)
+        : (tensor<?x8xi8>, tensor<?xf32>, tensor<4x8xi8>, tensor<4xf32>) -> tensor<?x4xf32>
+      return %r : tensor<?x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 #endif // QUENCH_CONVERSION_PASSES_TD

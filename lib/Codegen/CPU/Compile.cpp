@@ -165,6 +165,21 @@ static llvm::Error emit(llvm::Module &module, llvm::TargetMachine &machine,
   return llvm::Error::success();
 }
 
+/// What kernels can use of `target`.
+static CPUKernelOptions getKernelOptions(const CPUTarget &target) {
+  CPUKernelOptions options;
+  options.vectorBytes = target.vectorBytes();
+  options.fma = target.hasFeature("fma");
+  bool isWide = options.vectorBytes == 64;
+  if (target.hasFeature(isWide ? "avx512vnni" : "avxvnni"))
+    options.dot = IntegerDot::Quads;
+  else if (!isWide || target.hasFeature("avx512bw"))
+    options.dot = IntegerDot::Pairs;
+  else
+    options.dot = IntegerDot::None;
+  return options;
+}
+
 FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
                                                const CPUTarget &target,
                                                const ArchiveSet &archives,
@@ -205,10 +220,7 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   MLIRContext *context = module.getContext();
   OwningOpRef<ModuleOp> code = module.clone();
   PassManager toPrograms(context);
-  CPUCodegenOptions codegen;
-  codegen.vectorBytes = target.vectorBytes();
-  codegen.fma = target.hasFeature("fma");
-  buildCPUCodegenPipeline(toPrograms, codegen);
+  buildCPUCodegenPipeline(toPrograms, getKernelOptions(target));
   if (failed(toPrograms.run(*code)))
     return failure();
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelLibrary.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -35,6 +36,18 @@ StringRef quench::stringify(Activation activation) {
     return "softplus";
   }
   llvm_unreachable("unknown activation");
+}
+
+int64_t quench::getDepth(IntegerDot dot) {
+  switch (dot) {
+  case IntegerDot::None:
+    return 1;
+  case IntegerDot::Pairs:
+    return 2;
+  case IntegerDot::Quads:
+    return 4;
+  }
+  llvm_unreachable("unknown instruction");
 }
 
 MemRefType quench::rowsType(ArrayRef<int64_t> shape, Type element) {
@@ -104,8 +117,8 @@ Value KernelBuilder::add(Value a, Value b) {
 Value KernelBuilder::sub(Value a, Value b) {
   return createOrFold<arith::SubIOp>(a, b);
 }
-Value KernelBuilder::mul(Value a, int64_t b) {
-  return createOrFold<arith::MulIOp>(a, index(b));
+Value KernelBuilder::mul(Value a, Value b) {
+  return createOrFold<arith::MulIOp>(a, b);
 }
 Value KernelBuilder::min(Value a, Value b) {
   return createOrFold<arith::MinSIOp>(a, b);
@@ -116,9 +129,9 @@ Value KernelBuilder::max(Value a, Value b) {
 Value KernelBuilder::ceilDiv(Value a, int64_t b) {
   return floorDiv(add(a, b - 1), b);
 }
-Value KernelBuilder::floorDiv(Value a, int64_t b) {
+Value KernelBuilder::floorDiv(Value a, Value b) {
   // Sizes are not negative, so the unsigned division is the same and cheaper.
-  return createOrFold<arith::DivUIOp>(a, index(b));
+  return createOrFold<arith::DivUIOp>(a, b);
 }
 Value KernelBuilder::less(Value a, Value b) {
   return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, a, b);
@@ -189,19 +202,51 @@ void KernelBuilder::blocks(Value begin, Value end, ArrayRef<int64_t> sizes,
         for (int64_t candidate : llvm::reverse(sizes.drop_back()))
           size = arith::SelectOp::create(*this, less(left, index(candidate)),
                                          size, index(candidate));
-        auto choice = scf::IndexSwitchOp::create(
-            *this, TypeRange(), size, sizes.drop_back(), sizes.size() - 1);
-        for (auto [i, candidate] : llvm::enumerate(sizes)) {
-          Region &region = i + 1 == sizes.size() ? choice.getDefaultRegion()
-                                                 : choice.getCaseRegions()[i];
-          OpBuilder::InsertionGuard guard(*this);
-          createBlock(&region);
-          body(candidate, args[0]);
-          scf::YieldOp::create(*this);
-        }
+        choose(size, sizes, [&](int64_t size) { body(size, args[0]); });
         after(size, args[0]);
         scf::YieldOp::create(*this, add(args[0], size));
       });
+}
+
+void KernelBuilder::choose(Value size, ArrayRef<int64_t> sizes,
+                           function_ref<void(int64_t)> body) {
+  auto choice = scf::IndexSwitchOp::create(*this, TypeRange(), size,
+                                           sizes.drop_back(), sizes.size() - 1);
+  for (auto [i, candidate] : llvm::enumerate(sizes)) {
+    Region &region = i + 1 == sizes.size() ? choice.getDefaultRegion()
+                                           : choice.getCaseRegions()[i];
+    OpBuilder::InsertionGuard guard(*this);
+    createBlock(&region);
+    body(candidate);
+    scf::YieldOp::create(*this);
+  }
+}
+
+void KernelBuilder::forChannels(int64_t size, MutableArrayRef<Value> chains,
+                                ChannelStep step) {
+  const int64_t stride = channelChains * numLanes;
+  const int64_t whole = size / stride * stride;
+  if (chains.empty()) {
+    loop(index(0), index(whole), stride, [&](Value at) {
+      for (int64_t chain = 0; chain < channelChains; ++chain)
+        step(add(at, chain * numLanes), {}, {});
+    });
+    for (int64_t at = whole; at < size; at += numLanes)
+      step(index(at), tailMask(at, size), {});
+    return;
+  }
+  SmallVector<Value> sums = loop(
+      index(0), index(whole), stride, chains, [&](Value at, ValueRange args) {
+        SmallVector<Value> next;
+        for (int64_t chain = 0; chain < channelChains; ++chain)
+          next.push_back(step(add(at, chain * numLanes), {}, args[chain]));
+        return next;
+      });
+  for (int64_t at = whole; at < size; at += numLanes) {
+    Value &sum = sums[(at - whole) / numLanes % channelChains];
+    sum = step(index(at), tailMask(at, size), sum);
+  }
+  llvm::copy(sums, chains.begin());
 }
 
 //===----------------------------------------------------------------------===//
@@ -291,6 +336,25 @@ void KernelBuilder::storeScalar(Value value, Value buffer, ValueRange indices) {
   memref::StoreOp::create(*this, value, buffer, indices);
 }
 
+Value KernelBuilder::loadIntegers(Value buffer, ValueRange indices,
+                                  int64_t factor) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  return vector::LoadOp::create(
+      *this, VectorType::get({numLanes * factor}, element), buffer, indices);
+}
+
+Value KernelBuilder::loadRepeated(Value buffer, ValueRange indices) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  int64_t count = 32 / element.getIntOrFloatBitWidth();
+  Value value = vector::LoadOp::create(*this, VectorType::get({count}, element),
+                                       buffer, indices);
+  value = vector::BitCastOp::create(*this, VectorType::get({1}, getI32Type()),
+                                    value);
+  value = integerSplat(vector::ExtractOp::create(*this, value, int64_t(0)));
+  return vector::BitCastOp::create(
+      *this, VectorType::get({numLanes * count}, element), value);
+}
+
 Value KernelBuilder::mask(Value count) {
   return vector::CreateMaskOp::create(
       *this, VectorType::get({numLanes}, getI1Type()), count);
@@ -365,6 +429,17 @@ SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
   return current;
 }
 
+Value KernelBuilder::integerSplat(int64_t value) {
+  return arith::ConstantOp::create(
+      *this, DenseElementsAttr::get(integers(), APInt(32, value, true)));
+}
+Value KernelBuilder::integerSplat(Value scalar) {
+  return vector::BroadcastOp::create(*this, integers(), scalar);
+}
+Value KernelBuilder::toFloats(Value integers) {
+  return arith::SIToFPOp::create(*this, vector(), integers);
+}
+
 Value KernelBuilder::reduceAdd(Value value) {
   return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, value,
                                      arith::FastMathFlags::reassoc);
@@ -391,11 +466,6 @@ Value KernelBuilder::horner(Value x, ArrayRef<double> coefficients) {
 Value KernelBuilder::exp(Value x) {
   if (computeType.isF64())
     return math::ExpOp::create(*this, x);
-  auto ints = VectorType::get({numLanes}, getI32Type());
-  auto intSplat = [&](int32_t value) -> Value {
-    return arith::ConstantOp::create(
-        *this, DenseElementsAttr::get(ints, APInt(32, value, true)));
-  };
   x = fmin(fmax(x, splat(-88.0)), splat(88.73));
   // Adding 1.5 * 2^23 leaves n in the low bits of the sum.
   Value magic = splat(12582912.0);
@@ -405,9 +475,9 @@ Value KernelBuilder::exp(Value x) {
   r = fma(n, splat(2.12194440e-4), r);
   Value p = horner(r, {1.0, 0.999999706, 0.499991478, 0.166676381, 0.0418981603,
                        0.00829027326});
-  Value bits = arith::BitcastOp::create(*this, ints, shifted);
-  bits = arith::ShLIOp::create(*this, bits, intSplat(23));
-  bits = arith::AddIOp::create(*this, bits, intSplat(127 << 23));
+  Value bits = arith::BitcastOp::create(*this, integers(), shifted);
+  bits = arith::ShLIOp::create(*this, bits, integerSplat(23));
+  bits = arith::AddIOp::create(*this, bits, integerSplat(127 << 23));
   return fmul(p, arith::BitcastOp::create(*this, vector(), bits));
 }
 
@@ -466,6 +536,50 @@ KernelBuilder::contract(int64_t rows, int64_t columns, Value depth,
                         ArrayRef<Value> accumulators,
                         function_ref<Value(Value, int64_t)> a,
                         function_ref<Value(Value, int64_t)> b) {
+  auto addFloats = [&](Value a, Value b) { return fadd(a, b); };
+  auto multiplyAddFloats = [&](Value a, Value b, Value c) {
+    return fma(a, b, c);
+  };
+  return contract(
+      {splat(0.0), addFloats, multiplyAddFloats}, rows, columns, depth,
+      accumulators, [&](Value k, int64_t row) { return splat(a(k, row)); }, b);
+}
+
+SmallVector<Value>
+KernelBuilder::contract(IntegerDot dot, int64_t rows, int64_t columns,
+                        Value depth, ArrayRef<Value> accumulators,
+                        function_ref<Value(Value, int64_t)> a,
+                        function_ref<Value(Value, int64_t)> b) {
+  auto addIntegers = [&](Value a, Value b) -> Value {
+    return arith::AddIOp::create(*this, a, b);
+  };
+  auto multiplyAddIntegers = [&](Value a, Value b, Value c) {
+    return multiplyAdd(dot, a, b, c);
+  };
+  return contract({integerSplat(int64_t(0)), addIntegers, multiplyAddIntegers},
+                  rows, columns, depth, accumulators, a, b);
+}
+
+Value KernelBuilder::multiplyAdd(IntegerDot dot, Value a, Value b, Value c) {
+  auto call = [&](StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(*this, integers(), getStringAttr(name),
+                                         operands)
+        .getResult(0);
+  };
+  if (dot == IntegerDot::Quads)
+    return call(options.vectorBytes == 64 ? "llvm.x86.avx512.vpdpbusd.512"
+                                          : "llvm.x86.avx512.vpdpbusd.256",
+                {c, a, b});
+  StringRef name = options.vectorBytes == 64   ? "llvm.x86.avx512.pmaddw.d.512"
+                   : options.vectorBytes == 32 ? "llvm.x86.avx2.pmadd.wd"
+                                               : "llvm.x86.sse2.pmadd.wd";
+  return arith::AddIOp::create(*this, c, call(name, {a, b}));
+}
+
+SmallVector<Value> KernelBuilder::contract(
+    const Arithmetic &arithmetic, int64_t rows, int64_t columns, Value depth,
+    ArrayRef<Value> accumulators, function_ref<Value(Value, int64_t)> a,
+    function_ref<Value(Value, int64_t)> b) {
   // One multiply-add waits about four cycles for the last: with fewer than
   // eight chains a small tile would wait most of the time, so it gets more
   // sets of accumulators.
@@ -473,19 +587,23 @@ KernelBuilder::contract(int64_t rows, int64_t columns, Value depth,
   int64_t sets = 1;
   while (sets < 4 && tile * sets < 8)
     sets *= 2;
-  constexpr int64_t unroll = 4;
+  // A step of a large tile hides the loop; to unroll it would be code alone.
+  int64_t unroll = 4;
+  while (unroll > 1 && tile * unroll > 32)
+    unroll /= 2;
   SmallVector<Value> all(accumulators);
   for (int64_t i = tile; i < tile * sets; ++i)
-    all.push_back(splat(0.0));
+    all.push_back(arithmetic.zero);
 
   auto step = [&](Value k, MutableArrayRef<Value> acc) {
     SmallVector<Value> right;
     for (int64_t c = 0; c < columns; ++c)
       right.push_back(b(k, c));
     for (int64_t r = 0; r < rows; ++r) {
-      Value left = splat(a(k, r));
+      Value left = a(k, r);
       for (int64_t c = 0; c < columns; ++c)
-        acc[r * columns + c] = fma(left, right[c], acc[r * columns + c]);
+        acc[r * columns + c] =
+            arithmetic.multiplyAdd(left, right[c], acc[r * columns + c]);
     }
   };
   std::optional<int64_t> constant = getConstantIntValue(depth);
@@ -505,7 +623,7 @@ KernelBuilder::contract(int64_t rows, int64_t columns, Value depth,
     });
   for (int64_t live = sets; live > 1; live /= 2)
     for (int64_t i = 0; i < tile * live / 2; ++i)
-      all[i] = fadd(all[i], all[i + tile * live / 2]);
+      all[i] = arithmetic.add(all[i], all[i + tile * live / 2]);
   all.resize(tile);
   return all;
 }

@@ -35,8 +35,14 @@ llvm::StringRef stringify(Activation activation);
 
 struct KernelLibrary;
 
+/// The number of products that one lane of `dot` sums; 1 for none.
+int64_t getDepth(IntegerDot dot);
+
 /// Vectors in a panel of packed weights.
 inline constexpr int64_t panelVectors = 2;
+
+/// Chains of a loop over the channels of a row.
+inline constexpr int64_t channelChains = 4;
 
 /// Writes the body of one kernel: index arithmetic, loops, and arithmetic on
 /// vectors of the register width in the compute type (f64 for f64, else f32).
@@ -53,6 +59,10 @@ public:
   mlir::VectorType vector() const {
     return mlir::VectorType::get({numLanes}, computeType);
   }
+  /// The type of `factor` integers of `bits` bits a lane.
+  mlir::VectorType integers(unsigned bits = 32, int64_t factor = 1) {
+    return mlir::VectorType::get({numLanes * factor}, getIntegerType(bits));
+  }
   /// Vector registers of the target.
   int64_t registers() const { return options.vectorBytes == 64 ? 32 : 16; }
 
@@ -61,11 +71,15 @@ public:
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value add(mlir::Value a, int64_t b) { return add(a, index(b)); }
   mlir::Value sub(mlir::Value a, mlir::Value b);
-  mlir::Value mul(mlir::Value a, int64_t b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b) { return mul(a, index(b)); }
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value max(mlir::Value a, mlir::Value b);
   mlir::Value ceilDiv(mlir::Value a, int64_t b);
-  mlir::Value floorDiv(mlir::Value a, int64_t b);
+  mlir::Value floorDiv(mlir::Value a, mlir::Value b);
+  mlir::Value floorDiv(mlir::Value a, int64_t b) {
+    return floorDiv(a, index(b));
+  }
   mlir::Value less(mlir::Value a, mlir::Value b);
   mlir::Value dim(mlir::Value buffer, int64_t i);
 
@@ -88,6 +102,17 @@ public:
   void blocks(mlir::Value begin, mlir::Value end, llvm::ArrayRef<int64_t> sizes,
               llvm::function_ref<void(int64_t size, mlir::Value at)> body,
               llvm::function_ref<void(mlir::Value size, mlir::Value at)> after);
+  /// `body` for `size`, which is one of `sizes`; it is written once for each.
+  void choose(mlir::Value size, llvm::ArrayRef<int64_t> sizes,
+              llvm::function_ref<void(int64_t size)> body);
+  using ChannelStep = llvm::function_ref<mlir::Value(
+      mlir::Value at, mlir::Value mask, mlir::Value carried)>;
+  /// Runs `step` over the channels of a row of `size`. It gets the first
+  /// channel of a vector, the mask of its lanes (null: all), and what the last
+  /// step of its chain gave; there are `channelChains` interleaved chains,
+  /// which begin as `chains` and end there, or none.
+  void forChannels(int64_t size, llvm::MutableArrayRef<mlir::Value> chains,
+                   ChannelStep step);
 
   // Memory. Indices address the first element.
   /// Scratch of the compute type on the stack.
@@ -100,6 +125,12 @@ public:
   mlir::Value loadScalar(mlir::Value buffer, mlir::ValueRange indices);
   void storeScalar(mlir::Value value, mlir::Value buffer,
                    mlir::ValueRange indices);
+  /// Consecutive elements of an integer buffer, `factor` for each lane.
+  mlir::Value loadIntegers(mlir::Value buffer, mlir::ValueRange indices,
+                           int64_t factor = 1);
+  /// The consecutive elements of an integer buffer that 32 bits hold, in every
+  /// lane.
+  mlir::Value loadRepeated(mlir::Value buffer, mlir::ValueRange indices);
   /// A mask of the first `count` lanes.
   mlir::Value mask(mlir::Value count);
   /// A mask for lanes [at, at + lanes) of `size` elements, null when all of
@@ -119,6 +150,12 @@ public:
   mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c);
   /// Rows of a square to its columns.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
+  // Vectors of i32.
+  mlir::Value integerSplat(int64_t value);
+  mlir::Value integerSplat(mlir::Value scalar);
+  /// As numbers of the compute type.
+  mlir::Value toFloats(mlir::Value integers);
+
   /// The sum, or the largest, of all lanes as a scalar.
   mlir::Value reduceAdd(mlir::Value value);
   mlir::Value reduceMax(mlir::Value value);
@@ -138,7 +175,32 @@ public:
            llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
            llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
 
+  /// The same for integers, `dot` of them in a lane and a step: `a` and `b`
+  /// give registers of 16 or, for quads, of 8 bits; those of `a` are unsigned
+  /// then.
+  llvm::SmallVector<mlir::Value>
+  contract(IntegerDot dot, int64_t rows, int64_t columns, mlir::Value depth,
+           llvm::ArrayRef<mlir::Value> accumulators,
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
+
 private:
+  /// What a contraction computes with.
+  struct Arithmetic {
+    mlir::Value zero;
+    llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> add;
+    /// a * b + c.
+    llvm::function_ref<mlir::Value(mlir::Value, mlir::Value, mlir::Value)>
+        multiplyAdd;
+  };
+  llvm::SmallVector<mlir::Value>
+  contract(const Arithmetic &arithmetic, int64_t rows, int64_t columns,
+           mlir::Value depth, llvm::ArrayRef<mlir::Value> accumulators,
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
+  /// c plus, in each lane, the sum of the products of `a` and `b`.
+  mlir::Value multiplyAdd(IntegerDot dot, mlir::Value a, mlir::Value b,
+                          mlir::Value c);
   const CPUKernelOptions options;
   mlir::FloatType computeType;
   int64_t numLanes;

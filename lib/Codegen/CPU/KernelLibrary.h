@@ -16,6 +16,7 @@
 #define QUENCH_LIB_CODEGEN_CPU_KERNELLIBRARY_H
 
 #include "KernelBuilder.h"
+#include "Quench/Interfaces/QuantizerAttrInterface.h"
 
 namespace quench {
 
@@ -38,20 +39,80 @@ struct KernelLibrary {
 /// A type as a part of a symbol name.
 std::string typeName(mlir::Type type);
 
+/// How the rows that an integer product reads lie in memory: codes as the
+/// instruction takes them.
+struct IntegerRows {
+  IntegerDot dot; ///< Quads: bytes, unsigned; pairs: differences, 16 bits.
+  int64_t size;   ///< Codes of a row.
+
+  /// The distance of rows in elements: an odd number of cache lines, so that
+  /// rows below each other do not share a set of the cache.
+  int64_t stride() const;
+  /// The type of the elements.
+  mlir::IntegerType element(mlir::MLIRContext *context) const;
+};
+
+/// How `x` of a linear is codes.
+struct IntegerInput {
+  IntegerDot dot = IntegerDot::None; ///< None: `x` is floats.
+  bool rowScales = false;            ///< Rows have scales of their own.
+  bool zero = false;    ///< There are zero points, as many as scales.
+  bool isSigned = true; ///< Zero points are two's complement.
+
+  /// What is added to all codes.
+  int64_t offset() const {
+    return dot == IntegerDot::Quads && isSigned ? 128 : 0;
+  }
+  /// Whether what rows hold differs from what codes stand for.
+  bool isShifted() const { return zero || offset() != 0; }
+};
+
+/// How `w` of a linear is codes.
+struct IntegerWeight {
+  int64_t group = 0; ///< Input channels that are summed as integers.
+  bool wide = false; ///< Integers have 16 bits.
+};
+
 /// out = f(x w^T + bias) [* (x w2^T + bias2)] [+ residual].
 struct LinearKernel {
   int64_t in, out;
   mlir::Type element;
+  IntegerInput input = {};
+  IntegerWeight weight = {};
   bool bias = false;
   Activation activation = Activation::None;
   bool gated = false;
   bool residual = false;
+
+  /// Whether x and w are codes.
+  bool isInteger() const { return input.dot != IntegerDot::None; }
 };
 
 /// Operands: x `[M, in]`, w `[panels, in, panel]`, bias `[out]`, with `gated`
 /// w2 and bias2, with `residual` a summand `[M, out]`; output `[M, out]`.
+///
+/// With codes, x is `[M, stride]` as `IntegerRows` says, followed by scales
+/// and, where zero points are not in the rows yet, zero points, `[M]` or `[]`;
+/// w is
+/// `[panels, ceil(in / depth), panel * depth]`, followed by the sums of its
+/// integers, where x is shifted, and scales, `[panels, groups, panel]`.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const LinearKernel &kernel);
+
+/// The rows of an integer product from floats.
+struct EncodeKernel {
+  IntegerRows rows;
+  mlir::Type element;
+  QuantizerAttrInterface quantizer;
+  bool dynamic = false;   ///< Scales come from the rows: an output.
+  bool rowScales = false; ///< Rows have scales of their own.
+};
+
+/// Operands: x `[M, size]`, unless `dynamic` the scales, and the zero points
+/// that the quantizer has, `[M]` or `[]`; outputs: rows `[M, stride]`, with
+/// `dynamic` the scales `[M]`.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const EncodeKernel &kernel);
 
 /// Scaled dot product attention as `quench.attention` defines it.
 struct AttentionKernel {

@@ -21,6 +21,7 @@ void quench::buildCPUKernelPipeline(OpPassManager &pm,
   SelectKernelsPassOptions select;
   select.vectorBytes = options.vectorBytes;
   select.fma = options.fma;
+  select.dot = options.dot;
   pm.addPass(createSelectKernelsPass(select));
   pm.addPass(createQuenchLowerToLinalg());
   pm.addPass(createExpandMathPass());

@@ -7,24 +7,40 @@
 //===----------------------------------------------------------------------===//
 //
 // A tile of rows x panel stays in registers over all of K; the panel comes from
-// memory once and from the second level cache for every further tile. The raw
-// tile goes through a scratch buffer, so that what follows (bias, activation,
-// residual) is one small loop, whatever the number of rows.
+// memory once and from the second level cache for every further tile. Rows are
+// cut into tiles of two sizes that differ by one, so that none is small where
+// there are many. Sums of integers become floats in registers. What follows a
+// product, where it is more than a bias and a residual, is one small loop over
+// a scratch buffer of floats, whatever the number of rows.
 //
 //===----------------------------------------------------------------------===//
 
 #include "KernelLibrary.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace quench;
 
-namespace {
+/// Tiles that one task computes: few, so that many threads find work.
+static constexpr int64_t taskTiles = 4;
 
-std::string symbolName(const LinearKernel &k) {
+static std::string symbolName(const LinearKernel &k) {
   std::string name = llvm::formatv("kernel_linear_{0}x{1}_{2}", k.out, k.in,
                                    typeName(k.element));
+  if (k.isInteger()) {
+    name += k.input.dot == IntegerDot::Quads ? "_quads" : "_pairs";
+    name += k.input.isSigned ? "_signed" : "_unsigned";
+    if (k.input.rowScales)
+      name += "_rows";
+    if (k.input.zero)
+      name += "_zero";
+    if (k.weight.group != k.in)
+      name += llvm::formatv("_group{0}", k.weight.group);
+    if (k.weight.wide)
+      name += "_wide";
+  }
   if (k.bias)
     name += "_bias";
   if (k.activation != Activation::None)
@@ -36,24 +52,14 @@ std::string symbolName(const LinearKernel &k) {
   return name;
 }
 
-/// Row counts of tiles, descending: the first fills the register file.
-SmallVector<int64_t> tileRows(const KernelBuilder &b) {
-  if (b.registers() == 32)
-    return {12, 8, 4, 2, 1};
-  return {6, 4, 2, 1};
-}
-
-/// Tiles that one task computes: few, so that many threads find work.
-constexpr int64_t taskTiles = 4;
-
 /// Whether rows of `bytes` evict each other from the first level cache so much
 /// that a copy with other strides is cheaper. Rows of 4 and 8 KiB collide too,
 /// but there the copy costs what it gains.
-bool rowsCollide(int64_t bytes) { return bytes % 16384 == 0; }
+static bool rowsCollide(int64_t bytes) { return bytes % 16384 == 0; }
 
 /// A copy of the rows of `x` in the compute type, with a cache line between
 /// them.
-Value copyRows(KernelBuilder &b, Value x, int64_t size) {
+static Value copyRows(KernelBuilder &b, Value x, int64_t size) {
   constexpr int64_t lineBytes = 64;
   int64_t gap = lineBytes / (b.compute().getWidth() / 8);
   int64_t stride = llvm::alignTo(size, b.lanes()) + gap;
@@ -74,99 +80,309 @@ Value copyRows(KernelBuilder &b, Value x, int64_t size) {
   return copy;
 }
 
+namespace {
+/// Writes one kernel.
+class LinearWriter {
+public:
+  LinearWriter(const KernelLibrary &library, const LinearKernel &kernel)
+      : b(library, kernel.element), k(kernel), lanes(b.lanes()),
+        panel(panelVectors * lanes), panels(llvm::divideCeil(k.out, panel)) {}
+
+  func::FuncOp get(const KernelLibrary &library);
+
+private:
+  /// The operands that one matrix of weights has.
+  struct Weight {
+    Value matrix, sums, scales, bias;
+  };
+
+  SmallVector<Type> getInputs();
+  void write(func::FuncOp function);
+  /// Computes the rows from `row` on, `size` of them.
+  void writeTile(int64_t size, Value row);
+  /// The products of a tile, row by row, without the bias.
+  SmallVector<Value> multiply(int64_t size, Value row, const Weight &weight);
+  SmallVector<Value> multiplyIntegers(int64_t size, Value row,
+                                      const Weight &weight);
+  /// What sums of integers begin with.
+  SmallVector<Value> getShifts(int64_t size, Value row, Value group,
+                               const Weight &weight);
+  /// Stores what becomes of `sums`, one for each weight, vector `v` of row
+  /// `row`.
+  void finish(Value row, int64_t v, ArrayRef<Value> sums);
+
+  int64_t numGroups() const { return k.in / k.weight.group; }
+  /// Rows of the largest tile: sums, the weights of a step and an input fill
+  /// the registers, and with groups the sums of floats, too.
+  int64_t largestTile() const {
+    bool hasGroups = k.isInteger() && numGroups() > 1;
+    if (b.registers() == 32)
+      return hasGroups ? 6 : k.input.dot == IntegerDot::Quads ? 14 : 12;
+    return hasGroups ? 2 : 6;
+  }
+  /// Whether results go from registers to the output.
+  bool isDirect() const {
+    return k.activation == Activation::None && !k.gated &&
+           k.element == b.compute();
+  }
+
+  KernelBuilder b;
+  const LinearKernel &k;
+  const int64_t lanes, panel, panels;
+
+  Value x, scales, zeros, residual, out;
+  SmallVector<Weight, 2> weights;
+  // Of the panel that is computed.
+  Value panelIndex, firstColumn;
+  SmallVector<Value> masks, biases, tiles;
+};
 } // namespace
 
-func::FuncOp quench::getKernel(const KernelLibrary &library,
-                               const LinearKernel &k) {
-  KernelBuilder b(library, k.element);
-  const int64_t lanes = b.lanes(), panel = panelVectors * lanes;
-  const int64_t panels = llvm::divideCeil(k.out, panel);
-  const bool ragged = k.out % panel != 0;
+SmallVector<Type> LinearWriter::getInputs() {
   constexpr int64_t dynamic = ShapedType::kDynamic;
-
-  SmallVector<Type> inputs{denseType({dynamic, k.in}, k.element)};
+  SmallVector<Type> inputs;
+  Type matrix, sums, factors;
+  if (k.isInteger()) {
+    IntegerRows rows{k.input.dot, k.in};
+    SmallVector<int64_t> parameters(k.input.rowScales ? 1 : 0, dynamic);
+    inputs.push_back(
+        denseType({dynamic, rows.stride()}, rows.element(b.getContext())));
+    inputs.push_back(denseType(parameters, b.compute()));
+    if (k.input.zero)
+      inputs.push_back(denseType(parameters, b.getI8Type()));
+    int64_t depth = getDepth(k.input.dot);
+    matrix = denseType(
+        {panels, int64_t(llvm::divideCeil(k.in, depth)), panel * depth},
+        b.getIntegerType(k.weight.wide ? 16 : 8));
+    sums = denseType({panels, numGroups(), panel}, b.getI32Type());
+    factors = denseType({panels, numGroups(), panel}, b.compute());
+  } else {
+    inputs.push_back(denseType({dynamic, k.in}, k.element));
+    matrix = denseType({panels, k.in, panel}, k.element);
+  }
   for (int64_t i = 0; i < (k.gated ? 2 : 1); ++i) {
-    inputs.push_back(denseType({panels, k.in, panel}, k.element));
+    inputs.push_back(matrix);
+    if (k.isInteger() && k.input.isShifted())
+      inputs.push_back(sums);
+    if (k.isInteger())
+      inputs.push_back(factors);
     if (k.bias)
       inputs.push_back(denseType({k.out}, k.element));
   }
-  if (k.residual)
-    inputs.push_back(rowsType({dynamic, k.out}, k.element));
-  inputs.push_back(rowsType({dynamic, k.out}, k.element));
+  inputs.append(k.residual ? 2 : 1, rowsType({dynamic, k.out}, k.element));
+  return inputs;
+}
 
-  auto write = [&](func::FuncOp function) {
-    Value x = function.getArgument(0);
-    unsigned next = 1;
-    SmallVector<Value> weights, biases;
-    for (int64_t i = 0; i < (k.gated ? 2 : 1); ++i) {
-      weights.push_back(function.getArgument(next++));
-      biases.push_back(k.bias ? function.getArgument(next++) : Value());
-    }
-    Value residual = k.residual ? function.getArgument(next++) : Value();
-    Value out = function.getArgument(next);
+func::FuncOp LinearWriter::get(const KernelLibrary &library) {
+  return library.getOrCreate(symbolName(k), getInputs(), b,
+                             [&](func::FuncOp function) { write(function); });
+}
 
-    SmallVector<int64_t> sizes = tileRows(b);
-    // Every element is used once for each panel: it is converted once for all.
-    if (k.element != b.compute() ||
-        rowsCollide(k.in * b.compute().getWidth() / 8))
-      x = copyRows(b, x, k.in);
-    const int64_t chunk = taskTiles * sizes.front();
-    Value rows = b.dim(x, 0);
-    // The tasks of a panel follow each other, so it stays in the cache.
-    b.parallel({b.index(panels), b.ceilDiv(rows, chunk)}, [&](ValueRange ids) {
-      Value begin = b.mul(ids[1], chunk);
-      Value end = b.min(rows, b.add(begin, chunk));
-      Value panelIndex = ids[0], firstColumn = b.mul(ids[0], panel);
-      SmallVector<Value> tiles, masks(panelVectors), bias;
-      for (size_t i = 0; i < weights.size(); ++i)
-        tiles.push_back(b.scratch({sizes.front(), panel}));
-      if (ragged)
-        for (int64_t v = 0; v < panelVectors; ++v)
-          masks[v] =
-              b.mask(b.max(b.index(0), b.sub(b.index(k.out),
-                                             b.add(firstColumn, v * lanes))));
-      for (size_t i = 0; k.bias && i < weights.size(); ++i)
-        for (int64_t v = 0; v < panelVectors; ++v)
-          bias.push_back(
-              b.load(biases[i], b.add(firstColumn, v * lanes), masks[v]));
-
-      auto multiply = [&](int64_t size, Value row) {
-        for (auto [weight, tile] : llvm::zip_equal(weights, tiles)) {
-          SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
-          SmallVector<Value> sums = b.contract(
-              size, panelVectors, b.index(k.in), zeros,
-              [&](Value depth, int64_t r) {
-                return b.loadScalar(x, {b.add(row, r), depth});
-              },
-              [&, w = weight](Value depth, int64_t v) {
-                return b.load(w, {panelIndex, depth, b.index(v * lanes)});
-              });
-          for (int64_t i = 0; i < size * panelVectors; ++i)
-            b.store(
-                sums[i], tile,
-                {b.index(i / panelVectors), b.index(i % panelVectors * lanes)});
-        }
-      };
-      auto finish = [&](Value size, Value row) {
-        b.loop(b.index(0), size, 1, [&](Value r) {
-          Value at = b.add(row, r);
-          for (int64_t v = 0; v < panelVectors; ++v) {
-            Value column = b.add(firstColumn, v * lanes);
-            auto value = [&](size_t i) {
-              Value sum = b.load(tiles[i], {r, b.index(v * lanes)});
-              return k.bias ? b.fadd(sum, bias[i * panelVectors + v]) : sum;
-            };
-            Value result = b.activate(k.activation, value(0));
-            if (k.gated)
-              result = b.fmul(result, value(1));
-            if (residual)
-              result = b.fadd(result, b.load(residual, {at, column}, masks[v]));
-            b.store(result, out, {at, column}, masks[v]);
-          }
-        });
-      };
-      b.blocks(begin, end, sizes, multiply, finish);
-    });
+void LinearWriter::write(func::FuncOp function) {
+  unsigned next = 0;
+  auto take = [&](bool isThere) {
+    return isThere ? Value(function.getArgument(next++)) : Value();
   };
-  return library.getOrCreate(symbolName(k), inputs, b, write);
+  x = take(true);
+  scales = take(k.isInteger());
+  zeros = take(k.input.zero);
+  for (int64_t i = 0; i < (k.gated ? 2 : 1); ++i) {
+    Weight &weight = weights.emplace_back();
+    weight.matrix = take(true);
+    weight.sums = take(k.isInteger() && k.input.isShifted());
+    weight.scales = take(k.isInteger());
+    weight.bias = take(k.bias);
+  }
+  residual = take(k.residual);
+  out = take(true);
+
+  // Every element is used once for each panel: it is converted once for all.
+  if (!k.isInteger() && (k.element != b.compute() ||
+                         rowsCollide(k.in * b.compute().getWidth() / 8)))
+    x = copyRows(b, x, k.in);
+
+  Value rows = b.dim(x, 0), numTiles = b.ceilDiv(rows, largestTile());
+  SmallVector<int64_t> sizes = llvm::to_vector(
+      llvm::reverse(llvm::seq_inclusive<int64_t>(1, largestTile())));
+  // The tasks of a panel follow each other, so it stays in the cache.
+  b.parallel(
+      {b.index(panels), b.ceilDiv(numTiles, taskTiles)}, [&](ValueRange ids) {
+        panelIndex = ids[0];
+        firstColumn = b.mul(ids[0], panel);
+        masks.resize(panelVectors);
+        if (k.out % panel != 0)
+          for (int64_t v = 0; v < panelVectors; ++v)
+            masks[v] =
+                b.mask(b.max(b.index(0), b.sub(b.index(k.out),
+                                               b.add(firstColumn, v * lanes))));
+        for (const Weight &weight : weights) {
+          if (!isDirect())
+            tiles.push_back(b.scratch({largestTile(), panel}));
+          for (int64_t v = 0; k.bias && v < panelVectors; ++v)
+            biases.push_back(
+                b.load(weight.bias, b.add(firstColumn, v * lanes), masks[v]));
+        }
+        Value begin = b.mul(ids[1], taskTiles);
+        Value end = b.min(numTiles, b.add(begin, taskTiles));
+        b.loop(begin, end, 1, [&](Value tile) {
+          auto firstRow = [&](Value tile) {
+            return b.floorDiv(b.mul(tile, rows), numTiles);
+          };
+          Value row = firstRow(tile);
+          Value size = b.sub(firstRow(b.add(tile, 1)), row);
+          b.choose(size, sizes, [&](int64_t size) { writeTile(size, row); });
+          if (!isDirect())
+            b.loop(b.index(0), size, 1, [&](Value r) {
+              for (int64_t v = 0; v < panelVectors; ++v) {
+                SmallVector<Value> sums;
+                for (Value tile : tiles)
+                  sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
+                finish(b.add(row, r), v, sums);
+              }
+            });
+        });
+      });
+}
+
+void LinearWriter::writeTile(int64_t size, Value row) {
+  for (auto [i, weight] : llvm::enumerate(weights)) {
+    SmallVector<Value> sums = k.isInteger()
+                                  ? multiplyIntegers(size, row, weight)
+                                  : multiply(size, row, weight);
+    for (auto [place, sum] : llvm::enumerate(sums)) {
+      int64_t r = place / panelVectors, v = place % panelVectors;
+      if (isDirect())
+        finish(b.add(row, r), v, sum);
+      else
+        b.store(sum, tiles[i], {b.index(r), b.index(v * lanes)});
+    }
+  }
+}
+
+void LinearWriter::finish(Value row, int64_t v, ArrayRef<Value> sums) {
+  Value column = b.add(firstColumn, v * lanes);
+  auto value = [&](size_t i) {
+    return k.bias ? b.fadd(sums[i], biases[i * panelVectors + v]) : sums[i];
+  };
+  Value result = b.activate(k.activation, value(0));
+  if (k.gated)
+    result = b.fmul(result, value(1));
+  if (residual)
+    result = b.fadd(result, b.load(residual, {row, column}, masks[v]));
+  b.store(result, out, {row, column}, masks[v]);
+}
+
+SmallVector<Value> LinearWriter::multiply(int64_t size, Value row,
+                                          const Weight &weight) {
+  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
+  return b.contract(
+      size, panelVectors, b.index(k.in), zeros,
+      [&](Value depth, int64_t r) {
+        return b.loadScalar(x, {b.add(row, r), depth});
+      },
+      [&](Value depth, int64_t v) {
+        return b.load(weight.matrix, {panelIndex, depth, b.index(v * lanes)});
+      });
+}
+
+// What rows hold is `shift` more than what they stand for: `shift` times the
+// sums of the weights goes.
+SmallVector<Value> LinearWriter::getShifts(int64_t size, Value row, Value group,
+                                           const Weight &weight) {
+  if (!k.input.isShifted())
+    return SmallVector<Value>(size * panelVectors, b.integerSplat(int64_t(0)));
+  SmallVector<Value> factors;
+  int64_t different = k.input.zero && k.input.rowScales ? size : 1;
+  for (int64_t r = 0; r < different; ++r) {
+    Value factor = b.integerSplat(-k.input.offset());
+    if (zeros) {
+      SmallVector<Value> at;
+      if (k.input.rowScales)
+        at.push_back(b.add(row, r));
+      Value zero = b.loadScalar(zeros, at);
+      zero = k.input.isSigned
+                 ? Value(arith::ExtSIOp::create(b, b.getI32Type(), zero))
+                 : Value(arith::ExtUIOp::create(b, b.getI32Type(), zero));
+      factor = arith::SubIOp::create(b, factor, b.integerSplat(zero));
+    }
+    factors.push_back(factor);
+  }
+  SmallVector<Value> shifts;
+  for (Value factor : factors)
+    for (int64_t v = 0; v < panelVectors; ++v)
+      shifts.push_back(arith::MulIOp::create(
+          b, factor,
+          b.loadIntegers(weight.sums,
+                         {panelIndex, group, b.index(v * lanes)})));
+  while (static_cast<int64_t>(shifts.size()) < size * panelVectors)
+    shifts.push_back(shifts[shifts.size() - panelVectors]);
+  return shifts;
+}
+
+// C30 of docs/spec.md.
+SmallVector<Value> LinearWriter::multiplyIntegers(int64_t size, Value row,
+                                                  const Weight &weight) {
+  const int64_t depth = getDepth(k.input.dot);
+  const int64_t steps = llvm::divideCeil(k.weight.group, depth);
+  SmallVector<Value> inputScales;
+  for (int64_t r = 0; r < (k.input.rowScales ? size : 1); ++r) {
+    SmallVector<Value> at;
+    if (k.input.rowScales)
+      at.push_back(b.add(row, r));
+    inputScales.push_back(b.splat(b.loadScalar(scales, at)));
+  }
+
+  auto multiplyGroup = [&](Value group) {
+    Value first = b.mul(group, steps);
+    SmallVector<Value> sums = b.contract(
+        k.input.dot, size, panelVectors, b.index(steps),
+        getShifts(size, row, group, weight),
+        [&](Value step, int64_t r) {
+          return b.loadRepeated(
+              x, {b.add(row, r), b.mul(b.add(first, step), depth)});
+        },
+        [&](Value step, int64_t v) -> Value {
+          Value codes = b.loadIntegers(
+              weight.matrix,
+              {panelIndex, b.add(first, step), b.index(v * lanes * depth)},
+              depth);
+          if (k.input.dot == IntegerDot::Quads || k.weight.wide)
+            return codes;
+          return arith::ExtSIOp::create(b, b.integers(16, depth), codes);
+        });
+    SmallVector<Value> weightScales;
+    for (int64_t v = 0; v < panelVectors; ++v)
+      weightScales.push_back(
+          b.load(weight.scales, {panelIndex, group, b.index(v * lanes)}));
+    SmallVector<std::pair<Value, Value>> factors;
+    for (auto [place, sum] : llvm::enumerate(sums)) {
+      Value inputScale =
+          inputScales[k.input.rowScales ? place / panelVectors : 0];
+      factors.emplace_back(
+          b.toFloats(sum),
+          b.fmul(inputScale, weightScales[place % panelVectors]));
+    }
+    return factors;
+  };
+
+  SmallVector<Value> results;
+  if (numGroups() == 1) {
+    for (auto [sum, scale] : multiplyGroup(b.index(0)))
+      results.push_back(b.fmul(sum, scale));
+    return results;
+  }
+  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
+  return b.loop(b.index(0), b.index(numGroups()), 1, zeros,
+                [&](Value group, ValueRange carried) {
+                  for (auto [factors, sum] :
+                       llvm::zip_equal(multiplyGroup(group), carried))
+                    results.push_back(math::FmaOp::create(b, factors.first,
+                                                          factors.second, sum));
+                  return results;
+                });
+}
+
+func::FuncOp quench::getKernel(const KernelLibrary &library,
+                               const LinearKernel &kernel) {
+  return LinearWriter(library, kernel).get(library);
 }

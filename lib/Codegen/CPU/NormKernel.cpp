@@ -21,41 +21,6 @@ std::string symbolName(const NormKernel &k) {
       typeName(k.element), k.gamma ? "_gamma" : "", k.beta ? "_beta" : "");
 }
 
-/// Vectors that one step of a loop over channels takes.
-constexpr int64_t unroll = 4;
-
-/// Runs `step` over the channels of a row. It gets the first channel of a
-/// vector, the mask of its lanes (null: all) and which of the `unroll`
-/// interleaved chains it belongs to.
-void forChannels(
-    KernelBuilder &b, int64_t size, MutableArrayRef<Value> chains,
-    function_ref<Value(Value at, Value mask, Value carried)> step) {
-  const int64_t lanes = b.lanes(), stride = unroll * lanes;
-  const int64_t whole = size / stride * stride;
-  if (chains.empty()) {
-    b.loop(b.index(0), b.index(whole), stride, [&](Value at) {
-      for (int64_t u = 0; u < unroll; ++u)
-        step(b.add(at, u * lanes), {}, {});
-    });
-    for (int64_t at = whole; at < size; at += lanes)
-      step(b.index(at), b.tailMask(at, size), {});
-    return;
-  }
-  SmallVector<Value> sums =
-      b.loop(b.index(0), b.index(whole), stride, chains,
-             [&](Value at, ValueRange args) {
-               SmallVector<Value> next;
-               for (int64_t u = 0; u < unroll; ++u)
-                 next.push_back(step(b.add(at, u * lanes), {}, args[u]));
-               return next;
-             });
-  for (int64_t at = whole; at < size; at += lanes) {
-    Value &sum = sums[(at - whole) / lanes % unroll];
-    sum = step(b.index(at), b.tailMask(at, size), sum);
-  }
-  llvm::copy(sums, chains.begin());
-}
-
 } // namespace
 
 func::FuncOp quench::getKernel(const KernelLibrary &library,
@@ -81,8 +46,8 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
       Value row = ids[0];
       Value inverseSize = b.splat(1.0 / static_cast<double>(k.size));
       auto sum = [&](function_ref<Value(Value, Value, Value)> step) {
-        SmallVector<Value> chains(unroll, b.splat(0.0));
-        forChannels(b, k.size, chains, step);
+        SmallVector<Value> chains(channelChains, b.splat(0.0));
+        b.forChannels(k.size, chains, step);
         Value all =
             b.fadd(b.fadd(chains[0], chains[1]), b.fadd(chains[2], chains[3]));
         return b.splat(b.reduceAdd(all));
@@ -111,7 +76,7 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
                               inverseSize);
       Value root = math::SqrtOp::create(b, b.fadd(variance, b.splat(epsilon)));
       Value inverse = b.fdiv(b.splat(1.0), root);
-      forChannels(b, k.size, {}, [&](Value at, Value mask, Value) {
+      b.forChannels(k.size, {}, [&](Value at, Value mask, Value) {
         Value value = b.fmul(deviation(at, mask), inverse);
         if (gamma && beta)
           value = b.fma(value, b.load(gamma, at, mask), b.load(beta, at, mask));

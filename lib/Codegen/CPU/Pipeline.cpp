@@ -35,15 +35,17 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using namespace quench;
 
 void quench::buildCPUCodegenPipeline(OpPassManager &pm,
-                                     const CPUCodegenOptions &options) {
+                                     const CPUKernelOptions &options) {
   // Parameters and kernels are looked for in entry points.
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
   pm.addPass(createSymbolDCEPass());
   // Arithmetic on whole tensors, which models may hold beside our ops.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
+  pm.addPass(createQuenchLegalize());
+  buildCPUKernelPipeline(pm, options);
   pm.addPass(createOutlineParamsPass());
 }
 
@@ -108,6 +110,17 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc(
           "whether the target multiplies and adds in one instruction"),
       llvm::cl::init(true)};
+  Option<IntegerDot> dot{
+      *this, "dot",
+      llvm::cl::desc("what the target sums products of integers by"),
+      llvm::cl::values(
+          clEnumValN(IntegerDot::None, "none",
+                     "nothing: loops compute such products"),
+          clEnumValN(IntegerDot::Pairs, "pairs", "two products of 16 bits"),
+          clEnumValN(IntegerDot::Quads, "quads", "four products of 8 bits")),
+      llvm::cl::init(IntegerDot::Quads)};
+
+  CPUKernelOptions get() const { return {vectorBytes, fma, dot}; }
 };
 } // namespace
 
@@ -116,13 +129,13 @@ void quench::registerCPUPipelines() {
       "quench-cpu-kernel-pipeline",
       "Model ops to calls of kernels and linalg on tensors",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        buildCPUKernelPipeline(pm, {options.vectorBytes, options.fma});
+        buildCPUKernelPipeline(pm, options.get());
       });
   PassPipelineRegistration<PipelineOptions>(
       "quench-cpu-codegen-pipeline",
       "Model ops to kernels and views of the parameter bytes",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        buildCPUCodegenPipeline(pm, {options.vectorBytes, options.fma});
+        buildCPUCodegenPipeline(pm, options.get());
       });
   PassPipelineRegistration<>(
       "quench-cpu-lowering-pipeline",

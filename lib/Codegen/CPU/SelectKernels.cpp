@@ -8,11 +8,13 @@
 
 #include "KernelLibrary.h"
 #include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Support/Hadamard.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -88,17 +90,26 @@ Activation getActivation(GateKind kind) {
   llvm_unreachable("unknown gate");
 }
 
-/// Whether a kernel can multiply by the weight of `linear`: it is computed
-/// before any code runs, so it can be packed.
-bool hasPackableWeight(LinearOp linear) {
-  return linear.getWeight().getDefiningOp<WeightProgramOpInterface>() &&
-         linear.getInput().getType().getRank() > 1 &&
-         linear.getWeight().getType().hasStaticShape();
+/// Whether `value` is computed before any code runs, so that it can be packed.
+bool isParameter(Value value) {
+  return !value || value.getDefiningOp<WeightProgramOpInterface>();
 }
+
+/// The one user of the result of `op`, if there is one.
+Operation *getOnlyUser(Operation *op) {
+  return op->hasOneUse() ? *op->getResult(0).user_begin() : nullptr;
+}
+
+/// Rows of codes and, where they came with them, their scales.
+struct Encoded {
+  Value rows, scales;
+};
 
 struct Selector {
   KernelLibrary library;
   IRRewriter rewriter;
+  /// What became of values that are encoded, for the rows of an instruction.
+  DenseMap<std::pair<Operation *, IntegerDot>, Encoded> encoded;
 
   Selector(ModuleOp module, const CPUKernelOptions &options)
       : library{module, options}, rewriter(module.getContext()) {}
@@ -111,6 +122,17 @@ struct Selector {
     SmallVector<ReassociationIndices> groups{
         llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
     return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
+  }
+
+  /// `value`, which has a number for each row or one for all, as a vector of
+  /// the former.
+  Value toVector(Location loc, Value value) {
+    int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+    if (rank < 2)
+      return value;
+    ReassociationIndices group = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    return tensor::CollapseShapeOp::create(
+        rewriter, loc, value, ArrayRef<ReassociationIndices>(group));
   }
 
   /// An uninitialized tensor of `shape`.
@@ -127,9 +149,9 @@ struct Selector {
   }
 
   /// Calls `kernel`, which maps rows to rows of `channels`, on `inputs`, and
-  /// gives its result the leading dimensions of `like`.
+  /// gives its result, of type `element`, the leading dimensions of `like`.
   Value callOnRows(Location loc, func::FuncOp kernel, ValueRange inputs,
-                   Value like, int64_t channels) {
+                   Value like, int64_t channels, Type element) {
     auto type = cast<RankedTensorType>(like.getType());
     SmallVector<OpFoldResult> shape =
         tensor::getMixedSizes(rewriter, loc, like);
@@ -139,24 +161,71 @@ struct Selector {
     Value rows = inputs.front();
     Value output =
         empty(loc, {tensor::getMixedSize(rewriter, loc, rows, 0), shape.back()},
-              type.getElementType());
+              element);
     Value result = call(loc, kernel, inputs, output).front();
     int64_t rank = type.getRank();
     if (rank == 2)
       return result;
     SmallVector<ReassociationIndices> groups{
         llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
-    return tensor::ExpandShapeOp::create(rewriter, loc, type.clone(sizes),
+    return tensor::ExpandShapeOp::create(rewriter, loc,
+                                         RankedTensorType::get(sizes, element),
                                          result, groups, shape);
   }
 
-  void addWeights(LinearOp linear, int64_t panel,
-                  SmallVectorImpl<Value> &inputs) {
-    inputs.push_back(
-        PackOp::create(rewriter, linear.getLoc(), linear.getWeight(), panel));
-    if (linear.getBias())
-      inputs.push_back(linear.getBias());
+  // What kernels of linears need of an op: whether there is one, its
+  // description, and the operands.
+
+  bool fits(LinearOp linear) const {
+    return isParameter(linear.getWeight()) &&
+           linear.getInput().getType().getRank() > 1 &&
+           linear.getWeight().getType().hasStaticShape();
   }
+  bool fits(IntegerLinearOp linear) const;
+
+  LinearKernel describe(LinearOp linear) const {
+    RankedTensorType weight = linear.getWeight().getType();
+    return {weight.getDimSize(1), weight.getDimSize(0),
+            linear.getResult().getType().getElementType()};
+  }
+  LinearKernel describe(IntegerLinearOp linear) const;
+
+  /// Whether one kernel takes both, which have one input.
+  bool haveOneKernel(LinearOp, LinearOp) const { return true; }
+  bool haveOneKernel(IntegerLinearOp a, IntegerLinearOp b) const {
+    return a.getGroupSize() == b.getGroupSize() &&
+           hasByteIntegers(a.getWeightQuantizer()) ==
+               hasByteIntegers(b.getWeightQuantizer());
+  }
+
+  /// What `linear` computes rows from, in floats.
+  Value getFloats(LinearOp linear) const { return linear.getInput(); }
+  Value getFloats(IntegerLinearOp linear) const {
+    return linear.getInput().getDefiningOp<EncodeOp>().getInput();
+  }
+
+  /// The instruction that sums the products of `linear`.
+  IntegerDot getDot(IntegerLinearOp linear) const {
+    bool hasBytes = hasByteIntegers(linear.getWeightQuantizer());
+    return library.options.dot == IntegerDot::Quads && !hasBytes
+               ? IntegerDot::Pairs
+               : library.options.dot;
+  }
+
+  void addInput(LinearOp linear, SmallVectorImpl<Value> &inputs) {
+    inputs.push_back(toRows(linear.getLoc(), linear.getInput()));
+  }
+  void addInput(IntegerLinearOp linear, SmallVectorImpl<Value> &inputs);
+
+  void addWeights(LinearOp linear, SmallVectorImpl<Value> &inputs) {
+    Type element = linear.getInput().getType().getElementType();
+    inputs.push_back(PackOp::create(
+        rewriter, linear.getLoc(), linear.getWeight(), library.panel(element)));
+  }
+  void addWeights(IntegerLinearOp linear, SmallVectorImpl<Value> &inputs);
+
+  /// Rows of the codes of `encode` for `dot`, from a kernel.
+  const Encoded &encode(EncodeOp encode, IntegerDot dot);
 
   /// The type that numbers of type `element` are computed in.
   FloatType getComputeType(Type element) {
@@ -170,7 +239,8 @@ struct Selector {
         rewriter, loc, rewriter.getFloatAttr(getComputeType(element), value));
   }
 
-  void select(LinearOp linear);
+  template <typename LinearOpT>
+  void selectLinear(LinearOpT linear);
   void select(AttentionOp attention);
   void select(SelectiveScanOp scan);
   void select(CausalConv1DOp conv);
@@ -179,44 +249,151 @@ struct Selector {
   void select(NormOp norm, Value beta, bool centered);
 };
 
+bool Selector::fits(IntegerLinearOp linear) const {
+  IntegerDot dot = library.options.dot;
+  auto encode = linear.getInput().getDefiningOp<EncodeOp>();
+  int64_t group = linear.getGroupSize();
+  bool isWhole = group == linear.getWeight().getType().getDimSize(1);
+  SmallVector<QuantAxis> axes;
+  int64_t rank = linear.getInput().getType().getRank();
+  linear.getInputQuantizer().getQuantAxes(rank, axes);
+  return dot != IntegerDot::None && encode && rank > 1 &&
+         encode.getInput().getType().getShape().back() !=
+             ShapedType::kDynamic &&
+         encode.getScale() == linear.getInputScale() &&
+         encode.getZero() == linear.getInputZero() &&
+         encode.getQuantizer() == linear.getInputQuantizer() &&
+         (axes.empty() || static_cast<int64_t>(axes.size()) == rank - 1) &&
+         isParameter(linear.getWeight()) &&
+         isParameter(linear.getWeightScale()) &&
+         isParameter(linear.getWeightZero()) &&
+         (isWhole || group % getDepth(getDot(linear)) == 0);
+}
+
+LinearKernel Selector::describe(IntegerLinearOp linear) const {
+  RankedTensorType weight = linear.getWeight().getType();
+  LinearKernel kernel{weight.getDimSize(1), weight.getDimSize(0),
+                      linear.getResult().getType().getElementType()};
+  kernel.input.dot = getDot(linear);
+  kernel.input.rowScales = linear.getInputScale().getType().getRank() > 0;
+  kernel.input.isSigned = linear.getInputQuantizer().hasSignedCodes();
+  // Pairs are differences from the zero point already.
+  kernel.input.zero =
+      linear.getInputZero() && kernel.input.dot == IntegerDot::Quads;
+  kernel.weight.group = linear.getGroupSize();
+  kernel.weight.wide = !hasByteIntegers(linear.getWeightQuantizer());
+  return kernel;
+}
+
+const Encoded &Selector::encode(EncodeOp encode, IntegerDot dot) {
+  auto [known, isNew] = encoded.try_emplace({encode, dot});
+  Encoded &result = known->second;
+  if (!isNew)
+    return result;
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(encode);
+  Location loc = encode.getLoc();
+  RankedTensorType type = encode.getInput().getType();
+  EncodeKernel kernel{{dot, type.getShape().back()},
+                      type.getElementType(),
+                      encode.getQuantizer()};
+  kernel.rowScales = encode.getScale().getType().getRank() > 0;
+  auto scale = encode.getScale().getDefiningOp<DynamicScaleOp>();
+  kernel.dynamic =
+      scale && kernel.rowScales && scale.getInput() == encode.getInput() &&
+      scale.getQuantizer() == encode.getQuantizer() &&
+      kernel.quantizer.getScaling().form != numerics::ScaleForm::E4M3;
+  SmallVector<Value> inputs{toRows(loc, encode.getInput())}, outputs;
+  OpFoldResult rows = tensor::getMixedSize(rewriter, loc, inputs[0], 0);
+  if (!kernel.dynamic)
+    inputs.push_back(toVector(loc, encode.getScale()));
+  if (encode.getZero())
+    inputs.push_back(toVector(loc, encode.getZero()));
+  outputs.push_back(empty(loc,
+                          {rows, rewriter.getIndexAttr(kernel.rows.stride())},
+                          kernel.rows.element(rewriter.getContext())));
+  if (kernel.dynamic)
+    outputs.push_back(empty(loc, rows, rewriter.getF32Type()));
+  ResultRange results = call(loc, getKernel(library, kernel), inputs, outputs);
+  result.rows = results[0];
+  result.scales = kernel.dynamic ? Value(results[1]) : inputs[1];
+  return result;
+}
+
+void Selector::addInput(IntegerLinearOp linear,
+                        SmallVectorImpl<Value> &inputs) {
+  IntegerDot dot = getDot(linear);
+  auto encodeOp = linear.getInput().getDefiningOp<EncodeOp>();
+  const Encoded &encoded = encode(encodeOp, dot);
+  inputs.append({encoded.rows, encoded.scales});
+  if (linear.getInputZero() && dot == IntegerDot::Quads)
+    inputs.push_back(toVector(linear.getLoc(), linear.getInputZero()));
+}
+
+void Selector::addWeights(IntegerLinearOp linear,
+                          SmallVectorImpl<Value> &inputs) {
+  Location loc = linear.getLoc();
+  Value codes = linear.getWeight(), zero = linear.getWeightZero();
+  QuantizerAttrInterface quantizer = linear.getWeightQuantizer();
+  LinearKernel kernel = describe(linear);
+  int64_t panel = library.panel(rewriter.getF32Type());
+  inputs.push_back(PackCodesOp::create(rewriter, loc, codes, zero, quantizer,
+                                       panel, getDepth(kernel.input.dot)));
+  if (kernel.input.isShifted())
+    inputs.push_back(
+        SumCodesOp::create(rewriter, loc, codes, zero, quantizer, panel));
+  // A scale for each channel and group.
+  Value scale = linear.getWeightScale();
+  SmallVector<QuantAxis> axes;
+  quantizer.getQuantAxes(2, axes);
+  int64_t groups = kernel.in / kernel.weight.group;
+  if (axes.empty() || axes.front().dim != 0) {
+    Value ones = FillOp::create(
+        rewriter, loc,
+        RankedTensorType::get({kernel.out, groups}, rewriter.getF32Type()),
+        rewriter.getF64FloatAttr(1));
+    scale = ChannelScaleOp::create(rewriter, loc, ones, scale, /*axis=*/1,
+                                   /*inverse=*/false);
+  } else if (axes.size() == 1) {
+    scale = ReshapeOp::create(
+        rewriter, loc,
+        RankedTensorType::get({kernel.out, 1}, rewriter.getF32Type()), scale);
+  }
+  inputs.push_back(PackOp::create(rewriter, loc, scale, panel));
+}
+
 /// Besides the product, takes what follows it: an activation, or a gated
 /// product with another linear, then the sum with a residual.
-void Selector::select(LinearOp linear) {
-  if (!hasPackableWeight(linear))
+template <typename LinearOpT>
+void Selector::selectLinear(LinearOpT linear) {
+  if (!fits(linear))
     return;
-  auto weightType = linear.getWeight().getType();
-  Type element = linear.getInput().getType().getElementType();
-  LinearKernel kernel{weightType.getDimSize(1), weightType.getDimSize(0),
-                      element};
+  LinearKernel kernel = describe(linear);
   kernel.bias = static_cast<bool>(linear.getBias());
-
-  auto onlyUser = [](Operation *op) -> Operation * {
-    return op->hasOneUse() ? *op->getResult(0).user_begin() : nullptr;
-  };
   Operation *last = linear;
-  LinearOp up;
-  Operation *user = onlyUser(linear);
+  LinearOpT up;
+  Operation *user = getOnlyUser(linear);
   if (auto gated = dyn_cast_or_null<GatedOp>(user)) {
-    auto gate = gated.getGate().getDefiningOp<LinearOp>();
-    auto other = gated.getUp().getDefiningOp<LinearOp>();
-    bool fits = gate && other && gate != other && hasPackableWeight(gate) &&
-                hasPackableWeight(other) && gate.getResult().hasOneUse() &&
-                other.getResult().hasOneUse() &&
-                gate.getInput() == other.getInput() &&
-                !gate.getBias() == !other.getBias();
-    if (fits) {
+    auto gate = gated.getGate().template getDefiningOp<LinearOpT>();
+    auto other = gated.getUp().template getDefiningOp<LinearOpT>();
+    bool isPair =
+        gate && other && gate != other && fits(gate) && fits(other) &&
+        gate.getResult().hasOneUse() && other.getResult().hasOneUse() &&
+        gate.getInput() == other.getInput() &&
+        !gate.getBias() == !other.getBias() && haveOneKernel(gate, other);
+    if (isPair) {
       linear = gate;
       up = other;
       kernel.gated = true;
       kernel.activation = getActivation(gated.getKind());
       last = gated;
-      user = onlyUser(last);
+      user = getOnlyUser(last);
     }
   } else if (user) {
     if (auto activation = getActivation(user)) {
       kernel.activation = *activation;
       last = user;
-      user = onlyUser(last);
+      user = getOnlyUser(last);
     }
   }
   Value residual;
@@ -230,15 +407,19 @@ void Selector::select(LinearOp linear) {
 
   rewriter.setInsertionPoint(last);
   Location loc = last->getLoc();
-  int64_t panel = library.panel(element);
-  SmallVector<Value> inputs{toRows(loc, linear.getInput())};
-  addWeights(linear, panel, inputs);
-  if (up)
-    addWeights(up, panel, inputs);
+  SmallVector<Value> inputs;
+  addInput(linear, inputs);
+  for (LinearOpT op : {linear, up}) {
+    if (!op)
+      continue;
+    addWeights(op, inputs);
+    if (op.getBias())
+      inputs.push_back(op.getBias());
+  }
   if (residual)
     inputs.push_back(toRows(loc, residual));
   Value result = callOnRows(loc, getKernel(library, kernel), inputs,
-                            linear.getInput(), kernel.out);
+                            getFloats(linear), kernel.out, kernel.element);
   rewriter.replaceOp(last, result);
 }
 
@@ -302,8 +483,9 @@ void Selector::select(NormOp norm, Value beta, bool centered) {
     kernel.beta = true;
     inputs.push_back(beta);
   }
-  rewriter.replaceOp(norm, callOnRows(loc, getKernel(library, kernel), inputs,
-                                      norm.getInput(), kernel.size));
+  rewriter.replaceOp(norm,
+                     callOnRows(loc, getKernel(library, kernel), inputs,
+                                norm.getInput(), kernel.size, kernel.element));
 }
 
 void Selector::select(OnlineHadamardOp op) {
@@ -335,8 +517,9 @@ void Selector::select(OnlineHadamardOp op) {
         DenseElementsAttr::get(RankedTensorType::get({order, order}, compute),
                                signs)));
   }
-  rewriter.replaceOp(op, callOnRows(loc, getKernel(library, kernel), inputs,
-                                    op.getInput(), kernel.size));
+  rewriter.replaceOp(op,
+                     callOnRows(loc, getKernel(library, kernel), inputs,
+                                op.getInput(), kernel.size, kernel.element));
 }
 
 void Selector::select(SelectiveScanOp scan) {
@@ -410,11 +593,17 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     CPUKernelOptions options;
     options.vectorBytes = vectorBytes;
     options.fma = fma;
+    options.dot = dot;
     if (vectorBytes != 16 && vectorBytes != 32 && vectorBytes != 64) {
       emitError(module.getLoc(),
                 "expected a vector register of 16, 32 or 64 bytes, "
                 "found ")
           << vectorBytes.getValue();
+      return signalPassFailure();
+    }
+    if (dot == IntegerDot::Quads && vectorBytes == 16) {
+      emitError(module.getLoc(), "expected registers of 32 or 64 bytes for "
+                                 "sums of four products");
       return signalPassFailure();
     }
     Selector selector(module, options);
@@ -430,7 +619,11 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     each(LinearOp(), [&](LinearOp op) {
       if (!op->use_empty())
-        selector.select(op);
+        selector.selectLinear(op);
+    });
+    each(IntegerLinearOp(), [&](IntegerLinearOp op) {
+      if (!op->use_empty())
+        selector.selectLinear(op);
     });
     each(AttentionOp(), [&](AttentionOp op) { selector.select(op); });
     each(LayerNormOp(), [&](LayerNormOp op) {

@@ -18,12 +18,20 @@ class OpPassManager;
 
 namespace quench {
 
+/// What instruction sums products of small integers in lanes of 32 bits.
+enum class IntegerDot {
+  None,  ///< There is none of the width of a register.
+  Pairs, ///< Two products of 16 signed bits (`pmaddwd`).
+  Quads  ///< Four of 8 unsigned and 8 signed bits (`vpdpbusd`).
+};
+
 /// What kernels need to know of the machine.
 struct CPUKernelOptions {
   /// Bytes of a vector register: 16, 32 or 64.
   int64_t vectorBytes = 64;
   /// Whether it multiplies and adds in one instruction.
   bool fma = true;
+  IntegerDot dot = IntegerDot::Quads;
 };
 
 /// Model ops on tensors to calls of generated kernels and, for ops without a

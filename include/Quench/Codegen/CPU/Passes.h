@@ -9,6 +9,8 @@
 #ifndef QUENCH_CODEGEN_CPU_PASSES_H
 #define QUENCH_CODEGEN_CPU_PASSES_H
 
+#include "Quench/Codegen/CPU/Kernels.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 

@@ -22,8 +22,9 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
     one, and replaces the ops by `quench.call_kernel`. Ops of equal shape share
     a kernel, whose name says what it computes. A linear takes the activation or
     the gated product and the residual that follow it into its kernel; its
-    weight is packed in panels when the parameters are prepared. Ops without a
-    kernel (a weight that is computed at run time, a dynamic number of channels)
+    weight is packed in panels when the parameters are prepared. Codes that an
+    integer linear reads come from a kernel, too, as its instruction takes them.
+    Ops without a kernel (a weight that is computed at run time, a dynamic number of channels)
     stay.
 
     ```mlir
@@ -40,10 +41,20 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
     Option<"vectorBytes", "vector-bytes", "int64_t", "64",
            "bytes of a vector register: 16, 32 or 64">,
     Option<"fma", "fma", "bool", "true",
-           "whether the target multiplies and adds in one instruction">
+           "whether the target multiplies and adds in one instruction">,
+    Option<"dot", "dot", "::quench::IntegerDot", "::quench::IntegerDot::Quads",
+           "what the target sums products of integers by",
+           [{::llvm::cl::values(
+             clEnumValN(::quench::IntegerDot::None, "none",
+                        "nothing: loops compute such products"),
+             clEnumValN(::quench::IntegerDot::Pairs, "pairs",
+                        "two products of 16 bits"),
+             clEnumValN(::quench::IntegerDot::Quads, "quads",
+                        "four products of 8 bits"))}]>
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",

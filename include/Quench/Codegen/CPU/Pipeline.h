@@ -9,27 +9,15 @@
 #ifndef QUENCH_CODEGEN_CPU_PIPELINE_H
 #define QUENCH_CODEGEN_CPU_PIPELINE_H
 
-#include <cstdint>
-
-namespace mlir {
-class OpPassManager;
-} // namespace mlir
+#include "Quench/Codegen/CPU/Kernels.h"
 
 namespace quench {
-
-/// What code generation needs to know of the machine.
-struct CPUCodegenOptions {
-  /// Bytes of a vector register.
-  int64_t vectorBytes = 16;
-  /// Whether it multiplies and adds in one instruction.
-  bool fma = false;
-};
 
 /// Model ops to calls of kernels and loops on tensors; parameters to views of
 /// the parameter bytes that `@quench_params` computes. Functions that entry
 /// points call are inlined.
 void buildCPUCodegenPipeline(mlir::OpPassManager &pm,
-                             const CPUCodegenOptions &options);
+                             const CPUKernelOptions &options);
 
 /// Tensors, buffers and loops to the LLVM dialect, for modules whose parameters
 /// are outlined and whose `@quench_params` was taken away.

@@ -9,6 +9,8 @@
 #ifndef QUENCH_LIB_DIALECT_QUENCH_IR_QUANTPARAMETERS_H
 #define QUENCH_LIB_DIALECT_QUENCH_IR_QUANTPARAMETERS_H
 
+#include "TensorBuilder.h"
+
 #include "Quench/Dialect/Quench/IR/ShapeInference.h"
 #include "Quench/Interfaces/QuantizerAttrInterface.h"
 
@@ -36,6 +38,13 @@ llvm::LogicalResult checkParameters(ShapeInference &shapes,
                                     mlir::Type scaleType, mlir::Value zero,
                                     mlir::Type zeroType);
 
+/// Fails with a diagnostic unless `zero`, which may be null, has the zero
+/// points of the tensor `input`, of type `type`.
+llvm::LogicalResult checkZeros(ShapeInference &shapes,
+                               QuantizerAttrInterface quantizer,
+                               mlir::Value input, mlir::Value zero,
+                               mlir::Type type);
+
 /// Fails with a diagnostic where a format has zero points: scales alone are
 /// then no parameters.
 llvm::LogicalResult checkHasScalesAlone(ShapeInference &shapes,
@@ -44,6 +53,20 @@ llvm::LogicalResult checkHasScalesAlone(ShapeInference &shapes,
 /// Where scales of `quantizer` are multiples of one for the whole tensor, what
 /// the greatest magnitude of the tensor is divided by for that one (C24).
 std::optional<double> getOuterDivisor(QuantizerAttrInterface quantizer);
+
+/// What `body` makes of each element of `input`, its scale, and its zero point,
+/// where `zero` is not null; a tensor of elements of type `type`.
+mlir::Value mapByParameters(
+    TensorBuilder &builder, mlir::Value input, mlir::Value scale,
+    mlir::Value zero, QuantizerAttrInterface quantizer, mlir::Type type,
+    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value number,
+                                   mlir::Value scale, mlir::Value zero)>
+        body);
+
+/// The product of the sizes of `value`.
+int64_t countElements(
+    mlir::Value value,
+    llvm::function_ref<int64_t(mlir::Value value, int64_t dim)> getSize);
 
 } // namespace quench
 

@@ -57,17 +57,23 @@ LogicalResult quench::checkParameters(ShapeInference &shapes,
                                       QuantizerAttrInterface quantizer,
                                       Value input, Value scale, Type scaleType,
                                       Value zero, Type zeroType) {
+  SmallVector<Dim> dims;
+  return failure(failed(checkZeros(shapes, quantizer, input, zero, zeroType)) ||
+                 failed(inferParameterDims(shapes, quantizer, input, dims)) ||
+                 failed(shapes.checkShape(scale, "scale", dims)) ||
+                 failed(shapes.checkElementType(scale, "scale", scaleType)));
+}
+
+LogicalResult quench::checkZeros(ShapeInference &shapes,
+                                 QuantizerAttrInterface quantizer, Value input,
+                                 Value zero, Type type) {
   if (quantizer.hasZeroPoint() != static_cast<bool>(zero))
     return shapes.fail("expected ", zero ? "no zero point" : "a zero point",
                        " for ", quantizer);
   SmallVector<Dim> dims;
-  if (failed(inferParameterDims(shapes, quantizer, input, dims)) ||
-      failed(shapes.checkShape(scale, "scale", dims)) ||
-      failed(shapes.checkElementType(scale, "scale", scaleType)) ||
-      failed(shapes.checkShape(zero, "zero", dims)) ||
-      failed(shapes.checkElementType(zero, "zero", zeroType)))
-    return failure();
-  return success();
+  return failure(failed(inferParameterDims(shapes, quantizer, input, dims)) ||
+                 failed(shapes.checkShape(zero, "zero", dims)) ||
+                 failed(shapes.checkElementType(zero, "zero", type)));
 }
 
 LogicalResult quench::checkHasScalesAlone(ShapeInference &shapes,
@@ -134,9 +140,27 @@ static SplitTensor splitBlocks(TensorBuilder &builder, Value input,
   return split;
 }
 
-static int64_t
-countElements(Value value,
-              llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+Value quench::mapByParameters(
+    TensorBuilder &builder, Value input, Value scale, Value zero,
+    QuantizerAttrInterface quantizer, Type type,
+    llvm::function_ref<Value(OpBuilder &, Value, Value, Value)> body) {
+  SplitTensor split =
+      splitBlocks(builder, input, quantizer, builder.getSizes(scale));
+  SmallVector<LoopInput> inputs = {
+      {split.value, TensorBuilder::range(split.sizes.size())},
+      {scale, split.parameterLoops}};
+  if (zero)
+    inputs.push_back({zero, split.parameterLoops});
+  Value result = builder.map(split.sizes, type, inputs, [&](LoopBody &loop) {
+    return Scalar(loop.getBuilder(), body(loop.getBuilder(), loop[0], loop[1],
+                                          zero ? Value(loop[2]) : Value()));
+  });
+  return split.isSplit() ? builder.collapse(result, split.groups) : result;
+}
+
+int64_t quench::countElements(
+    Value value,
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
   int64_t count = 1, rank = cast<RankedTensorType>(value.getType()).getRank();
   for (int64_t dim = 0; dim < rank; ++dim)
     count *= getSize(value, dim);
@@ -161,23 +185,13 @@ LogicalResult FakeQuantOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 FailureOr<SmallVector<Value>> FakeQuantOp::decomposeOperation(OpBuilder &b) {
   TensorBuilder builder(b, getLoc());
   RankedTensorType type = getInput().getType();
-  QuantizerAttrInterface quantizer = getQuantizer();
-  SplitTensor split =
-      splitBlocks(builder, getInput(), quantizer, builder.getSizes(getScale()));
-  SmallVector<LoopInput> inputs = {
-      {split.value, TensorBuilder::range(split.sizes.size())},
-      {getScale(), split.parameterLoops}};
-  if (getZero())
-    inputs.push_back({getZero(), split.parameterLoops});
-  Value result = builder.map(
-      split.sizes, type.getElementType(), inputs, [&](LoopBody &loop) {
-        return Scalar(loop.getBuilder(),
-                      quantizer.emitFakeQuantize(
-                          loop.getBuilder(), getLoc(), loop[0], loop[1],
-                          getZero() ? Value(loop[2]) : Value()));
+  Value result = mapByParameters(
+      builder, getInput(), getScale(), getZero(), getQuantizer(),
+      type.getElementType(),
+      [&](OpBuilder &body, Value number, Value scale, Value zero) {
+        return getQuantizer().emitFakeQuantize(body, getLoc(), number, scale,
+                                               zero);
       });
-  if (split.isSplit())
-    result = builder.collapse(result, split.groups);
   return SmallVector<Value>{builder.cast(result, type)};
 }
 

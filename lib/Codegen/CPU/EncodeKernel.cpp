@@ -1,0 +1,133 @@
+//===- EncodeKernel.cpp - Rows of codes -----------------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A row is read once for its greatest magnitude, where that makes its scale,
+// and again, from the first level cache, for its codes. What is written is what
+// the instruction of the product takes, so that the product only broadcasts it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelLibrary.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace quench;
+
+constexpr int64_t lineBytes = 64;
+
+int64_t IntegerRows::stride() const {
+  int64_t bytes = dot == IntegerDot::Quads ? 1 : 2;
+  return (llvm::divideCeil(size * bytes, lineBytes) | 1) * lineBytes / bytes;
+}
+
+IntegerType IntegerRows::element(MLIRContext *context) const {
+  return IntegerType::get(context, dot == IntegerDot::Quads ? 8 : 16);
+}
+
+static std::string symbolName(const EncodeKernel &k) {
+  // The attribute without what a symbol cannot hold.
+  std::string text, format;
+  llvm::raw_string_ostream(text) << k.quantizer;
+  for (char c : StringRef(text).drop_front(strlen("#quench.")))
+    if (llvm::isAlnum(c))
+      format += c;
+  return llvm::formatv("kernel_encode_{0}_{1}_{2}_{3}{4}", k.rows.size,
+                       typeName(k.element), format,
+                       k.rows.dot == IntegerDot::Quads ? "quads" : "pairs",
+                       k.dynamic     ? "_dynamic"
+                       : k.rowScales ? "_rows"
+                                     : "");
+}
+
+/// The greatest magnitude of row `row` of `x`; a NaN where there is one: as
+/// integers, its magnitude is greater than all others.
+static Value getLargest(KernelBuilder &b, Value x, Value row, int64_t size) {
+  auto maximum = [&](Value a, Value c) -> Value {
+    return arith::MaxSIOp::create(b, a, c);
+  };
+  Value sign = b.integerSplat(INT32_MAX);
+  SmallVector<Value> chains(channelChains, b.integerSplat(int64_t(0)));
+  b.forChannels(size, chains, [&](Value at, Value mask, Value carried) {
+    Value bits =
+        arith::BitcastOp::create(b, b.integers(), b.load(x, {row, at}, mask));
+    return maximum(arith::AndIOp::create(b, bits, sign), carried);
+  });
+  Value all =
+      maximum(maximum(chains[0], chains[1]), maximum(chains[2], chains[3]));
+  Value largest =
+      vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, all);
+  return arith::BitcastOp::create(b, b.compute(), largest);
+}
+
+func::FuncOp quench::getKernel(const KernelLibrary &library,
+                               const EncodeKernel &k) {
+  KernelBuilder b(library, k.element);
+  constexpr int64_t dynamic = ShapedType::kDynamic;
+  IntegerType integer = k.rows.element(b.getContext());
+  bool hasZero = k.quantizer.hasZeroPoint();
+  SmallVector<int64_t> parameters(k.rowScales ? 1 : 0, dynamic);
+
+  SmallVector<Type> inputs{rowsType({dynamic, k.rows.size}, k.element)};
+  if (!k.dynamic)
+    inputs.push_back(denseType(parameters, b.compute()));
+  if (hasZero)
+    inputs.push_back(denseType(parameters, b.getI8Type()));
+  inputs.push_back(denseType({dynamic, k.rows.stride()}, integer));
+  if (k.dynamic)
+    inputs.push_back(denseType({dynamic}, b.compute()));
+
+  auto write = [&](func::FuncOp function) {
+    unsigned next = 0;
+    auto take = [&] { return function.getArgument(next++); };
+    Value x = take(), scales = k.dynamic ? Value() : take();
+    Value zeros = hasZero ? take() : Value(), out = take();
+    if (k.dynamic)
+      scales = take();
+
+    b.parallel({b.dim(x, 0)}, [&](ValueRange ids) {
+      Value row = ids[0];
+      SmallVector<Value> at;
+      if (k.rowScales || k.dynamic)
+        at.push_back(row);
+      Value scale;
+      if (k.dynamic) {
+        scale = k.quantizer.emitScale(b, b.getLoc(),
+                                      getLargest(b, x, row, k.rows.size));
+        b.storeScalar(scale, scales, at);
+      } else {
+        scale = b.loadScalar(scales, at);
+      }
+      scale = b.splat(scale);
+      Value zero;
+      if (zeros)
+        zero = vector::BroadcastOp::create(b, b.integers(8),
+                                           b.loadScalar(zeros, at));
+      b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
+        Value codes = emitCodes(b, b.getLoc(), k.quantizer,
+                                b.load(x, {row, channel}, mask), scale, zero);
+        if (k.rows.dot == IntegerDot::Quads) {
+          // Adding 128 flips the highest bit.
+          if (k.quantizer.hasSignedCodes())
+            codes = arith::XOrIOp::create(
+                b, codes,
+                arith::ConstantOp::create(
+                    b, DenseElementsAttr::get(b.integers(8), int8_t(-128))));
+        } else {
+          codes =
+              emitIntegers(b, b.getLoc(), k.quantizer, codes, zero, integer);
+        }
+        vector::StoreOp::create(b, codes, out, ValueRange{row, channel});
+        return Value();
+      });
+    });
+  };
+  return library.getOrCreate(symbolName(k), inputs, b, write);
+}

@@ -1,0 +1,152 @@
+//===- Legalize.cpp - Quantized ops to arithmetic on codes ----------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Conversion/Passes.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
+
+namespace quench {
+#define GEN_PASS_DEF_QUENCHLEGALIZE
+#include "Quench/Conversion/Passes.h.inc"
+} // namespace quench
+
+using namespace mlir;
+using namespace quench;
+
+static remark::RemarkOpts remarkOpts(StringRef name) {
+  return remark::RemarkOpts::name(name).category("quench-legalize");
+}
+
+/// What `weight`, a program, dequantizes last, if it does so; a cast to the
+/// type of the model may follow.
+static DequantizeOp getDequantize(Value weight) {
+  if (auto cast = weight.getDefiningOp<CastOp>())
+    weight = cast.getInput();
+  return weight.getDefiningOp<DequantizeOp>();
+}
+
+/// Why sums of products over the last dimensions of an activation of rank
+/// `rank`, of format `input`, and of a matrix `[out, in]` of format `weight`
+/// cannot be integers; empty where they can.
+static std::string getObstacle(QuantizerAttrInterface input, int64_t rank,
+                               QuantizerAttrInterface weight, int64_t in) {
+  std::string reason;
+  llvm::raw_string_ostream os(reason);
+  for (QuantizerAttrInterface quantizer : {input, weight})
+    if (quantizer.getIntegerForm() != IntegerForm::Integer) {
+      os << "the numbers of " << quantizer << " are no integers";
+      return reason;
+    }
+  SmallVector<QuantAxis> axes;
+  input.getQuantAxes(rank, axes);
+  if (llvm::any_of(axes, [&](QuantAxis axis) {
+        return axis.dim == rank - 1 || axis.block != 1;
+      })) {
+    os << "scales of " << input << " differ within a row";
+    return reason;
+  }
+  axes.clear();
+  weight.getQuantAxes(2, axes);
+  int64_t products = in;
+  if (!axes.empty() && axes.back().dim == 1)
+    products = axes.back().block;
+  if (products == 1)
+    os << "every number of " << weight << " has a scale of its own";
+  else if (!fitsAccumulator(products, input, weight))
+    os << "sums of " << products << " products of " << input << " and "
+       << weight << " need more than 32 bits";
+  return reason;
+}
+
+namespace {
+struct Legalize : quench::impl::QuenchLegalizeBase<Legalize> {
+  using QuenchLegalizeBase::QuenchLegalizeBase;
+
+  void runOnOperation() override {
+    encoded.clear();
+    SmallVector<LinearOp> linears;
+    getOperation()->walk([&](LinearOp op) { linears.push_back(op); });
+    for (LinearOp linear : linears)
+      legalize(linear);
+  }
+
+private:
+  void legalize(LinearOp linear);
+  /// The codes of what `fakeQuant` rounds.
+  Value encode(IRRewriter &rewriter, FakeQuantOp fakeQuant);
+
+  DenseMap<Operation *, Value> encoded;
+};
+} // namespace
+
+Value Legalize::encode(IRRewriter &rewriter, FakeQuantOp fakeQuant) {
+  Value &codes = encoded[fakeQuant];
+  if (codes)
+    return codes;
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(fakeQuant);
+  codes = EncodeOp::create(rewriter, fakeQuant.getLoc(), fakeQuant.getInput(),
+                           fakeQuant.getScale(), fakeQuant.getZero(),
+                           fakeQuant.getQuantizer());
+  return codes;
+}
+
+void Legalize::legalize(LinearOp linear) {
+  auto input = linear.getInput().getDefiningOp<FakeQuantOp>();
+  DequantizeOp weight = getDequantize(linear.getWeight());
+  if (!input && !weight)
+    return;
+  auto decline = [&](const Twine &reason) {
+    remark::missed(linear.getLoc(), remarkOpts("float"))
+        << (linear->getName().getStringRef() + " stays in floats: " + reason)
+               .str();
+  };
+  if (!input)
+    return decline("its input has no quantizer");
+  if (!weight)
+    return decline("its weight has no quantizer");
+  RankedTensorType type = linear.getResult().getType();
+  if (type.getElementType().isF64())
+    return decline("sums of integers become f32, the model has f64");
+  std::string reason =
+      getObstacle(input.getQuantizer(), type.getRank(), weight.getQuantizer(),
+                  weight.getInput().getType().getDimSize(1));
+  if (!reason.empty())
+    return decline(reason);
+  Value zero = input.getZero();
+  if (zero &&
+      !cast<RankedTensorType>(zero.getType()).getElementType().isInteger(8))
+    return decline("zero points of fewer than 8 bits have no bytes");
+
+  IRRewriter rewriter(linear);
+  Location loc = linear.getLoc();
+  // f32 is what the epilogue computes in.
+  Value scale = weight.getScale();
+  if (weight.getScale().getType().getElementType().isF64())
+    scale = CastOp::create(
+        rewriter, loc, weight.getScale().getType().clone(rewriter.getF32Type()),
+        scale);
+  Value codes = encode(rewriter, input);
+  TypeAttr element;
+  if (!type.getElementType().isF32())
+    element = TypeAttr::get(type.getElementType());
+  auto integers = IntegerLinearOp::create(
+      rewriter, loc, codes, input.getScale(), input.getZero(),
+      weight.getInput(), scale, weight.getZero(), linear.getBias(),
+      input.getQuantizer(), weight.getQuantizer(), element);
+  remark::passed(loc, remarkOpts("integer"))
+      << "quench.linear sums products of codes as integers";
+  rewriter.replaceOp(linear, integers);
+  if (input->use_empty())
+    rewriter.eraseOp(input);
+}

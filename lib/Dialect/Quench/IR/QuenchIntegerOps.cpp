@@ -1,0 +1,467 @@
+//===- QuenchIntegerOps.cpp - Arithmetic on codes -------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "QuantParameters.h"
+#include "TensorBuilder.h"
+#include "WeightValues.h"
+
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace quench;
+
+using Dim = ShapeInference::Dim;
+using Operands = ArrayRef<ArrayRef<char>>;
+
+/// Fails unless products with `quantizer` are sums of integers.
+static LogicalResult checkIntegers(ShapeInference &shapes,
+                                   QuantizerAttrInterface quantizer) {
+  if (quantizer.getIntegerForm() != IntegerForm::Integer)
+    return shapes.fail("expected a format of integers, found ", quantizer);
+  return success();
+}
+
+/// Fails unless `weight` is a matrix of static shape.
+static LogicalResult checkMatrix(ShapeInference &shapes, Value weight,
+                                 StringRef name) {
+  return failure(failed(shapes.checkShape(weight, name, {Dim(), Dim()})) ||
+                 failed(shapes.checkStatic(weight, name, 0)) ||
+                 failed(shapes.checkStatic(weight, name, 1)));
+}
+
+Value quench::emitCodes(OpBuilder &b, Location loc,
+                        QuantizerAttrInterface quantizer, Value input,
+                        Value scale, Value zero) {
+  QuantizerBuilder builder(b, loc);
+  IntegerType storage = quantizer.getStorageType();
+  bool isByte = storage.getWidth() == 8;
+  if (zero && !isByte)
+    zero = builder.truncate(zero, storage);
+  Value codes = quantizer.emitQuantize(b, loc, input, scale, zero);
+  if (isByte)
+    return codes;
+  Type bytes = QuantizerBuilder::withElements(codes.getType(), b.getI8Type());
+  if (quantizer.hasSignedCodes())
+    return arith::ExtSIOp::create(builder, bytes, codes);
+  return arith::ExtUIOp::create(builder, bytes, codes);
+}
+
+Value quench::emitIntegers(OpBuilder &builder, Location loc,
+                           QuantizerAttrInterface quantizer, Value codes,
+                           Value zero, IntegerType type) {
+  auto extend = [&](Value value) -> Value {
+    Type wide = QuantizerBuilder::withElements(value.getType(), type);
+    if (quantizer.hasSignedCodes())
+      return arith::ExtSIOp::create(builder, loc, wide, value);
+    return arith::ExtUIOp::create(builder, loc, wide, value);
+  };
+  Value integers = extend(codes);
+  if (!zero)
+    return integers;
+  return arith::SubIOp::create(builder, loc, integers, extend(zero));
+}
+
+//===----------------------------------------------------------------------===//
+// EncodeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult EncodeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  Type code = IntegerType::get(shapes.getContext(), 8);
+  if (failed(checkParameters(shapes, op.getQuantizer(), input, op.getScale(),
+                             getComputeType(shapes.getElementType(input)),
+                             op.getZero(), code)))
+    return failure();
+  shapes.addResult(shapes.getDims(input), code);
+  return success();
+}
+
+FailureOr<SmallVector<Value>> EncodeOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  QuantizerAttrInterface quantizer = getQuantizer();
+  Value result = mapByParameters(
+      builder, getInput(), getScale(), getZero(), quantizer,
+      builder.getI8Type(),
+      [&](OpBuilder &body, Value number, Value scale, Value zero) {
+        return emitCodes(body, getLoc(), quantizer, number, scale, zero);
+      });
+  return SmallVector<Value>{builder.cast(result, getResult().getType())};
+}
+
+OpCost EncodeOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  return {/*macs=*/0, countElements(getInput(), getSize)};
+}
+
+//===----------------------------------------------------------------------===//
+// IntegerLinearOp
+//===----------------------------------------------------------------------===//
+
+/// The number of input channels of a weight `[out, in]` that share parameters.
+static int64_t getGroupSize(QuantizerAttrInterface quantizer, int64_t in) {
+  SmallVector<QuantAxis> axes = getQuantAxes(quantizer, 2);
+  return !axes.empty() && axes.back().dim == 1 ? axes.back().block : in;
+}
+
+int64_t IntegerLinearOp::getGroupSize() {
+  return ::getGroupSize(getWeightQuantizer(),
+                        getWeight().getType().getDimSize(1));
+}
+
+LogicalResult IntegerLinearOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput(), weight = op.getWeight();
+  QuantizerAttrInterface inputQuantizer = op.getInputQuantizer(),
+                         weightQuantizer = op.getWeightQuantizer();
+  Type code = IntegerType::get(shapes.getContext(), 8);
+  Type compute = Float32Type::get(shapes.getContext());
+  if (failed(checkIntegers(shapes, inputQuantizer)) ||
+      failed(checkIntegers(shapes, weightQuantizer)) ||
+      failed(shapes.checkMinimalRank(input, "input", 1)) ||
+      failed(checkMatrix(shapes, weight, "weight")) ||
+      failed(shapes.checkShape(weight, "weight",
+                               {Dim(), shapes.getDim(input, -1)})) ||
+      failed(checkParameters(shapes, inputQuantizer, input, op.getInputScale(),
+                             compute, op.getInputZero(), code)) ||
+      failed(checkParameters(shapes, weightQuantizer, weight,
+                             op.getWeightScale(), compute, op.getWeightZero(),
+                             code)) ||
+      failed(
+          shapes.checkShape(op.getBias(), "bias", {shapes.getDim(weight, 0)})))
+    return failure();
+  int64_t last = shapes.getRank(input) - 1;
+  for (QuantAxis axis : getQuantAxes(inputQuantizer, last + 1))
+    if (axis.dim == last || axis.block != 1)
+      return shapes.fail("expected one scale for a row of the input, found ",
+                         inputQuantizer);
+  Type element = op.getElementType().value_or(compute);
+  if (!isa<Float16Type, BFloat16Type, Float32Type>(element))
+    return shapes.fail("expected an element type of f16, bf16 or f32, found ",
+                       element);
+  int64_t in = ShapeInference::getSize(shapes.getDim(weight, 1));
+  if (!fitsAccumulator(::getGroupSize(weightQuantizer, in), inputQuantizer,
+                       weightQuantizer))
+    return shapes.fail("expected sums that 32 bits hold, found sums of ",
+                       ::getGroupSize(weightQuantizer, in), " products of ",
+                       inputQuantizer, " and ", weightQuantizer);
+  SmallVector<Dim> dims = shapes.getDims(input, /*drop=*/1);
+  dims.push_back(shapes.getDim(weight, 0));
+  shapes.addResult(dims, element);
+  return success();
+}
+
+bool quench::fitsAccumulator(int64_t products, QuantizerAttrInterface lhs,
+                             QuantizerAttrInterface rhs) {
+  unsigned bits =
+      lhs.getStorageType().getWidth() + rhs.getStorageType().getWidth();
+  return products < int64_t(1) << (31 - bits);
+}
+
+// Loops: the dimensions of the result, then with groups the group, then what is
+// summed as integers.
+FailureOr<SmallVector<Value>>
+IntegerLinearOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  RankedTensorType type = getResult().getType();
+  unsigned rank = type.getRank(), column = rank - 1, group = rank;
+  int64_t in = getWeight().getType().getDimSize(1), groupSize = getGroupSize();
+  bool hasGroups = groupSize != in;
+  SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this),
+                            sumSizes = sizes;
+  Value input = getInput(), weight = getWeight();
+  SmallVector<unsigned> inputLoops = TensorBuilder::range(rank - 1),
+                        weightLoops{column};
+  if (hasGroups) {
+    OpFoldResult groups = builder.getIndexAttr(in / groupSize);
+    OpFoldResult size = builder.getIndexAttr(groupSize);
+    auto split = [&](Value value) {
+      SmallVector<OpFoldResult> splitSizes = builder.getSizes(value);
+      SmallVector<ReassociationIndices> indices;
+      int64_t last = splitSizes.size() - 1;
+      for (int64_t dim = 0; dim < last; ++dim)
+        indices.push_back({dim});
+      indices.push_back({last, last + 1});
+      splitSizes.back() = groups;
+      splitSizes.push_back(size);
+      return builder.expand(value, indices, splitSizes);
+    };
+    input = split(input);
+    weight = split(weight);
+    inputLoops.push_back(group);
+    weightLoops.push_back(group);
+    sumSizes.push_back(groups);
+  }
+  unsigned reduced = sumSizes.size();
+  inputLoops.push_back(reduced);
+  weightLoops.push_back(reduced);
+
+  SmallVector<unsigned> inputParameters, weightParameters;
+  for (QuantAxis axis : getQuantAxes(getInputQuantizer(), rank))
+    inputParameters.push_back(axis.dim);
+  for (QuantAxis axis : getQuantAxes(getWeightQuantizer(), 2))
+    weightParameters.push_back(axis.dim == 0 ? column : group);
+
+  SmallVector<LoopInput> codes = {{input, inputLoops}, {weight, weightLoops}};
+  unsigned inputZero = codes.size();
+  if (getInputZero())
+    codes.push_back({getInputZero(), inputParameters});
+  unsigned weightZero = codes.size();
+  if (getWeightZero())
+    codes.push_back({getWeightZero(), weightParameters});
+  Value sums = builder.fold(
+      builder.fill(sumSizes, builder.getI32Type(), 0),
+      TensorBuilder::range(sumSizes.size()), reduced + 1, codes,
+      [&](LoopBody &loop, Scalar sum) {
+        ImplicitLocOpBuilder &body = loop.getBuilder();
+        Value x =
+            emitIntegers(body, getLoc(), getInputQuantizer(), loop[0],
+                         getInputZero() ? Value(loop[inputZero]) : Value(),
+                         body.getI32Type());
+        Value w =
+            emitIntegers(body, getLoc(), getWeightQuantizer(), loop[1],
+                         getWeightZero() ? Value(loop[weightZero]) : Value(),
+                         body.getI32Type());
+        Value product = arith::MulIOp::create(body, x, w);
+        return Scalar(body, arith::AddIOp::create(body, sum, product));
+      });
+
+  SmallVector<LoopInput> factors = {
+      {sums, TensorBuilder::range(sumSizes.size())},
+      {getInputScale(), inputParameters},
+      {getWeightScale(), weightParameters}};
+  auto getFactors = [&](LoopBody &loop) {
+    ImplicitLocOpBuilder &body = loop.getBuilder();
+    Value sum = arith::SIToFPOp::create(body, body.getF32Type(), loop[0]);
+    return std::pair(Scalar(body, sum), loop[1] * loop[2]);
+  };
+  SmallVector<LoopInput> epilogue;
+  if (hasGroups) {
+    Value result = builder.fold(
+        builder.fill(sizes, builder.getF32Type(), 0),
+        TensorBuilder::range(rank), rank + 1, factors,
+        [&](LoopBody &loop, Scalar result) {
+          auto [sum, scale] = getFactors(loop);
+          return Scalar(loop.getBuilder(),
+                        math::FmaOp::create(loop.getBuilder(), Value(sum),
+                                            Value(scale), Value(result)));
+        });
+    epilogue.push_back({result, TensorBuilder::range(rank)});
+  } else {
+    epilogue = factors;
+  }
+  unsigned bias = epilogue.size();
+  if (getBias())
+    epilogue.push_back({getBias(), {column}});
+  Value result =
+      builder.map(sizes, type.getElementType(), epilogue, [&](LoopBody &loop) {
+        Scalar value = loop[0];
+        if (!hasGroups) {
+          auto [sum, scale] = getFactors(loop);
+          value = sum * scale;
+        }
+        return getBias() ? value + loop[bias] : value;
+      });
+  return SmallVector<Value>{builder.cast(result, type)};
+}
+
+OpCost IntegerLinearOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  int64_t numbers = countElements(getResult(), getSize);
+  return {numbers * getSize(getWeight(), 1), /*elementwise=*/0};
+}
+
+//===----------------------------------------------------------------------===//
+// Panels of codes
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// How codes `[out, in]` are read: with which zero point, in which groups.
+class CodeMatrix {
+public:
+  CodeMatrix(Value codes, QuantizerAttrInterface quantizer)
+      : in(getTensorType(codes).getDimSize(1)),
+        group(::getGroupSize(quantizer, in)),
+        isSigned(quantizer.hasSignedCodes()) {
+    SmallVector<QuantAxis> axes = getQuantAxes(quantizer, 2);
+    hasRows = !axes.empty() && axes.front().dim == 0;
+    hasGroups = !axes.empty() && axes.back().dim == 1;
+  }
+
+  int64_t getNumGroups() const { return in / group; }
+  int64_t getGroupSize() const { return group; }
+  /// Whether rows have zero points of their own.
+  bool hasRowParameters() const { return hasRows; }
+
+  /// Calls `body` with the group, the place in the row, and the integer of each
+  /// code of `row`, all from the first row of `codes` and of `zeros` on.
+  template <typename Body>
+  void walkRow(int64_t row, ArrayRef<char> codes, ArrayRef<char> zeros,
+               Body body) const {
+    int64_t first = (hasRows ? row : 0) * (hasGroups ? getNumGroups() : 1);
+    for (int64_t g = 0; g < getNumGroups(); ++g) {
+      int32_t zero =
+          zeros.empty() ? 0 : widen(zeros[first + (hasGroups ? g : 0)]);
+      for (int64_t i = g * group; i < (g + 1) * group; ++i)
+        body(g, i, widen(codes[row * in + i]) - zero);
+    }
+  }
+
+private:
+  int32_t widen(char code) const {
+    return isSigned ? static_cast<int8_t>(code) : static_cast<uint8_t>(code);
+  }
+
+  int64_t in, group;
+  bool isSigned, hasRows, hasGroups;
+};
+} // namespace
+
+/// Fails unless `codes`, with `zero`, is a weight matrix of integers that can
+/// be cut into panels of `panel` channels.
+static LogicalResult checkPanels(ShapeInference &shapes, Value codes,
+                                 Value zero, QuantizerAttrInterface quantizer,
+                                 int64_t panel) {
+  if (panel < 1)
+    return shapes.fail("expected a panel of at least 1, found ", panel);
+  if (failed(checkIntegers(shapes, quantizer)) ||
+      failed(checkMatrix(shapes, codes, "input")))
+    return failure();
+  return checkZeros(shapes, quantizer, codes, zero,
+                    IntegerType::get(shapes.getContext(), 8));
+}
+
+/// The rows of the operand `operand` for the panels `rows`.
+static RowRange getPanelRows(Value codes, Value zero,
+                             QuantizerAttrInterface quantizer, unsigned operand,
+                             RowRange rows, int64_t panel) {
+  if (operand == 1 && !CodeMatrix(codes, quantizer).hasRowParameters())
+    return getAllRows(zero);
+  int64_t out = getTensorType(codes).getDimSize(0);
+  return {rows.begin * panel, std::min(rows.end * panel, out)};
+}
+
+/// The least and the greatest integer that codes less zero points are.
+static std::pair<int64_t, int64_t>
+getIntegers(QuantizerAttrInterface quantizer) {
+  int64_t span = (int64_t(1) << quantizer.getStorageType().getWidth()) - 1;
+  if (quantizer.hasZeroPoint())
+    return {-span, span};
+  if (quantizer.hasSignedCodes())
+    return {-(span + 1) / 2, span / 2};
+  return {0, span};
+}
+
+bool quench::hasByteIntegers(QuantizerAttrInterface quantizer) {
+  auto [low, high] = getIntegers(quantizer);
+  return low >= INT8_MIN && high <= INT8_MAX;
+}
+
+LogicalResult PackCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t panel = op.getPanel(), depth = op.getDepth();
+  if (depth < 1)
+    return shapes.fail("expected a depth of at least 1, found ", depth);
+  if (failed(
+          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+    return failure();
+  Type element = IntegerType::get(shapes.getContext(),
+                                  hasByteIntegers(op.getQuantizer()) ? 8 : 16);
+  shapes.addResult({shapes.getDim(input, 0).ceilDiv(panel),
+                    shapes.getDim(input, 1).ceilDiv(depth),
+                    shapes.getConstant(panel * depth)},
+                   element);
+  return success();
+}
+
+std::optional<RowRange> PackCodesOp::getOperandRows(unsigned operand,
+                                                    RowRange rows) {
+  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
+                      getPanel());
+}
+
+std::optional<int64_t> PackCodesOp::getOperandAxis(unsigned operand,
+                                                   int64_t axis) {
+  return std::nullopt;
+}
+
+template <typename Integer>
+static void packCodes(const CodeMatrix &matrix, ArrayRef<char> codes,
+                      ArrayRef<char> zeros, int64_t out, int64_t steps,
+                      int64_t panel, int64_t depth,
+                      MutableArrayRef<char> result) {
+  std::memset(result.data(), 0, result.size());
+  // Bytes of values may begin anywhere.
+  char *target = result.data();
+  for (int64_t row = 0; row < out; ++row) {
+    int64_t first = (row / panel * steps * panel + row % panel) * depth;
+    matrix.walkRow(row, codes, zeros, [&](int64_t, int64_t i, int32_t number) {
+      Integer integer = static_cast<Integer>(number);
+      int64_t place = first + i / depth * panel * depth + i % depth;
+      std::memcpy(target + place * sizeof(Integer), &integer, sizeof(Integer));
+    });
+  }
+}
+
+LogicalResult PackCodesOp::evaluateRows(Operands operands, RowRange rows,
+                                        MutableArrayRef<char> result) {
+  CodeMatrix matrix(getInput(), getQuantizer());
+  auto type = getTensorType(getResult());
+  ArrayRef<char> zeros = getZero() ? operands[1] : ArrayRef<char>();
+  auto pack = type.getElementType().isInteger(8) ? packCodes<int8_t>
+                                                 : packCodes<int16_t>;
+  pack(matrix, operands[0], zeros, getOperandRows(0, rows)->size(),
+       type.getDimSize(1), getPanel(), getDepth(), result);
+  return success();
+}
+
+LogicalResult SumCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t panel = op.getPanel();
+  if (failed(
+          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+    return failure();
+  int64_t in = ShapeInference::getSize(shapes.getDim(input, 1));
+  shapes.addResult(
+      {shapes.getDim(input, 0).ceilDiv(panel),
+       shapes.getConstant(in / getGroupSize(op.getQuantizer(), in)),
+       shapes.getConstant(panel)},
+      IntegerType::get(shapes.getContext(), 32));
+  return success();
+}
+
+std::optional<RowRange> SumCodesOp::getOperandRows(unsigned operand,
+                                                   RowRange rows) {
+  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
+                      getPanel());
+}
+
+std::optional<int64_t> SumCodesOp::getOperandAxis(unsigned operand,
+                                                  int64_t axis) {
+  return std::nullopt;
+}
+
+LogicalResult SumCodesOp::evaluateRows(Operands operands, RowRange rows,
+                                       MutableArrayRef<char> result) {
+  CodeMatrix matrix(getInput(), getQuantizer());
+  ArrayRef<char> zeros = getZero() ? operands[1] : ArrayRef<char>();
+  int64_t out = getOperandRows(0, rows)->size(), panel = getPanel();
+  std::vector<int32_t> sums(result.size() / sizeof(int32_t), 0);
+  for (int64_t row = 0; row < out; ++row)
+    matrix.walkRow(
+        row, operands[0], zeros, [&](int64_t group, int64_t, int32_t number) {
+          sums[(row / panel * matrix.getNumGroups() + group) * panel +
+               row % panel] += number;
+        });
+  std::memcpy(result.data(), sums.data(), result.size());
+  return success();
+}
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.cpp.inc"

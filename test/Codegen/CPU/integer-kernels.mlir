@@ -1,0 +1,80 @@
+// RUN: quench-opt %s --quench-select-kernels | FileCheck %s
+// RUN: quench-opt %s --quench-select-kernels="vector-bytes=32 dot=pairs" | FileCheck %s --check-prefix=PAIRS
+// RUN: quench-opt %s --quench-select-kernels="dot=none" | FileCheck %s --check-prefix=NONE
+// RUN: not quench-opt %s --quench-select-kernels="vector-bytes=16" 2>&1 | FileCheck %s --check-prefix=WIDTH
+
+// WIDTH: expected registers of 32 or 64 bytes for sums of four products
+
+// Two products read the rows that one kernel encodes; their weights are packed as
+// the instruction takes them.
+// CHECK-LABEL: func.func @dynamic(
+// CHECK-SAME: %[[X:.*]]: tensor<?x37xf32>)
+// CHECK: %[[W:.*]] = quench.param <"m"::"w">
+// CHECK: %[[E:.*]]:2 = quench.call_kernel @kernel_encode_37_f32_uniformi8token_quads_dynamic(%[[X]] : tensor<?x37xf32>) outs({{.*}}) -> tensor<?x64xi8>, tensor<?xf32>
+// CHECK-NOT: @kernel_encode
+// CHECK: %[[P:.*]] = quench.pack_codes %[[W]] by(#quench.uniform<i8, axis = 0>) panel 32 depth 4 : (tensor<21x37xi8>) -> tensor<1x10x128xi8>
+// CHECK: %[[S:.*]] = quench.sum_codes %[[W]] by(#quench.uniform<i8, axis = 0>) panel 32 : (tensor<21x37xi8>) -> tensor<1x1x32xi32>
+// CHECK: %[[T:.*]] = quench.pack %{{.*}} panel 32 : (tensor<21x1xf32>) -> tensor<1x1x32xf32>
+// CHECK: quench.call_kernel @kernel_linear_21x37_f32_quads_signed_rows_bias_relu(%[[E]]#0, %[[E]]#1, %[[P]], %[[S]], %[[T]], %{{.*}})
+// CHECK: quench.call_kernel @kernel_linear_21x37_f32_quads_signed_rows(%[[E]]#0, %[[E]]#1,
+// CHECK-NOT: quench.encode
+// CHECK-NOT: quench.dynamic_scale
+// PAIRS-LABEL: func.func @dynamic(
+// PAIRS: quench.call_kernel @kernel_encode_37_f32_uniformi8token_pairs_dynamic({{.*}}) outs({{.*}}) -> tensor<?x96xi16>, tensor<?xf32>
+// PAIRS: quench.pack_codes %{{.*}} panel 16 depth 2 : (tensor<21x37xi8>) -> tensor<2x19x32xi8>
+// PAIRS-NOT: quench.sum_codes
+// PAIRS: quench.call_kernel @kernel_linear_21x37_f32_pairs_signed_rows_bias_relu(
+// NONE-LABEL: func.func @dynamic(
+// NONE: quench.encode
+// NONE: quench.integer_linear
+// NONE-NOT: quench.call_kernel
+func.func @dynamic(%x: tensor<?x37xf32>) -> (tensor<?x21xf32>, tensor<?x21xf32>) {
+  %w = quench.param <"m"::"w"> : tensor<21x37xi8>
+  %t = quench.param <"m"::"t"> : tensor<21xf32>
+  %b = quench.param <"m"::"b"> : tensor<21xf32>
+  %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x37xf32>) -> tensor<?xf32>
+  %c = quench.encode %x, %s by(#quench.uniform<i8, token>) : (tensor<?x37xf32>, tensor<?xf32>) -> tensor<?x37xi8>
+  %0 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8, axis = 0>) bias %b
+    : (tensor<?x37xi8>, tensor<?xf32>, tensor<21x37xi8>, tensor<21xf32>, tensor<21xf32>) -> tensor<?x21xf32>
+  %1 = quench.relu %0 : tensor<?x21xf32>
+  %2 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8, axis = 0>)
+    : (tensor<?x37xi8>, tensor<?xf32>, tensor<21x37xi8>, tensor<21xf32>) -> tensor<?x21xf32>
+  return %1, %2 : tensor<?x21xf32>, tensor<?x21xf32>
+}
+
+// Differences of 9 bits take pairs; zero points are in the rows then.
+// CHECK-LABEL: func.func @wide(
+// CHECK: quench.call_kernel @kernel_encode_32_f32_uniformu8asymmetric_pairs(%{{.*}}, %{{.*}}, %{{.*}} : tensor<?x32xf32>, tensor<f32>, tensor<i8>) outs({{.*}}) -> tensor<?x32xi16>
+// CHECK: quench.pack_codes %{{.*}}, %{{.*}} by(#quench.uniform<u8, asymmetric, axis = 0, group = 8>) panel 32 depth 2 : (tensor<16x32xi8>, tensor<16x4xi8>) -> tensor<1x16x64xi16>
+// CHECK: quench.pack %{{.*}} panel 32 : (tensor<16x4xf32>) -> tensor<1x4x32xf32>
+// CHECK: quench.call_kernel @kernel_linear_16x32_f32_pairs_unsigned_group8_wide(
+func.func @wide(%x: tensor<?x32xf32>) -> tensor<?x16xf32> {
+  %w = quench.param <"m"::"w"> : tensor<16x32xi8>
+  %t = quench.param <"m"::"t"> : tensor<16x4xf32>
+  %y = quench.param <"m"::"y"> : tensor<16x4xi8>
+  %s = quench.param <"m"::"s"> : tensor<f32>
+  %z = quench.param <"m"::"z"> : tensor<i8>
+  %c = quench.encode %x, %s, %z by(#quench.uniform<u8, asymmetric>) : (tensor<?x32xf32>, tensor<f32>, tensor<i8>) -> tensor<?x32xi8>
+  %0 = quench.integer_linear %c scale %s zero %z by(#quench.uniform<u8, asymmetric>), %w scale %t zero %y by(#quench.uniform<u8, asymmetric, axis = 0, group = 8>)
+    : (tensor<?x32xi8>, tensor<f32>, tensor<i8>, tensor<16x32xi8>, tensor<16x4xf32>, tensor<16x4xi8>) -> tensor<?x16xf32>
+  return %0 : tensor<?x16xf32>
+}
+
+// Groups that no instruction fills, codes that come from elsewhere, and weights
+// that are computed are left to loops.
+// CHECK-LABEL: func.func @loops(
+// CHECK-COUNT-3: quench.integer_linear
+func.func @loops(%x: tensor<?x36xf32>, %e: tensor<?x36xi8>, %v: tensor<16x36xi8>, %r: tensor<?xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>) {
+  %w = quench.param <"m"::"v"> : tensor<16x36xi8>
+  %t = quench.param <"m"::"t"> : tensor<6xf32>
+  %u = quench.param <"m"::"u"> : tensor<f32>
+  %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x36xf32>) -> tensor<?xf32>
+  %c = quench.encode %x, %s by(#quench.uniform<i8, token>) : (tensor<?x36xf32>, tensor<?xf32>) -> tensor<?x36xi8>
+  %0 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8, group = 6>)
+    : (tensor<?x36xi8>, tensor<?xf32>, tensor<16x36xi8>, tensor<6xf32>) -> tensor<?x16xf32>
+  %1 = quench.integer_linear %e scale %r by(#quench.uniform<i8, token>), %w scale %u by(#quench.uniform<i8>)
+    : (tensor<?x36xi8>, tensor<?xf32>, tensor<16x36xi8>, tensor<f32>) -> tensor<?x16xf32>
+  %2 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %v scale %u by(#quench.uniform<i8>)
+    : (tensor<?x36xi8>, tensor<?xf32>, tensor<16x36xi8>, tensor<f32>) -> tensor<?x16xf32>
+  return %0, %1, %2 : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>
+}

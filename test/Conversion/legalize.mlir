@@ -1,0 +1,90 @@
+// RUN: quench-opt %s --quench-legalize | FileCheck %s
+// RUN: quench-opt %s --quench-legalize --remarks-filter=quench-legalize -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// Two products of one input have one tensor of codes; scales become f32.
+// CHECK-LABEL: func.func @shared
+// CHECK: %[[W:.*]] = quench.quantize
+// CHECK: %[[S:.*]] = quench.dynamic_scale %[[X:.*]] by
+// CHECK: %[[C:.*]] = quench.encode %[[X]], %[[S]] by(#quench.uniform<i8, token>) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xi8>
+// CHECK-NOT: quench.encode
+// CHECK: %[[T:.*]] = quench.cast %{{.*}} : (tensor<4xf64>) -> tensor<4xf32>
+// CHECK: quench.integer_linear %[[C]] scale %[[S]] by(#quench.uniform<i8, token>), %[[W]] scale %[[T]] by(#quench.uniform<i8, axis = 0>) bias %{{.*}} : (tensor<?x8xi8>, tensor<?xf32>, tensor<4x8xi8>, tensor<4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+// CHECK: quench.integer_linear %[[C]] scale %[[S]]
+// CHECK-NOT: quench.fake_quant
+// REMARK-COUNT-2: remark: [Passed] integer | {{.*}}quench.linear sums products of codes as integers
+func.func @shared(%x: tensor<?x8xf32>, %b: tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %p = quench.param <"m"::"w"> : tensor<4x8xf64>
+  %t = quench.quant_scale %p by(#quench.uniform<i8, axis = 0>) : (tensor<4x8xf64>) -> tensor<4xf64>
+  %c = quench.quantize %p, %t by(#quench.uniform<i8, axis = 0>) : (tensor<4x8xf64>, tensor<4xf64>) -> tensor<4x8xi8>
+  %d = quench.dequantize %c, %t by(#quench.uniform<i8, axis = 0>) : (tensor<4x8xi8>, tensor<4xf64>) -> tensor<4x8xf64>
+  %w = quench.cast %d : (tensor<4x8xf64>) -> tensor<4x8xf32>
+  %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x8xf32>) -> tensor<?xf32>
+  %f = quench.fake_quant %x, %s by(#quench.uniform<i8, token>) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+  %0 = quench.linear %f, %w bias %b : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  %1 = quench.linear %f, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// Numbers that something else reads stay; halves are the result, not between.
+// CHECK-LABEL: func.func @halves
+// CHECK: quench.fake_quant
+// CHECK: quench.integer_linear {{.*}} zero %{{.*}} by(#quench.uniform<u8, asymmetric>), {{.*}} zero %{{.*}} by(#quench.uniform<u4, asymmetric, axis = 0, group = 4>) {element_type = bf16}
+func.func @halves(%x: tensor<?x8xbf16>) -> (tensor<?x4xbf16>, tensor<?x8xbf16>) {
+  %s = quench.param <"m"::"s"> : tensor<f32>
+  %z = quench.param <"m"::"z"> : tensor<i8>
+  %c = quench.param <"m"::"c"> : tensor<4x8xi8>
+  %t = quench.param <"m"::"t"> : tensor<4x2xf32>
+  %y = quench.param <"m"::"y"> : tensor<4x2xi8>
+  %d = quench.dequantize %c, %t, %y by(#quench.uniform<u4, asymmetric, axis = 0, group = 4>) : (tensor<4x8xi8>, tensor<4x2xf32>, tensor<4x2xi8>) -> tensor<4x8xf32>
+  %w = quench.cast %d : (tensor<4x8xf32>) -> tensor<4x8xbf16>
+  %f = quench.fake_quant %x, %s, %z by(#quench.uniform<u8, asymmetric>) : (tensor<?x8xbf16>, tensor<f32>, tensor<i8>) -> tensor<?x8xbf16>
+  %0 = quench.linear %f, %w : (tensor<?x8xbf16>, tensor<4x8xbf16>) -> tensor<?x4xbf16>
+  return %0, %f : tensor<?x4xbf16>, tensor<?x8xbf16>
+}
+
+// What stays in floats, and why.
+// CHECK-LABEL: func.func @floats
+// CHECK-NOT: quench.integer_linear
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: its input has no quantizer
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: its weight has no quantizer
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: scales of #quench.uniform<i8, token, group = 4> differ within a row
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: the numbers of #quench.log<u4> are no integers
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: every number of #quench.uniform<i8, axis = 0, group = 1> has a scale of its own
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: zero points of fewer than 8 bits have no bytes
+func.func @floats(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>, %s: tensor<f32>, %t: tensor<2x2xf32>, %z: tensor<i4>)
+    -> (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) {
+  %c = quench.param <"m"::"c"> : tensor<4x8xi8>
+  %p = quench.param <"m"::"s"> : tensor<f32>
+  %q = quench.param <"m"::"q"> : tensor<4x8xf32>
+  %d = quench.dequantize %c, %p by(#quench.uniform<i8>) : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+  %e = quench.dequantize %c, %p by(#quench.log<u4>) : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+  %g = quench.dequantize %c, %q by(#quench.uniform<i8, axis = 0, group = 1>) : (tensor<4x8xi8>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %f = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<2x8xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %h = quench.fake_quant %x, %t by(#quench.uniform<i8, token, group = 4>) : (tensor<2x8xf32>, tensor<2x2xf32>) -> tensor<2x8xf32>
+  %i = quench.fake_quant %x, %s, %z by(#quench.uniform<u4, asymmetric>) : (tensor<2x8xf32>, tensor<f32>, tensor<i4>) -> tensor<2x8xf32>
+  %0 = quench.linear %x, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  %1 = quench.linear %f, %w : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  %2 = quench.linear %h, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  %3 = quench.linear %f, %e : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  %4 = quench.linear %f, %g : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  %5 = quench.linear %i, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  return %0, %1, %2, %3, %4, %5 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>
+}
+
+// CHECK-LABEL: func.func @wide
+// CHECK-NOT: quench.integer_linear
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: sums of integers become f32, the model has f64
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: sums of 32768 products of #quench.uniform<i8> and #quench.uniform<i8> need more than 32 bits
+func.func @wide(%x: tensor<2x8xf64>, %y: tensor<2x32768xf32>, %s: tensor<f64>, %t: tensor<f32>) -> (tensor<2x4xf64>, tensor<2x4xf32>) {
+  %c = quench.param <"m"::"c"> : tensor<4x8xi8>
+  %p = quench.param <"m"::"s"> : tensor<f64>
+  %d = quench.dequantize %c, %p by(#quench.uniform<i8>) : (tensor<4x8xi8>, tensor<f64>) -> tensor<4x8xf64>
+  %f = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<2x8xf64>, tensor<f64>) -> tensor<2x8xf64>
+  %0 = quench.linear %f, %d : (tensor<2x8xf64>, tensor<4x8xf64>) -> tensor<2x4xf64>
+  %e = quench.param <"m"::"e"> : tensor<4x32768xi8>
+  %q = quench.param <"m"::"t"> : tensor<f32>
+  %g = quench.dequantize %e, %q by(#quench.uniform<i8>) : (tensor<4x32768xi8>, tensor<f32>) -> tensor<4x32768xf32>
+  %h = quench.fake_quant %y, %t by(#quench.uniform<i8>) : (tensor<2x32768xf32>, tensor<f32>) -> tensor<2x32768xf32>
+  %1 = quench.linear %h, %g : (tensor<2x32768xf32>, tensor<4x32768xf32>) -> tensor<2x4xf32>
+  return %0, %1 : tensor<2x4xf64>, tensor<2x4xf32>
+}

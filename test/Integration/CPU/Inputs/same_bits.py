@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# ===- same_bits.py - One model on several levels of processor ------------===//
+#
+# Part of the Quench project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Builds a model of test/Models for some processors, with passes before codegen,
+and compares the bits of its outputs on the reference inputs. Prints the least
+cosine to the references, too.
+
+    same_bits.py QUENCH MODEL FOLDER PASSES CPU...
+"""
+
+import glob
+import math
+import os
+import subprocess
+import sys
+
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+sys.path[:0] = [TESTS, os.path.join(TESTS, "Models")]
+import levels  # noqa: E402
+import tensorfile  # noqa: E402
+
+
+def cosine(a, b):
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+def run(program, path, names, folder):
+    output = os.path.join(folder, "out.safetensors")
+    command = [program, "--force", "--output", output]
+    for name in names:
+        command += ["--input", f"{name}={path}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return tensorfile.load(output)[0]
+
+
+def main(quench, model, folder, passes, *cpus):
+    os.makedirs(folder, exist_ok=True)
+    program = os.path.join(folder, "program")
+    first, least = {}, 1.0
+    for cpu in cpus:
+        if not levels.can_run(cpu):
+            print(f"{cpu}: not here")
+            continue
+        subprocess.run([quench, "build", model, "--insert-before",
+                        f"codegen={passes}", "--cpu", cpu, "-o", program,
+                        "--force"], check=True)
+        same = count = 0
+        for path in sorted(glob.glob(os.path.join(model, "b*.safetensors"))):
+            reference, metadata = tensorfile.load(path)
+            outputs = metadata["outputs"].split(",")
+            inputs = [name for name in reference if name not in outputs]
+            found = run(program, path, inputs, folder)
+            for name in outputs:
+                known = first.setdefault((path, name), found[name])
+                same += found[name].data == known.data
+                count += 1
+                least = min(least, cosine(found[name].values(),
+                                          reference[name].values()))
+        print(f"{cpu}: {same} of {count} outputs the same")
+    print(f"cosine at least {least:.4f}")
+
+
+main(*sys.argv[1:])
