@@ -654,6 +654,8 @@ private:
   int64_t axis = 0;
   llvm::SetVector<Value> held;
   int64_t leastBytes = 0;
+  /// The same besides the memory of the value, where it is held.
+  int64_t leastHeldBytes = 0;
   std::optional<Program> program;
   /// Of panels: the ops, each after its operands, and the axis of each value.
   SmallVector<Operation *> ops;
@@ -845,7 +847,7 @@ void WeightEvaluator::Plan::countLeast(
   // What needs most beside its result comes first.
   SmallVector<std::pair<int64_t, Value>> order;
   for (Value value : held)
-    order.emplace_back(-plans.at(value)->leastBytes, value);
+    order.emplace_back(-plans.at(value)->leastHeldBytes, value);
   llvm::sort(order,
              [](const auto &a, const auto &b) { return a.first < b.first; });
   held.clear();
@@ -854,10 +856,13 @@ void WeightEvaluator::Plan::countLeast(
   int64_t live = 0;
   for (Value value : held) {
     live += getBytes(value);
-    leastBytes = std::max(leastBytes, live + plans.at(value)->leastBytes);
+    leastBytes = std::max(leastBytes, live + plans.at(value)->leastHeldBytes);
   }
-  leastBytes = std::max(leastBytes,
-                        live + countSlabBytes(std::min<int64_t>(getSize(), 1)));
+  leastHeldBytes = leastBytes;
+  int64_t slab = live + countSlabBytes(std::min<int64_t>(getSize(), 1));
+  leastBytes = std::max(leastBytes, slab);
+  leastHeldBytes = std::max(
+      leastHeldBytes, slab - (kind == Kind::Whole ? getBytes(root) : 0));
 }
 
 FailureOr<std::unique_ptr<WeightEvaluator::Plan>> WeightEvaluator::Plan::create(

@@ -31,14 +31,11 @@ CONFIG = {
     "tie_word_embeddings": False, "hidden_act": "silu"}
 
 
-def main():
-    folder = sys.argv[1]
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "config.json"), "w") as stream:
-        json.dump(CONFIG, stream, indent=2)
+def get_shapes(layers):
+    """The shapes of the weights by name."""
     keys = HIDDEN // HEADS * GROUPS
     shapes = {"model.embed_tokens.weight": [VOCAB, HIDDEN]}
-    for i in range(LAYERS):
+    for i in range(layers):
         layer = f"model.layers.{i}."
         for name, shape in (("self_attn.q_proj", [HIDDEN, HIDDEN]),
                             ("self_attn.k_proj", [keys, HIDDEN]),
@@ -52,6 +49,19 @@ def main():
             shapes[layer + name + ".weight"] = shape
     shapes["model.norm.weight"] = [HIDDEN]
     shapes["lm_head.weight"] = [VOCAB, HIDDEN]
+    return shapes
+
+
+def write_config(folder, layers):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "config.json"), "w") as stream:
+        json.dump({**CONFIG, "num_hidden_layers": layers}, stream, indent=2)
+
+
+def main():
+    folder = sys.argv[1]
+    write_config(folder, LAYERS)
+    shapes = get_shapes(LAYERS)
     with open(os.path.join(folder, "model.safetensors"), "wb") as stream:
         size = tensorfile.write_header(
             stream, [(name, "BF16", shape, 2 * math.prod(shape))

@@ -357,3 +357,49 @@ TEST_F(PublishedFormats, GaussianErrors) {
   check("fp4_e2m1", "scale_for_max6/std", parse("#quench.small_float<e2m1>"));
   check("signed_int_with_zero/4", "scale/std", parse("#quench.uniform<i4>"));
 }
+
+// AdaLog behind GELU: what was added before the quantizer leaves the bias by
+// the weight as it was quantized.
+TEST_F(PublishedFormats, BiasOfAShiftedInput) {
+  Published published("adalog_bias_fold");
+  double shift = published.number("shift"), scale = published.number("scale");
+  QuantizerAttrInterface quantizer =
+      parse(formatv("#quench.log<u4, step = {0} : 37, unit = 30, zero = extra>",
+                    static_cast<int>(published.number("q")))
+                .str());
+  Numbers input = published.numbers("gelu"), weight = published.numbers("Wq"),
+          bias = published.numbers("b");
+  for (double &number : input)
+    number += shift;
+  Numbers codes = quantize(quantizer, input, scale);
+  EXPECT_EQ(codes, (Numbers{16, 0, 2, 4, 5, 1}));
+  for (int row = 0; row < 2; ++row)
+    for (int column = 0; column < 3; ++column)
+      bias[row] -= shift * weight[3 * row + column];
+  expectNear(bias, published.numbers("b2"));
+  Numbers numbers = dequantize(quantizer, codes, scale), result;
+  for (int token = 0; token < 2; ++token)
+    for (int row = 0; row < 2; ++row) {
+      double sum = bias[row];
+      for (int k = 0; k < 3; ++k)
+        sum += numbers[3 * token + k] * weight[3 * row + k];
+      result.push_back(sum);
+    }
+  expectNear(result, published.numbers("y"));
+}
+
+// Ranges of channels the two ends of which are clipped apart.
+TEST_F(PublishedFormats, DualClipping) {
+  Published published("dual_clip");
+  Numbers low = published.numbers("min"), high = published.numbers("max"),
+          lower = published.numbers("lower"),
+          upper = published.numbers("upper"), scale = published.numbers("s"),
+          zero = published.numbers("z");
+  QuantizerAttrInterface quantizer = parse("#quench.uniform<u4, asymmetric>");
+  for (size_t i = 0; i != low.size(); ++i) {
+    HostQuantParameters found = quantizer.getParameters(
+        {lower[i] * low[i], upper[i] * high[i]}, /*wide=*/true);
+    EXPECT_DOUBLE_EQ(found.scale, scale[i]);
+    EXPECT_EQ(found.zero, zero[i]);
+  }
+}

@@ -237,19 +237,22 @@ static int32_t widen(UniformAttr format, int8_t code) {
 LogicalResult UniformAttr::quantize(ArrayRef<double> input, double scale,
                                     int8_t zero, bool wide,
                                     MutableArrayRef<int8_t> codes) const {
-  return quantizeEach(input, scale, wide, codes, [&](auto number, auto scale) {
-    return numerics::quantize(number, scale, widen(*this, zero), getCodes());
-  });
+  int32_t offset = widen(*this, zero);
+  return quantizeEach(input, scale, wide, codes,
+                      [offset, format = getCodes()](auto number, auto scale) {
+                        return numerics::quantize(number, scale, offset,
+                                                  format);
+                      });
 }
 
 LogicalResult UniformAttr::dequantize(ArrayRef<int8_t> codes, double scale,
                                       int8_t zero, bool wide,
                                       MutableArrayRef<double> numbers) const {
-  return dequantizeEach(codes, scale, getIsSigned(), wide, numbers,
-                        [&](int32_t code, auto scale) {
-                          return numerics::dequantize(code, scale,
-                                                      widen(*this, zero));
-                        });
+  return dequantizeEach(
+      codes, scale, getIsSigned(), wide, numbers,
+      [offset = widen(*this, zero)](int32_t code, auto scale) {
+        return numerics::dequantize(code, scale, offset);
+      });
 }
 
 //===----------------------------------------------------------------------===//

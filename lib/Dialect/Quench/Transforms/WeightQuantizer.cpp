@@ -30,6 +30,10 @@ using namespace quench;
 // Statistics
 //===----------------------------------------------------------------------===//
 
+static ArrayRef<int64_t> getShape(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
 /// The tensor `what` of shape `shape` that the statistics have of the input of
 /// `site`, in f32 or f64; null, with the reason, where they have none.
 static Value getStatistic(OpBuilder &builder, const WeightSite &site,
@@ -58,8 +62,21 @@ static Value getStatistic(OpBuilder &builder, const WeightSite &site,
   return type.getElementType().isF32() ? param : widenWeight(builder, param);
 }
 
-static ArrayRef<int64_t> getShape(Value value) {
-  return cast<RankedTensorType>(value.getType()).getShape();
+/// Whether the op of `site` sums over the last axis of an activation and that
+/// of the weight, a matrix.
+static bool readsChannels(const WeightSite &site) {
+  if (getShape(site.use->get()).size() != 2 ||
+      site.role.reducedAxes != SmallVector<int64_t, 2>{1})
+    return false;
+  auto op = cast<QuantizableOpInterface>(site.use->getOwner());
+  SmallVector<QuantOperand> roles;
+  op.getQuantOperands(roles);
+  return llvm::any_of(llvm::zip(op->getOperands(), roles), [](auto pair) {
+    auto [operand, role] = pair;
+    return role.role == QuantRole::Activation &&
+           role.reducedAxes ==
+               SmallVector<int64_t, 2>{int64_t(getShape(operand).size()) - 1};
+  });
 }
 
 /// The second moments of the input of `site`, `[in, in]` for a weight
@@ -67,8 +84,9 @@ static ArrayRef<int64_t> getShape(Value value) {
 static Value getMoments(OpBuilder &builder, const WeightSite &site,
                         StringRef what, std::string &reason) {
   ArrayRef<int64_t> shape = getShape(site.use->get());
-  if (shape.size() != 2 || site.role.reducedAxes != SmallVector<int64_t>{1}) {
-    reason = "its sums are not over the last of two axes of the weight";
+  if (!readsChannels(site)) {
+    reason = "its sums are not over the channels of an input and the last of "
+             "two axes of the weight";
     return {};
   }
   return getStatistic(builder, site, what, {shape[1], shape[1]}, reason);
@@ -379,6 +397,18 @@ WeightQuantizerRegistry quench::getWeightQuantizers(MLIRContext *context) {
 // Quantizing
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// Remembers the ops that a builder inserts.
+struct InsertedOps : public OpBuilder::Listener {
+  void notifyOperationInserted(Operation *op,
+                               OpBuilder::InsertPoint previous) override {
+    ops.push_back(op);
+  }
+
+  SmallVector<Operation *> ops;
+};
+} // namespace
+
 /// Adds `offset`, a number of each output, to the bias of the op of `site`.
 static void addToBias(OpBuilder &builder, const WeightSite &site,
                       Value offset) {
@@ -397,14 +427,18 @@ std::string quench::quantizeWeight(const WeightSite &site,
                                    QuantizerAttrInterface format,
                                    const WeightQuantizer &quantizer) {
   Value weight = site.use->get();
-  OpBuilder builder(weight.getContext());
+  InsertedOps inserted;
+  OpBuilder builder(weight.getContext(), &inserted);
   builder.setInsertionPointAfterValue(weight);
   Value wide = widenWeight(builder, weight);
   std::string reason;
   std::optional<QuantizedWeight> quantized =
       quantizer(builder, wide, format, site, reason);
-  if (!quantized)
+  if (!quantized) {
+    for (Operation *op : llvm::reverse(inserted.ops))
+      op->erase();
     return reason;
+  }
   Value numbers =
       DequantizeOp::create(builder, weight.getLoc(), quantized->codes,
                            quantized->scale, quantized->zero, format);

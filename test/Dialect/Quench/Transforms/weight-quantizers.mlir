@@ -1,0 +1,79 @@
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<u4,asymmetric,axis=0,group=4>" | FileCheck %s --check-prefix=ZERO
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=mse method-options=steps=40" | FileCheck %s --check-prefix=MSE
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=quest" | FileCheck %s --check-prefix=QUEST
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=awq-clip" | FileCheck %s --check-prefix=AWQ
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=gptq method-options=order=activation,bias=mean" | FileCheck %s --check-prefix=GPTQ
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<u4,asymmetric,axis=0,group=4> method=gptq method-options=groups=dynamic,dead=keep" | FileCheck %s --check-prefix=DYNAMIC
+// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=erq" | FileCheck %s --check-prefix=ERQ
+// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none method=rsq" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=MISSING
+// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none method=awq-clip" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=SUMS
+// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none method=gptq" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=WIDTH
+// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<i4,axis=0,group=4> method=gptq method-options=groups=dynamic,order=activation" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=ORDER
+// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<u4,asymmetric,axis=0> method=quest" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=QUEST-ZERO
+// RUN: not quench-opt-plain %s --quench-insert-fake-quant="method=magic" 2>&1 | FileCheck %s --check-prefix=METHOD
+// RUN: not quench-opt-plain %s --quench-insert-fake-quant="method=gptq method-options=damp=1" 2>&1 | FileCheck %s --check-prefix=OPTION
+// RUN: not quench-opt-plain %s --quench-insert-fake-quant="method=gptq method-options=order=random" 2>&1 | FileCheck %s --check-prefix=WORD
+
+module attributes {quench.bound = {stats = {metadata = {}, tensors = {
+    a.input.gram = tensor<8x8xf32>, a.input.mean = tensor<8xf64>, a.input.cross = tensor<8x8xf64>,
+    c.input.gram = tensor<4x4xf64>}}}} {
+  // ZERO: [[S:%.*]] = quench.search_scale [[W:%.*]] by(#quench.uniform<u4, asymmetric, axis = 0, group = 4>) steps 1 of 100
+  // ZERO: [[Z:%.*]] = quench.quant_zero [[W]]
+  // ZERO: [[C:%.*]] = quench.quantize [[W]], [[S]], [[Z]]
+  // ZERO: quench.dequantize [[C]], [[S]], [[Z]]
+  // MSE: [[S:%.*]] = quench.search_scale [[W:%.*]] by(#quench.uniform<i4, axis = 0>) steps 40 of 100 norm 2.4
+  // MSE: quench.quantize [[W]], [[S]]
+  // QUEST: quench.rms_scale {{.*}} by(#quench.uniform<i4, axis = 0>) factor 0.33860
+  // AWQ: [[G:%.*]] = quench.param <"stats"::"a.input.gram"> : tensor<8x8xf32>
+  // AWQ: [[C:%.*]] = quench.clip_by_gram {{.*}}, [[G]]
+  // AWQ: [[S:%.*]] = quench.quant_scale [[C]]
+  // AWQ: quench.quantize [[C]], [[S]]
+  // GPTQ: [[M:%.*]] = quench.param <"stats"::"a.input.mean">
+  // GPTQ: [[G:%.*]] = quench.param <"stats"::"a.input.gram">
+  // GPTQ: [[D:%.*]] = quench.diagonal [[G]]
+  // GPTQ: [[L:%.*]] = quench.is_positive [[D]]
+  // GPTQ: [[W:%.*]] = quench.channel_scale
+  // GPTQ: [[F:%.*]] = quench.gram_factor [[G]] order [[D]] damping 1.000000e-02
+  // GPTQ: [[S:%.*]] = quench.quant_scale [[W]]
+  // GPTQ: quench.gptq [[W]], [[S]] factor [[F]] order [[D]] by(#quench.uniform<i4, axis = 0>) block 128
+  // GPTQ: quench.contract {{.*}}, [[M]]
+  // GPTQ: quench.linear %{{.*}}, %{{.*}} bias
+  // DYNAMIC-NOT: quench.is_positive
+  // DYNAMIC: [[F:%.*]] = quench.gram_factor
+  // DYNAMIC: [[S:%.*]] = quench.gptq_scale [[W:%.*]] factor [[F]]
+  // DYNAMIC: [[Z:%.*]] = quench.gptq_zero [[W]] factor [[F]]
+  // DYNAMIC: quench.gptq [[W]], [[S]] zero [[Z]] factor [[F]] by
+  // ERQ: [[M:%.*]] = quench.ridge_map {{.*}} ridge 0.000000e+00 damping 1.000000e-02
+  // ERQ: [[C:%.*]] = quench.contract [[W:%.*]], [[M]]
+  // ERQ: quench.shift [[W]], [[C]]
+  // MISSING: quench.linear stays as it is: the statistics have no 'a.input.gram_rsq'
+  // ORDER: quench.linear stays as it is: dynamic groups need the order of columns
+  // QUEST-ZERO: quench.linear stays as it is: scales from root mean squares need a format without zero points
+  // METHOD: error: no policy 'magic'; there are awq-clip, erq, gptq, mse, quest, rsq, rtn
+  // OPTION: error: policy 'gptq' has no option 'damp'; it has bias, damping, block, order, groups, dead, steps, norm
+  // WORD: error: option 'order' of policy 'gptq': expected one of columns, activation, found 'random'
+  func.func @linear(%x: tensor<?x8xf32>) -> tensor<?x6xf32> {
+    %w = quench.param <"model"::"w"> : tensor<6x8xf32>
+    %0 = quench.linear %x, %w : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32> loc("a")
+    return %0 : tensor<?x6xf32>
+  }
+
+  // A weight that is not summed over the last axis of two.
+  // SUMS: quench.causal_conv1d stays as it is: its sums are not over the channels of an input and the last of two axes of the weight
+  func.func @convolution(%x: tensor<?x?x8xf32>, %s: tensor<?x3x8xf32>) -> tensor<?x?x8xf32> {
+    %w = quench.param <"model"::"c"> : tensor<8x4xf32>
+    %0, %1 = quench.causal_conv1d %x, %w state %s : (tensor<?x?x8xf32>, tensor<8x4xf32>, tensor<?x3x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x3x8xf32>) loc("b")
+    return %0 : tensor<?x?x8xf32>
+  }
+
+  // Moments of another width. What was built to see that is gone.
+  // WIDTH: quench.linear stays as it is: the statistics have 'c.input.gram' as tensor<4x4xf64>, expected floats of shape [8x8]
+  // AWQ: func.func @width
+  // AWQ-NEXT: quench.param <"model"::"v">
+  // AWQ-NEXT: quench.linear
+  func.func @width(%x: tensor<?x8xf32>) -> tensor<?x6xf32> {
+    %w = quench.param <"model"::"v"> : tensor<6x8xf32>
+    %0 = quench.linear %x, %w : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32> loc("c")
+    return %0 : tensor<?x6xf32>
+  }
+}
