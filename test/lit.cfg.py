@@ -70,6 +70,16 @@ llvm_config.add_tool_substitutions(
 )
 llvm_config.with_environment("PATH", [bin_dir, config.llvm_tools_dir], append_path=True)
 
+# tools/fetch-minilm.sh fetches it.
+minilm = os.path.join(
+    os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "quench", "all-MiniLM-L6-v2"
+)
+if os.path.exists(os.path.join(minilm, "model.safetensors")):
+    config.available_features.add("minilm")
+else:
+    lit_config.note("tests of MiniLM are skipped: tools/fetch-minilm.sh fetches it to " + minilm)
+config.substitutions.append(("%minilm", minilm))
+
 # The tests of the Python package need numpy.
 if subprocess.run([config.python_executable, "-c", "import numpy"], capture_output=True).returncode == 0:
     config.available_features.add("numpy")

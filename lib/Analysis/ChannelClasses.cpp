@@ -750,17 +750,17 @@ static llvm::hash_code hashProgram(Value weight,
   return known[weight] = hash;
 }
 
-/// Ties what reads one weight in several functions, so that they still share it
-/// afterwards.
+/// Ties what reads one weight in several entry points, so that they still share
+/// it afterwards.
 void Finder::tieSharedWeights() {
   DenseMap<Value, llvm::hash_code> hashes;
   using Key = std::tuple<size_t, StringRef, unsigned, int64_t, int64_t, bool>;
   std::map<Key, SmallVector<std::pair<Operation *, Attachment *>>> readers;
   for (Attachment &attachment : attachments) {
     const ClassWeight &weight = attachment.weight;
-    if (!weight.operand)
-      continue;
     auto function = weight.op->getParentOfType<FunctionOpInterface>();
+    if (!weight.operand || !function || !function->hasAttr(attrs::entry))
+      continue;
     readers[{hashProgram(weight.operand->get(), hashes),
              weight.op->getName().getStringRef(),
              weight.operand->getOperandNumber(), weight.axis, attachment.begin,
@@ -1049,11 +1049,19 @@ void Finder::addPartners(ChannelClass &site, const PortCell &cell,
     site.blockers.push_back({op, "pairs channels in two ways"});
 }
 
-/// The op that gives a class its name: the first that produces it.
-static Operation *getSource(const ChannelClass &site) {
+/// The weight whose op gives a class its name: the first that produces it.
+static const ClassWeight &getSource(const ChannelClass &site) {
   auto producer = llvm::find_if(
       site.weights, [](const ClassWeight &weight) { return !weight.consumer; });
-  return (producer == site.weights.end() ? site.weights.begin() : producer)->op;
+  return producer == site.weights.end() ? site.weights.front() : *producer;
+}
+
+/// Calls the transform of `site` inverse and the inverse one the transform.
+static void invert(ChannelClass &site) {
+  for (ClassMember &member : site.members)
+    member.inverse = !member.inverse;
+  for (ClassWeight &weight : site.weights)
+    weight.inverse = !weight.inverse;
 }
 
 void Finder::build(std::vector<ChannelClass> &classes,
@@ -1138,17 +1146,23 @@ void Finder::build(std::vector<ChannelClass> &classes,
                  [](const ChannelBlock &a, const ChannelBlock &b) {
                    return a.offset < b.offset;
                  });
-    sorted[{order.lookup(getSource(site)), sorted.size()}] = &site;
+    // What has the name has the transform.
+    if (getSource(site).inverse)
+      invert(site);
+    sorted[{order.lookup(getSource(site).op), sorted.size()}] = &site;
   }
   for (auto &[place, site] : sorted)
     classes.push_back(std::move(*site));
   std::map<std::pair<Operation *, std::string>, unsigned> named;
   for (auto [number, site] : llvm::enumerate(classes)) {
-    site.name = getSiteName(getSource(site));
+    const ClassWeight &source = getSource(site);
+    std::string path = getSiteName(source.op);
+    // Numbered apart: a rewrite may join what is only read to what writes it.
+    site.name = path + (source.consumer ? "#input" : "");
     // Each entry point counts for itself, so that all find the same names.
     llvm::SmallSetVector<unsigned *, 2> counters;
     for (const ClassWeight &weight : site.weights)
-      if (getSiteName(weight.op) == site.name)
+      if (getSiteName(weight.op) == path)
         counters.insert(
             &named[{weight.op->getParentOfType<func::FuncOp>(), site.name}]);
     unsigned before = 0;
@@ -1157,7 +1171,7 @@ void Finder::build(std::vector<ChannelClass> &classes,
     for (unsigned *counter : counters)
       *counter = before + 1;
     if (before)
-      site.name += "#" + std::to_string(before);
+      site.name += (source.consumer ? "" : "#") + std::to_string(before);
     for (const ClassMember &member : site.members)
       if (member.blocks.front().offset == 0)
         classOf[{member.value, member.axes.back()}] = number;

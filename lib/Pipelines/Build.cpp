@@ -112,10 +112,45 @@ static void addPasses(Phase phase, const PhaseOptions &options,
   options.extensions.populate(Position::After, phase, pm);
 }
 
+/// Checks that statistics, if `file` holds any, are of the parameters that
+/// `module` names. What cannot be read is not compared.
+static LogicalResult checkStatistics(ModuleOp module, StringRef file,
+                                     StringRef directory) {
+  auto named = module->getAttrOfType<DictionaryAttr>(attrs::archives);
+  llvm::Expected<std::unique_ptr<Archive>> statistics = Archive::open(file);
+  if (!statistics || !named) {
+    llvm::consumeError(statistics.takeError());
+    return success();
+  }
+  for (NamedAttribute entry : named) {
+    StringRef scope = entry.getName();
+    std::string collected =
+        (*statistics)->metadata().lookup(("archive." + scope).str());
+    if (collected.empty())
+      continue;
+    StringRef path = cast<StringAttr>(entry.getValue()).getValue();
+    auto archive = Archive::open(rebasePath(path, directory, "."));
+    if (!archive) {
+      llvm::consumeError(archive.takeError());
+      continue;
+    }
+    if (std::string found = (*archive)->hash(); found != collected)
+      return module.emitError()
+             << "the statistics in '" << file << "' were taken with other "
+             << "parameters of scope '" << scope << "': their archive had the "
+             << "hash " << collected << ", '" << (*archive)->path() << "' has "
+             << found;
+  }
+  return success();
+}
+
 /// Binds the archives that the recipes need to `module`, the relative paths of
 /// which start from `directory`.
 static LogicalResult bindRecipeArchives(ModuleOp module, StringRef directory,
                                         const PhaseOptions &options) {
+  for (const auto &entry : options.recipeArchives)
+    if (failed(checkStatistics(module, entry.getValue(), directory)))
+      return failure();
   for (const auto &entry : options.recipeArchives)
     if (failed(bindArchive(module, entry.getKey(), entry.getValue(),
                            rebasePath(entry.getValue(), ".", directory))))

@@ -16,7 +16,7 @@
 // CHECK-NEXT: class 'up': 12 channels, 1 values, 1 weights
 // CHECK-NEXT:   producer up quench.linear operand 1 axis 0
 // CHECK-NEXT:   blocked: quench.relu keeps the basis of its operand
-// CHECK-NEXT: class 'down': 12 channels, 1 values, 1 weights
+// CHECK-NEXT: class 'down#input': 12 channels, 1 values, 1 weights
 // CHECK-NEXT:   consumer down quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: quench.relu keeps the basis of its result
 // CHECK-NEXT: class 'head': 10 channels, 1 values, 1 weights
@@ -54,7 +54,7 @@ func.func @stream(%ids: tensor<?x4xi64>) -> tensor<?x5x10xf32> {
 // CHECK-NEXT:   producer v quench.linear operand 1 axis 0 [0: 0, 4: 1]
 // CHECK-NEXT:   producer v quench.linear operand 2 axis 0 [0: 0, 4: 1]
 // CHECK-NEXT:   consumer o quench.linear operand 1 axis 1 [0: 0, 4: 0, 8: 1, 12: 1]
-// CHECK-NEXT: class 'v#1': 8 channels, 2 values, 2 weights
+// CHECK-NEXT: class 'v#input': 8 channels, 2 values, 2 weights
 // CHECK-NEXT:   consumer v quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer v quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument
@@ -102,7 +102,7 @@ func.func @decode(%x: tensor<2x1x8xf32>, %q: tensor<2x1x4x4xf32>, %k: tensor<2x?
 // CHECK-NEXT:   producer qkv quench.linear operand 1 axis 0 [16: 0, 20: 1]
 // CHECK-NEXT:   producer qkv quench.linear operand 2 axis 0 [16: 0, 20: 1]
 // CHECK-NEXT:   consumer o quench.linear operand 1 axis 1 [0: 0, 4: 1]
-// CHECK-NEXT: class 'qkv#2': 8 channels, 1 values, 1 weights
+// CHECK-NEXT: class 'qkv#input': 8 channels, 1 values, 1 weights
 // CHECK-NEXT:   consumer qkv quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument
 // CHECK-NEXT: class 'o': 8 channels, 1 values, 1 weights
@@ -133,7 +133,7 @@ func.func @fused(%x: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
 // CHECK-NEXT: class 'x_proj#1': 3 channels, 2 values, 1 weights
 // CHECK-NEXT:   producer x_proj quench.linear operand 1 axis 0 [4: 0]
 // CHECK-NEXT:   blocked: func.return returns it
-// CHECK-NEXT: class 'x_proj#2': 8 channels, 1 values, 1 weights
+// CHECK-NEXT: class 'x_proj#input': 8 channels, 1 values, 1 weights
 // CHECK-NEXT:   consumer x_proj quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument
 // CHECK-NEXT: class 'dt': 5 channels, 1 values, 1 weights
@@ -158,7 +158,7 @@ func.func @split(%x: tensor<?x8xf32>) -> (tensor<?x5xf32>, tensor<?x3xf32>) {
 // CHECK: class 'a': 2 channels, 2 values, 2 weights
 // CHECK-NEXT:   producer a quench.linear operand 1 axis 0
 // CHECK-NEXT:   consumer c quench.linear operand 1 axis 1
-// CHECK-NEXT: class 'a#1': 8 channels, 1 values, 2 weights
+// CHECK-NEXT: class 'a#input': 8 channels, 1 values, 2 weights
 // CHECK-NEXT:   consumer a quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer b quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument
@@ -237,7 +237,7 @@ func.func @views(%ids: tensor<4xi64>, %i: index) -> tensor<6x3xf32> {
 // CHECK-NEXT: class 'h': 3 channels, 1 values, 1 weights
 // CHECK-NEXT:   producer h quench.linear operand 1 axis 0
 // CHECK-NEXT:   blocked: func.return returns it
-// CHECK-NEXT: class 'h#1': 4 channels, 1 values, 1 weights
+// CHECK-NEXT: class 'h#input': 4 channels, 1 values, 1 weights
 // CHECK-NEXT:   consumer h quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: tensor.extract_slice changes how channels are laid out
 // CHECK-NEXT: 3 classes, 0 free

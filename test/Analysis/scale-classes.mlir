@@ -12,8 +12,8 @@
 // CHECK-NEXT:   consumer k quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer v quench.linear operand 1 axis 1
 // CHECK-NEXT: class 'q': 2 x 4 channels, 6 values, 2 weights, pairs [2, 3, 0, 1]
-// CHECK-NEXT:   producer q quench.linear operand 1 axis 0 [0: 1, 4: 0, 8: 1, 12: 1] of the inverse
-// CHECK-NEXT:   producer k quench.linear operand 1 axis 0 [0: 0, 4: 1]
+// CHECK-NEXT:   producer q quench.linear operand 1 axis 0 [0: 1, 4: 0, 8: 1, 12: 1]
+// CHECK-NEXT:   producer k quench.linear operand 1 axis 0 [0: 0, 4: 1] of the inverse
 // CHECK-NEXT: class 'v': 2 x 4 channels, 4 values, 2 weights
 // CHECK-NEXT:   producer v quench.linear operand 1 axis 0 [0: 0, 4: 1]
 // CHECK-NEXT:   consumer o quench.linear operand 1 axis 1 [0: 1, 4: 0, 8: 1, 12: 1]
@@ -50,7 +50,7 @@ func.func @attention(%x: tensor<2x3x8xf32>, %cos: tensor<3x2xf32>, %sin: tensor<
 // CHECK: class 'gate': 12 channels, 1 values, 1 weights
 // CHECK-NEXT:   producer gate quench.linear operand 1 axis 0
 // CHECK-NEXT:   blocked: quench.gated passes no scale of its operand
-// CHECK-NEXT: class 'gate#1': 8 channels, 1 values, 4 weights
+// CHECK-NEXT: class 'gate#input': 8 channels, 1 values, 4 weights
 // CHECK-NEXT:   consumer gate quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer up quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer gate_2 quench.linear operand 1 axis 1
@@ -94,7 +94,7 @@ func.func @gates(%x: tensor<2x3x8xf32>) -> (tensor<2x3x8xf32>, tensor<2x3x8xf32>
 // CHECK: class 'in': 4 channels, 3 values, 2 weights
 // CHECK-NEXT:   producer in quench.linear operand 1 axis 0
 // CHECK-NEXT:   consumer conv quench.causal_conv1d operand 1 axis 0
-// CHECK-NEXT: class 'in#1': 8 channels, 1 values, 3 weights
+// CHECK-NEXT: class 'in#input': 8 channels, 1 values, 3 weights
 // CHECK-NEXT:   consumer in quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer b quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer c quench.linear operand 1 axis 1
@@ -133,7 +133,7 @@ func.func @mamba(%x: tensor<2x3x8xf32>, %delta: tensor<2x3x4xf32>, %a: tensor<4x
 // CHECK: class 'w': 4 channels, 1 values, 1 weights
 // CHECK-NEXT:   producer w quench.linear operand 1 axis 0
 // CHECK-NEXT:   blocked: quench.linear would carry a scale and its inverse
-// CHECK-NEXT: class 'w#1': 8 channels, 1 values, 2 weights
+// CHECK-NEXT: class 'w#input': 8 channels, 1 values, 2 weights
 // CHECK-NEXT:   consumer w quench.linear operand 1 axis 1
 // CHECK-NEXT:   consumer v quench.linear operand 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument

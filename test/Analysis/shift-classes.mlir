@@ -33,7 +33,7 @@ func.func @norm(%x: tensor<2x3x8xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>)
 // CHECK: class 'v': 8 channels, 2 values, 2 weights
 // CHECK-NEXT:   producer v quench.linear axis 0
 // CHECK-NEXT:   consumer w quench.linear by 1 axis 1
-// CHECK-NEXT: class 'v#1': 8 channels, 1 values, 1 weights
+// CHECK-NEXT: class 'v#input': 8 channels, 1 values, 1 weights
 // CHECK-NEXT:   consumer v quench.linear by 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument
 // CHECK-NEXT:   blocked: quench.add takes the transform on its other operand
@@ -56,7 +56,7 @@ func.func @sum(%x: tensor<2x3x8xf32>) -> tensor<2x3x4xf32> {
 // CHECK: class 'v': 8 channels, 2 values, 1 weights
 // CHECK-NEXT:   producer v quench.linear axis 0
 // CHECK-NEXT:   blocked: quench.kv_cache passes no shift of its operand
-// CHECK-NEXT: class 'v#1': 8 channels, 1 values, 1 weights
+// CHECK-NEXT: class 'v#input': 8 channels, 1 values, 1 weights
 // CHECK-NEXT:   consumer v quench.linear by 1 axis 1
 // CHECK-NEXT:   blocked: func.func has it as an argument
 // CHECK-NEXT: 2 classes, 0 free

@@ -11,7 +11,8 @@ ViTs name right, in floats and with codes of 4 bits for weights (a scale a
 channel) and activations (a scale a token), rounded to nearest, after several
 rewrites. Prints the table of docs/performance.md.
 
-    w4a4.py [--windows N] [--quench build/bin/quench] [--codes i4] [MODEL...]
+    w4a4.py [--windows N] [--quench build/bin/quench] [--codes i4]
+            [--columns NAME,...] [--at-most NAME=X] [--at-least NAME=X] [MODEL...]
 
 Needs numpy. All of the held-out text are 2048 windows of 128 bytes."""
 
@@ -30,7 +31,9 @@ MODELS = os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "Models")
 BATCH = 64
 FOLD = "quench-fold-norm-affine"
-ROTATE = ("quench-rotate-stream{policy=random-hadamard},"
+# The layer norms of a ViT become RMS norms first; other models have none.
+ROTATE = ("quench-layernorm-to-rmsnorm,"
+          "quench-rotate-stream{policy=random-hadamard},"
           "quench-rotate-pair{policy=random-hadamard}")
 # Options of the build before fake_quant comes in.
 REWRITES = {
@@ -99,10 +102,13 @@ def main():
     parser.add_argument("--windows", type=int, default=2048)
     parser.add_argument("--quench", default="build/bin/quench")
     parser.add_argument("--codes", default="i4")
+    parser.add_argument("--columns", default=",".join(["float", *REWRITES]))
     parser.add_argument("--at-most", action="append", default=[], metavar="N=X",
                         help="fail when column N of a model is above X")
+    parser.add_argument("--at-least", action="append", default=[], metavar="N=X",
+                        help="fail when column N of a model is below X")
     options = parser.parse_args()
-    columns = ["float", *REWRITES]
+    columns = options.columns.split(",")
     print("| model | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     fake_quant = (f"codegen=quench-insert-fake-quant{{weights={options.codes} "
@@ -125,11 +131,12 @@ def main():
                 figures.append("refused" if done.returncode else measure(
                     program, folder, options.windows))
         print(f"| {model} | " + " | ".join(figures) + " |", flush=True)
-        for limit in options.at_most:
-            column, most = limit.split("=")
-            figure = figures[columns.index(column)]
-            failed |= figure == "refused" or float(
-                re.match("[0-9.]+", figure)[0]) > float(most)
+        for limits, sign in (options.at_most, 1), (options.at_least, -1):
+            for limit in limits:
+                column, bound = limit.split("=")
+                figure = figures[columns.index(column)]
+                failed |= figure == "refused" or sign * float(
+                    re.match("[0-9.]+", figure)[0]) > sign * float(bound)
     sys.exit(failed)
 
 

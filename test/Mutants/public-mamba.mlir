@@ -6,6 +6,7 @@
 // PIPELINE: use twin
 // MUTANT: [MambaQuant] scales the weight after its Hadamard :: exchange quench.rotate where=out_proj
 // MUTANT: [MambaQuant] keeps one of the rotations of the layer before :: set quench.rotate rotation #quench.random_hadamard<4,seed=2> where=dt_proj
+// MUTANT: [MambaQuant] rotates the map into the rank the wrong way :: set quench.rotate rotation #quench.random_hadamard<4,seed=1,transposed> where=x_proj.dt
 // MUTANT: smooths the gate and leaves its activation :: omit quench.silu 1 #1
 // MUTANT: scales the state going in only :: drop quench.channel_scale where=x_proj.c
 // MUTANT: scales before a convolution that is as it was :: drop quench.channel_scale where=conv1d

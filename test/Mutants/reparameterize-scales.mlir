@@ -9,7 +9,8 @@
 // MUTANT: the bias of a reader is forgotten :: drop quench.shift where=bias
 // MUTANT: a reader has no bias :: omit quench.linear 2 #1
 // MUTANT: the norm is shifted the other way :: toggle quench.shift negative where=beta
-// CHECK-COUNT-6: rejected:
+// MUTANT: [RepQ-ViT] a channel without a range is divided by it :: drop quench.fill_dead #0; drop quench.checked_scale
+// CHECK-COUNT-7: rejected:
 
 module attributes {quench.symbols = {n = [1]}} {
   func.func @f(%x: tensor<?x16xf32> {quench.name = "x", quench.dims = ["n"]})
@@ -21,7 +22,9 @@ module attributes {quench.symbols = {n = [1]}} {
     %w = quench.param <"model"::"gate"> : tensor<12x16xf32>
     %b = quench.param <"model"::"bias"> : tensor<12xf32>
     %u = quench.param <"model"::"up"> : tensor<8x16xf32>
-    %s = quench.param <"stats"::"scale.absmax"> : tensor<16xf32>
+    %live = quench.param <"stats"::"scale.absmax"> : tensor<15xf32>
+    %dead = quench.fill 0.0 : tensor<1xf32>
+    %s = quench.concat %live, %dead axis 0 : (tensor<15xf32>, tensor<1xf32>) -> tensor<16xf32>
     %z = quench.param <"model"::"zero"> : tensor<16xi8>
     %0 = quench.layer_norm %x gamma %gamma beta %beta eps 1.0e-5
         : (tensor<?x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<?x16xf32>

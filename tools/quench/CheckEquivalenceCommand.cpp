@@ -20,7 +20,8 @@ static constexpr llvm::StringRef helpText = R"(
 BEFORE and AFTER are checkpoint folders or IR files with the same entry points.
 Both are computed in f64 on the same random inputs, weights as they are before
 they are rounded to storage, and all data results are compared. The exit status
-is 0 when every output agrees within the tolerance, 1 when one does not.
+is 0 when every output agrees within the tolerance, 1 when one does not. Several
+models AFTER are compared with BEFORE one after the other.
 
 Random weights, the default, have no zero biases and no gains of one, so that a
 rewrite which forgets a bias is found even where the checkpoint has none. They
@@ -30,6 +31,7 @@ EXAMPLES:
 
   quench check-equivalence llama llama-folded.mlir
   quench check-equivalence llama llama-folded.mlir --weights archive
+  quench check-equivalence llama rotated.mlir scaled.mlir
   quench check-equivalence a.mlir b.mlir --tolerance 1e-6 --seed 7
 )";
 
@@ -40,7 +42,7 @@ public:
       : Command("check-equivalence", "Compare what two models compute",
                 helpText),
         before(cl::Positional, cl::sub(sub), cl::desc("BEFORE")),
-        after(cl::Positional, cl::sub(sub), cl::desc("AFTER")),
+        after(cl::Positional, cl::sub(sub), cl::desc("AFTER...")),
         tolerance("tolerance", cl::sub(sub), cl::init(1e-10),
                   cl::value_desc("error"),
                   cl::desc("Largest relative error that counts as equal "
@@ -68,7 +70,7 @@ public:
 
 private:
   cl::opt<std::string> before;
-  cl::opt<std::string> after;
+  cl::list<std::string> after;
   cl::opt<double> tolerance;
   cl::opt<uint64_t> seed;
   cl::opt<EquivalenceWeights> weights;
@@ -77,6 +79,22 @@ private:
   cl::list<std::string> params;
 };
 } // namespace
+
+/// Prints what comparing two models, in that many pieces, found.
+static void print(const EquivalenceReport &report, unsigned pieces) {
+  size_t width = 6;
+  for (const OutputComparison &output : report.outputs)
+    width = std::max(width, output.entry.size() + 1 + output.output.size());
+  for (const OutputComparison &output : report.outputs)
+    llvm::outs() << llvm::left_justify(output.entry + "." + output.output,
+                                       width)
+                 << llvm::format("  %8.1e\n", output.error);
+  llvm::outs() << (report.isEqual() ? "equal" : "not equal: ")
+               << report.failure;
+  if (pieces > 1)
+    llvm::outs() << " (in " << pieces << " pieces)";
+  llvm::outs() << "\n";
+}
 
 ExitStatus CheckEquivalenceCommand::run(const Environment &environment) {
   if (before.empty() || after.empty())
@@ -106,24 +124,21 @@ ExitStatus CheckEquivalenceCommand::run(const Environment &environment) {
     return model;
   };
   std::unique_ptr<EquivalenceModel> first = load(before);
-  std::unique_ptr<EquivalenceModel> second = first ? load(after) : nullptr;
-  if (!second)
+  if (!first)
     return ExitFailed;
-  EquivalenceReport report = compareModels(*first, *second, options);
-  size_t width = 6;
-  for (const OutputComparison &output : report.outputs)
-    width = std::max(width, output.entry.size() + 1 + output.output.size());
-  for (const OutputComparison &output : report.outputs)
-    llvm::outs() << llvm::left_justify(output.entry + "." + output.output,
-                                       width)
-                 << llvm::format("  %8.1e\n", output.error);
-  llvm::outs() << (report.isEqual() ? "equal" : "not equal: ")
-               << report.failure;
-  unsigned pieces = std::max(first->getNumPieces(), second->getNumPieces());
-  if (pieces > 1)
-    llvm::outs() << " (in " << pieces << " pieces)";
-  llvm::outs() << "\n";
-  return report.isEqual() ? ExitDone : ExitFailed;
+  ExitStatus status = ExitDone;
+  for (const std::string &path : after) {
+    std::unique_ptr<EquivalenceModel> second = load(path);
+    if (!second)
+      return ExitFailed;
+    if (after.size() > 1)
+      llvm::outs() << path << "\n";
+    EquivalenceReport report = compareModels(*first, *second, options);
+    print(report, std::max(first->getNumPieces(), second->getNumPieces()));
+    if (!report.isEqual())
+      status = ExitFailed;
+  }
+  return status;
 }
 
 std::unique_ptr<Command> makeCheckEquivalenceCommand() {

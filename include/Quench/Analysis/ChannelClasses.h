@@ -96,8 +96,9 @@ struct ClassBlocker {
 struct ChannelClass {
   TransformKind kind;
   /// The path in the checkpoint of the first op that produces the class, with
-  /// `#1`, `#2`, ... behind it for further classes of that op. Entry points
-  /// that share a class share its name.
+  /// `#1`, `#2`, ... behind it for further classes of that op; where no weight
+  /// does, that of the first that reads it and `#input`. Entry points
+  /// that share a class share its name. That op does not carry the inverse.
   std::string name;
   /// Channels of a transform.
   int64_t size = 0;

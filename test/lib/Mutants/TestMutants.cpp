@@ -13,6 +13,8 @@
 // each a wrong version of the twin. `use NAME` in place of a pipeline or a
 // mutation stands for a module of that name within MODEL. The twin must be
 // accepted, and every mutant be valid IR that runs and computes something else.
+// `QUANTIZERS: kept` compares what quantized models compute, not the functions
+// that they stand for.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,6 +46,7 @@ struct Spec {
   /// Makes the twin that every mutant is a wrong version of.
   std::string pipeline;
   std::vector<Mutant> mutants;
+  bool dropQuantizers = true;
 };
 
 /// Checks the mutants of one file.
@@ -80,6 +83,8 @@ static llvm::Expected<Spec> readSpec(StringRef path) {
     line = line.ltrim("/ ").rtrim();
     if (line.consume_front("PIPELINE: "))
       spec.pipeline = line.str();
+    if (line == "QUANTIZERS: kept")
+      spec.dropQuantizers = false;
     if (!line.consume_front("MUTANT: "))
       continue;
     auto [name, mutation] = line.split(" :: ");
@@ -108,6 +113,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> MutantTest::findWritten(StringRef text) {
 }
 
 llvm::Error MutantTest::run(ModuleOp module, const Spec &spec) {
+  options.dropQuantizers = spec.dropQuantizers;
   DictionaryAttr attributes = module->getAttrDictionary();
   for (auto nested : llvm::make_early_inc_range(module.getOps<ModuleOp>())) {
     std::string name = nested.getSymName().value_or("").str();

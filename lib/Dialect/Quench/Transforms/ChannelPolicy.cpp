@@ -174,14 +174,14 @@ static ChannelPolicy createBalanced(PolicyOptions &options, double alphaDefault,
     bool meets = llvm::any_of(
         site.weights, [](const ClassWeight &weight) { return weight.inverse; });
     if (weights.empty() && meets)
-      weights.push_back(createSiteParam(
-          builder, site, "stats", "inverse_absmax", {site.getNumChannels()}));
+      weights.push_back(createStatistic(builder, site, "inverse_absmax",
+                                        {site.getNumChannels()}));
     if (weights.empty()) {
       reason = "no weight is multiplied by it, to balance it with";
       return {};
     }
-    Value activation = createSiteParam(builder, site, "stats", "absmax",
-                                       {site.getNumChannels()});
+    Value activation =
+        createStatistic(builder, site, "absmax", {site.getNumChannels()});
     for (Value &weight : weights)
       weight = tie(builder, site, weight);
     return BalancedScaleOp::create(
@@ -228,9 +228,9 @@ static ChannelPolicy createAwq(PolicyOptions &options) {
     int64_t channels = site.getNumChannels();
     return AwqScaleOp::create(
         builder, getLoc(site),
-        createSiteParam(builder, site, "stats", "mean_abs", {channels}),
-        createSiteParam(builder, site, "stats", "gram", {channels, channels}),
-        weights, bits, group, steps);
+        createStatistic(builder, site, "mean_abs", {channels}),
+        createStatistic(builder, site, "gram", {channels, channels}), weights,
+        bits, group, steps);
   };
 }
 
@@ -246,10 +246,8 @@ static ChannelPolicy createRepQ(PolicyOptions &options) {
     Location loc = getLoc(site);
     int64_t channels = site.getNumChannels();
     Value scales = RangeScaleOp::create(
-        builder, loc,
-        createSiteParam(builder, site, "stats", "min", {channels}),
-        createSiteParam(builder, site, "stats", "max", {channels}),
-        int64_t(1) << bits);
+        builder, loc, createStatistic(builder, site, "min", {channels}),
+        createStatistic(builder, site, "max", {channels}), int64_t(1) << bits);
     scales = tie(builder, site, scales);
     Value common;
     if (target == "given")
@@ -302,7 +300,7 @@ static ChannelPolicy createMean(PolicyOptions &options) {
     if (!hasStatistics(site, {"mean"}, reason))
       return {};
     int64_t channels = site.getNumChannels();
-    Value mean = createSiteParam(builder, site, "stats", "mean", {channels});
+    Value mean = createStatistic(builder, site, "mean", {channels});
     Value zeros = createFilledWeight(builder, mean.getLoc(),
                                      cast<RankedTensorType>(mean.getType()), 0);
     return shiftWeight(builder, zeros, mean, /*negative=*/true);

@@ -9,6 +9,7 @@
 #include "ChannelVectors.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -209,11 +210,6 @@ void quench::noteBasis(const ChannelClass &site, StringRef transform) {
     Operation *op = member.value.getDefiningOp();
     if (!op || !noted.insert(op).second)
       continue;
-    SmallVector<Attribute> transforms;
-    if (auto known = op->getAttrOfType<ArrayAttr>("quench.basis"))
-      llvm::append_range(transforms, known);
-    transforms.push_back(StringAttr::get(
-        op->getContext(), transform + (member.inverse ? " inverse" : "")));
-    op->setAttr("quench.basis", ArrayAttr::get(op->getContext(), transforms));
+    noteBasis(op, (transform + (member.inverse ? " inverse" : "")).str());
   }
 }

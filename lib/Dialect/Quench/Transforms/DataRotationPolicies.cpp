@@ -23,10 +23,6 @@
 using namespace mlir;
 using namespace quench;
 
-static Location getLoc(const ChannelClass &site) {
-  return site.weights.front().op->getLoc();
-}
-
 static ModuleOp getModule(const ChannelClass &site) {
   return site.weights.front().op->getParentOfType<ModuleOp>();
 }
@@ -66,11 +62,12 @@ static RotationPolicy createKLT(PolicyOptions &options) {
     }
     if (!hasStatistics(site, {"covariance"}, reason))
       return std::nullopt;
-    return createEqualizing(builder,
-                            createBoundParam(builder, getLoc(site), module,
-                                             "stats",
-                                             site.name + ".covariance"),
-                            seed, reason);
+    SmallVector<int64_t> shape = {site.numTransforms, site.size, site.size};
+    return createEqualizing(
+        builder,
+        createStatistic(builder, site, "covariance",
+                        ArrayRef(shape).drop_front(site.numTransforms == 1)),
+        seed, reason);
   };
 }
 

@@ -14,6 +14,7 @@
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
+#include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Interfaces/NormOpInterface.h"
 
@@ -62,6 +63,7 @@ void FoldNormAffine::fold(NormOpInterface norm, SharedWeights &shared) {
     weight.set(scaleWeight(builder, weight.get(), gain, reader.weight.axis));
   }
   norm.dropAffine();
+  noteBasis(norm, "fold " + site);
   recordSite(site,
              Twine(gain ? "gain" : "offset") +
                  (gain && offset ? " and offset" : "") + " into " +

@@ -8,6 +8,9 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
+
+#include "RoomForScales.h"
+
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -343,8 +346,12 @@ void Observe::runOnOperation() {
         if (DictionaryAttr description = observe(site, function, observer))
           sites.push_back(description);
   };
+  // A scale that passes a gate is one of what the gate gives.
+  FusedSilus silus;
+  silus.open(getOperation(), /*all=*/false);
   add(TransformKind::Scale);
   if (products)
     add(TransformKind::Basis);
+  silus.close();
   function->setAttr(observedAttrName, ArrayAttr::get(&getContext(), sites));
 }

@@ -9,6 +9,8 @@
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 
 #include "ChannelVectors.h"
+#include "RoomForScales.h"
+#include "SharedWeights.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
@@ -30,105 +32,6 @@ namespace quench {
 
 using namespace mlir;
 using namespace quench;
-
-//===----------------------------------------------------------------------===//
-// SiLU with a scale inside
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// SiLUs that got a scale of ones so that a scale may pass them, and gated
-/// products that were taken apart for that.
-class FusedSilus {
-public:
-  /// Opens gated products, and with `all` SiLUs, of `module`.
-  void open(ModuleOp module, bool all);
-
-  /// Gives back those that no scale passed.
-  void close();
-
-private:
-  void addScale(SiluOp silu);
-
-  struct Opened {
-    SiluOp silu;
-    Value ones;
-    /// The product, if the SiLU is that of a gate.
-    MulOp product;
-  };
-  SmallVector<Opened> opened;
-};
-} // namespace
-
-void FusedSilus::addScale(SiluOp silu) {
-  OpBuilder builder(silu);
-  auto type = silu.getInput().getType();
-  Value ones = createFilledWeight(
-      builder, silu.getLoc(),
-      RankedTensorType::get(type.getShape().take_back(), type.getElementType()),
-      1);
-  silu.getScaleMutable().assign(ones);
-  opened.push_back({silu, ones, MulOp()});
-}
-
-void FusedSilus::open(ModuleOp module, bool all) {
-  SmallVector<Operation *> ops;
-  module.walk([&](Operation *op) {
-    if (isa<SiluOp, GatedOp>(op))
-      ops.push_back(op);
-  });
-  for (Operation *op : ops) {
-    auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1))
-      continue;
-    if (auto silu = dyn_cast<SiluOp>(op)) {
-      if (all && !silu.getScale())
-        addScale(silu);
-      continue;
-    }
-    auto gated = cast<GatedOp>(op);
-    if (gated.getKind() != GateKind::Silu)
-      continue;
-    OpBuilder builder(gated);
-    auto silu = SiluOp::create(builder, gated.getLoc(), gated.getGate(),
-                               /*scale=*/Value());
-    addScale(silu);
-    // The first factor is preferred, and passes a scale without more.
-    auto product = MulOp::create(builder, gated.getLoc(), gated.getUp(), silu);
-    product->setDiscardableAttrs(gated->getDiscardableAttrDictionary());
-    gated.replaceAllUsesWith(product.getResult());
-    gated.erase();
-    opened.back().product = product;
-  }
-}
-
-void FusedSilus::close() {
-  for (Opened &entry : opened) {
-    if (entry.silu.getScale() != entry.ones)
-      continue;
-    if (MulOp product = entry.product) {
-      OpBuilder builder(product);
-      auto gated =
-          GatedOp::create(builder, product.getLoc(), entry.silu.getInput(),
-                          product.getLhs(), GateKind::Silu);
-      gated->setDiscardableAttrs(product->getDiscardableAttrDictionary());
-      product.replaceAllUsesWith(gated.getResult());
-      product.erase();
-      entry.silu.erase();
-    } else {
-      entry.silu.getScaleMutable().clear();
-    }
-    for (Operation *op = entry.ones.getDefiningOp(); op && op->use_empty();) {
-      Operation *source =
-          op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr;
-      op->erase();
-      op = source;
-    }
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// The pass
-//===----------------------------------------------------------------------===//
 
 namespace {
 struct ScalePair : quench::impl::QuenchScalePairBase<ScalePair>,
@@ -160,6 +63,7 @@ private:
 
   ChannelPolicy policy;
   std::string description;
+  SharedWeights shared;
   llvm::MapVector<std::string, Done, std::map<std::string, unsigned>> done;
 };
 } // namespace
@@ -244,6 +148,8 @@ std::string ScalePair::rewrite(const ChannelClass &part, func::FuncOp function,
     return reason;
   scale = CheckedScaleOp::create(builder, scale.getLoc(), scale, part.name,
                                  part.partners);
+  for (const ClassWeight &weight : part.weights)
+    shared.note(weight.operand->get(), weight.op);
   divideChannels(part, scale, description + " " + part.name);
   if (others.empty())
     return {};
@@ -302,6 +208,7 @@ void ScalePair::rewrite(const ChannelClass &site) {
 void ScalePair::runOnOperation() {
   beginClaims(*this);
   done.clear();
+  shared = SharedWeights();
   ModuleOp module = getOperation();
   auto emitOptionError = [&]() { return emitError(module.getLoc()); };
   if (std::string error; !llvm::Regex(sitePattern).isValid(error)) {
@@ -326,6 +233,9 @@ void ScalePair::runOnOperation() {
   for (const std::string &option : policyOptions)
     description += " " + option;
 
+  AddedGains gains;
+  if (addGains)
+    gains.open(module);
   FusedSilus silus;
   if (fuseSilu != FuseSilu::None)
     silus.open(module, fuseSilu == FuseSilu::All);
@@ -343,5 +253,7 @@ void ScalePair::runOnOperation() {
       note += ", undone for " + std::to_string(site.restored) + " other uses";
     recordSite(name, note, site.op);
   }
+  shared.remark(*this);
   silus.close();
+  gains.close();
 }

@@ -8,7 +8,11 @@
 
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 
+#include "ChannelVectors.h"
+
+#include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
+#include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Support/Hash.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -17,6 +21,21 @@
 
 using namespace mlir;
 using namespace quench;
+
+void quench::noteBasis(Operation *op, StringRef transform) {
+  SmallVector<Attribute> transforms;
+  if (auto known = op->getAttrOfType<ArrayAttr>(basisAttrName))
+    llvm::append_range(transforms, known);
+  transforms.push_back(StringAttr::get(op->getContext(), transform));
+  op->setAttr(basisAttrName, ArrayAttr::get(op->getContext(), transforms));
+}
+
+/// The transforms that a value carries, oldest first.
+static ArrayRef<Attribute> getBasis(const ClassMember &member) {
+  Operation *op = member.value.getDefiningOp();
+  auto basis = op ? op->getAttrOfType<ArrayAttr>(basisAttrName) : ArrayAttr();
+  return basis ? basis.getValue() : ArrayRef<Attribute>();
+}
 
 std::string quench::getBasisKey(bool isRotation, StringRef name) {
   return ((isRotation ? "basis.rotation." : "basis.scale.") + name).str();
@@ -48,14 +67,19 @@ quench::getReadMembers(const ChannelClass &site) {
   return members;
 }
 
-std::string quench::hashBasis(const ChannelClass &site) {
+/// A hash of all transforms that the values of `site` carry but the last
+/// `newest`; none where a value carries fewer.
+static std::optional<std::string> hashOlderBasis(const ChannelClass &site,
+                                                 size_t newest) {
   std::set<std::string> bases;
   for (const ClassMember *member : getReadMembers(site)) {
+    ArrayRef<Attribute> transforms = getBasis(*member);
+    if (transforms.size() < newest)
+      return std::nullopt;
     std::string text;
-    llvm::raw_string_ostream os(text);
-    if (Operation *op = member->value.getDefiningOp())
-      if (auto basis = op->getAttrOfType<ArrayAttr>(basisAttrName))
-        os << basis;
+    if (transforms.size() > newest)
+      llvm::raw_string_ostream(text) << ArrayAttr::get(
+          transforms.front().getContext(), transforms.drop_back(newest));
     bases.insert(std::move(text));
   }
   std::string joined;
@@ -64,23 +88,195 @@ std::string quench::hashBasis(const ChannelClass &site) {
   return hashBytes({joined.data(), joined.size()});
 }
 
+std::string quench::hashBasis(const ChannelClass &site) {
+  return *hashOlderBasis(site, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Statistics of what was scaled since
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A factor of each channel of an axis: `scale`, or one over it.
+struct Factor {
+  Value scale;
+  bool inverse;
+};
+
+/// The scales that the values of a site got after statistics of it were taken.
+struct NewerScales {
+  /// A weight that writes the values, and what was multiplied onto the axis of
+  /// it on which their channels are.
+  const ClassWeight *writer = nullptr;
+  SmallVector<Factor> factors;
+};
+} // namespace
+
+/// The names of the scales that the values of `site` got last, if the last
+/// `count` transforms of all values that are read are the same scales.
+static std::optional<std::set<StringRef>>
+getScaleNames(const ChannelClass &site, size_t count) {
+  std::set<StringRef> names;
+  std::optional<ArrayRef<Attribute>> first;
+  for (const ClassMember *member : getReadMembers(site)) {
+    ArrayRef<Attribute> newest = getBasis(*member).take_back(count);
+    if (first && *first != newest)
+      return std::nullopt;
+    first = newest;
+  }
+  for (Attribute transform : first.value_or(ArrayRef<Attribute>())) {
+    StringRef text = cast<StringAttr>(transform).getValue();
+    if (!text.starts_with("scale ") || text.ends_with(" inverse"))
+      return std::nullopt;
+    names.insert(text.rsplit(' ').second);
+  }
+  return names;
+}
+
+/// The names of the scales that the program of `scale` computes.
+static std::set<StringRef> getNames(Value scale) {
+  std::set<StringRef> names;
+  llvm::SetVector<Operation *> program;
+  program.insert(scale.getDefiningOp());
+  for (size_t i = 0; i < program.size(); ++i) {
+    if (auto checked = dyn_cast<CheckedScaleOp>(program[i]))
+      names.insert(checked.getSite());
+    for (Value operand : program[i]->getOperands())
+      program.insert(operand.getDefiningOp());
+  }
+  return names;
+}
+
+/// The factors in the program of `weight` along `axis` that are the scales
+/// `names`; none unless each of them is there once.
+static std::optional<SmallVector<Factor>>
+findFactors(Value weight, int64_t axis, const std::set<StringRef> &names) {
+  SmallVector<Factor> factors;
+  std::set<StringRef> missing = names;
+  while (!missing.empty()) {
+    if (auto cast = weight.getDefiningOp<CastOp>()) {
+      weight = cast.getInput();
+      continue;
+    }
+    auto step = weight.getDefiningOp<ChannelScaleOp>();
+    if (!step)
+      return std::nullopt;
+    weight = step.getInput();
+    if (static_cast<int64_t>(step.getAxis()) != axis)
+      continue;
+    // Scales that met are one step.
+    std::set<StringRef> found = getNames(step.getScale());
+    for (StringRef name : found)
+      if (!missing.erase(name))
+        return std::nullopt;
+    if (!found.empty())
+      factors.push_back({step.getScale(), step.getInverse()});
+  }
+  return factors;
+}
+
+/// What was done to the values of `site` since the statistics were taken that
+/// are bound: nothing, or scales. None where it was something else.
+static std::optional<NewerScales> findNewerScales(const ChannelClass &site,
+                                                  StringRef basis) {
+  std::optional<std::string> hash;
+  for (size_t count = 0; (hash = hashOlderBasis(site, count)); ++count) {
+    if (*hash != basis)
+      continue;
+    std::optional<std::set<StringRef>> names = getScaleNames(site, count);
+    if (!names || names->size() != count)
+      return std::nullopt;
+    if (names->empty())
+      return NewerScales();
+    for (const ClassWeight &weight : site.weights) {
+      if (weight.consumer || !weight.operand)
+        continue;
+      if (auto factors =
+              findFactors(weight.operand->get(), weight.axis, *names))
+        return NewerScales{&weight, std::move(*factors)};
+    }
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+static ModuleOp getModule(const ChannelClass &site) {
+  return site.weights.front().op->getParentOfType<ModuleOp>();
+}
+
+/// The hash of the transforms that the values of `site` carried when the
+/// statistics were taken that are bound; none where the site has none.
+static std::optional<StringRef> getBoundBasis(const ChannelClass &site) {
+  return getBoundText(
+      getModule(site), "stats",
+      getBasisKey(site.kind == TransformKind::Basis, site.name));
+}
+
 bool quench::hasStatistics(const ChannelClass &site, ArrayRef<StringRef> names,
                            std::string &reason) {
-  auto module = site.weights.front().op->getParentOfType<ModuleOp>();
+  ModuleOp module = getModule(site);
   if (!isBound(module, "stats"))
     return true;
-  std::optional<StringRef> basis =
-      getBoundText(module, "stats",
-                   getBasisKey(site.kind == TransformKind::Basis, site.name));
+  std::optional<StringRef> basis = getBoundBasis(site);
   for (StringRef name : names)
     if (!basis ||
         !hasBoundTensor(module, "stats", site.name + "." + name.str())) {
       reason = ("the statistics have no '" + name + "' of it").str();
       return false;
     }
-  if (*basis == hashBasis(site))
+  if (findNewerScales(site, *basis))
     return true;
   reason = "its statistics were taken before its values were transformed; "
            "collect them again from what the model is now";
   return false;
+}
+
+/// `matrices`, one of each transform of `site` or one of all its channels, with
+/// rows and columns multiplied by `factor`.
+static Value scaleMatrices(OpBuilder &builder, Value matrices,
+                           const Factor &factor) {
+  auto type = cast<RankedTensorType>(matrices.getType());
+  int64_t width = type.getShape().back();
+  auto rows = type.clone(ArrayRef{type.getNumElements() / width, width});
+  bool isStack = type.getRank() == 3;
+  SmallVector<int64_t> swapped = {0, 2, 1};
+  if (!isStack)
+    swapped = {1, 0};
+  // They are symmetric: twice the rows of the transposed ones.
+  for (int side = 0; side < 2; ++side) {
+    Location loc = matrices.getLoc();
+    if (isStack)
+      matrices = ReshapeOp::create(builder, loc, rows, matrices);
+    matrices = scaleWeight(builder, matrices, factor.scale, 0, factor.inverse);
+    if (isStack)
+      matrices = ReshapeOp::create(builder, loc, type, matrices);
+    matrices = TransposeOp::create(builder, loc, type, matrices, swapped);
+  }
+  return matrices;
+}
+
+Value quench::createStatistic(OpBuilder &builder, const ChannelClass &site,
+                              StringRef name, ArrayRef<int64_t> shape) {
+  Location loc = site.weights.front().op->getLoc();
+  Value statistic = ParamOp::create(
+      builder, loc, RankedTensorType::get(shape, builder.getF64Type()),
+      RefAttr::get(builder.getContext(), "stats",
+                   site.name + "." + name.str()));
+  std::optional<StringRef> basis = getBoundBasis(site);
+  std::optional<NewerScales> newer;
+  if (basis)
+    newer = findNewerScales(site, *basis);
+  if (!newer)
+    return statistic;
+  for (const Factor &factor : newer->factors) {
+    Factor own = {cloneProgram(builder, factor.scale), factor.inverse};
+    own.scale = gatherChannels(builder, own.scale, site, newer->writer->blocks,
+                               /*rest=*/1)
+                    .front();
+    if (name == "gram" || name == "covariance")
+      statistic = scaleMatrices(builder, statistic, own);
+    else
+      statistic = scaleWeight(builder, statistic, own.scale, 0, own.inverse);
+  }
+  return statistic;
 }

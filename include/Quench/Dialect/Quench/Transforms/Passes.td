@@ -249,7 +249,10 @@ def QuenchScalePair : Pass<"quench-scale-pair", "::mlir::ModuleOp"> {
     it. Two ways around are taken: where the result of a norm has other uses (the
     residual stream of a model with norms behind its blocks), those get the old
     values, by a `quench.mul` (`compensate`); and a SiLU becomes `x sigma(s x)`
-    (`fuse-silu`), so that a scale passes gates (MambaQuant's smooth-fused SiLU).
+    (`fuse-silu`), so that a scale passes gates (MambaQuant's smooth-fused SiLU). A
+    norm whose gain was folded away can get one again, for a scale only
+    (`add-gains`): OSTQuant scales what norms give after the stream was rotated,
+    since a gain stands in the way of that.
 
     Policies choose the numbers: `identity`, `random` (`seed`, `low`, `high`),
     `given` (a parameter `SITE.scale` of the scope `learned`; `scope`, `name`,
@@ -303,6 +306,8 @@ def QuenchScalePair : Pass<"quench-scale-pair", "::mlir::ModuleOp"> {
                "sites to rewrite: norm, linear, product, silu (default: all)">,
     Option<"compensate", "compensate", "bool", "true",
            "give uses of a norm that no weight reads through the old values">,
+    Option<"addGains", "add-gains", "bool", "false",
+           "give norms without a gain one, where a scale goes into it">,
     Option<"fuseSilu", "fuse-silu", "::quench::FuseSilu", "::quench::FuseSilu::None",
            "which SiLUs may get a scale inside", [{
         ::llvm::cl::values(

@@ -26,6 +26,10 @@ inline constexpr llvm::StringLiteral observedAttrName = "quench.observed";
 /// The attribute of ops that lists the transforms which their results carry.
 inline constexpr llvm::StringLiteral basisAttrName = "quench.basis";
 
+/// Notes that the results of `op` carry `transform`: statistics that were taken
+/// before are then known to be old.
+void noteBasis(mlir::Operation *op, llvm::StringRef transform);
+
 /// The key of the metadata of statistics under which the hash of the transforms
 /// is that the values of the site `name` carried.
 std::string getBasisKey(bool isRotation, llvm::StringRef name);
@@ -41,10 +45,20 @@ std::string hashBasis(const ChannelClass &site);
 
 /// Whether the statistics `names` of `site` can be taken from the archive that
 /// is bound to the scope `stats`. If not, `reason` says why, as what follows
-/// "NAME: ": it has none, or they were taken when the values carried other
-/// transforms. Where no archive is bound whose header could tell, all can.
+/// "NAME: ": it has none, or the values were transformed since they were taken,
+/// by other than scales. Where no archive is bound whose header could tell, all
+/// can.
 bool hasStatistics(const ChannelClass &site,
                    llvm::ArrayRef<llvm::StringRef> names, std::string &reason);
+
+/// The statistic `name` of `site`, f64 of `shape`, which `hasStatistics` finds:
+/// one of `min`, `max`, `absmax`, `inverse_absmax`, `mean`, `mean_abs`, vectors
+/// of all channels, and `gram` and `covariance`, matrices of them or of those
+/// of each transform. Where the values were scaled since, as it is of the
+/// scaled values.
+mlir::Value createStatistic(mlir::OpBuilder &builder, const ChannelClass &site,
+                            llvm::StringRef name,
+                            llvm::ArrayRef<int64_t> shape);
 
 } // namespace quench
 
