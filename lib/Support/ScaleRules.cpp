@@ -8,6 +8,7 @@
 
 #include "Quench/Support/ScaleRules.h"
 
+#include "Quench/Support/MatrixProduct.h"
 #include "Quench/Support/Numerics.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -15,6 +16,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 using namespace quench;
 using llvm::ArrayRef;
@@ -58,26 +61,31 @@ void quench::roundAwqRow(MutableArrayRef<double> row, const AwqRule &rule) {
 
 double quench::getAwqLoss(ArrayRef<MatrixRef> weights, ArrayRef<double> scales,
                           ArrayRef<double> gram, const AwqRule &rule) {
-  size_t channels = scales.size();
+  constexpr int64_t blockRows = 64;
+  int64_t channels = scales.size();
   double loss = 0;
   int64_t outputs = 0;
-  std::vector<double> error(channels);
+  std::vector<double> errors(blockRows * channels), products(errors.size());
   for (const MatrixRef &weight : weights) {
     outputs += weight.rows;
-    for (int64_t index = 0; index < weight.rows; ++index) {
-      ArrayRef<double> row = weight.elements.slice(index * channels, channels);
-      for (size_t i = 0; i < channels; ++i)
-        error[i] = row[i] * scales[i];
-      roundAwqRow(error, rule);
-      for (size_t i = 0; i < channels; ++i)
-        error[i] = error[i] / scales[i] - row[i];
-      for (size_t i = 0; i < channels; ++i) {
-        const double *products = gram.data() + i * channels;
-        double sum = 0;
-        for (size_t k = 0; k < channels; ++k)
-          sum += products[k] * error[k];
-        loss += error[i] * sum;
+    for (int64_t begin = 0; begin < weight.rows; begin += blockRows) {
+      int64_t rows = std::min(blockRows, weight.rows - begin);
+      for (int64_t index = 0; index < rows; ++index) {
+        ArrayRef<double> row =
+            weight.elements.slice((begin + index) * channels, channels);
+        MutableArrayRef<double> error(&errors[index * channels], channels);
+        for (int64_t i = 0; i < channels; ++i)
+          error[i] = row[i] * scales[i];
+        roundAwqRow(error, rule);
+        for (int64_t i = 0; i < channels; ++i)
+          error[i] = error[i] / scales[i] - row[i];
       }
+      std::fill(products.begin(), products.end(), 0.0);
+      addProduct(rows, channels, channels, errors.data(), channels, gram.data(),
+                 channels, products.data(), channels);
+      loss =
+          std::inner_product(errors.begin(), errors.begin() + rows * channels,
+                             products.begin(), loss);
     }
   }
   return loss / outputs;
