@@ -220,6 +220,9 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   MLIRContext *context = module.getContext();
   OwningOpRef<ModuleOp> code = module.clone();
   PassManager toPrograms(context);
+  // It would take a third of the time of compiling without optimization, and
+  // every other compilation verifies what the same passes make.
+  toPrograms.enableVerifier(options.optimize);
   buildCPUCodegenPipeline(toPrograms, getKernelOptions(target));
   if (failed(toPrograms.run(*code)))
     return failure();
@@ -229,6 +232,7 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   auto params = code->lookupSymbol<func::FuncOp>("quench_params");
   params->moveBefore(programs->getBody(), programs->getBody()->end());
   PassManager toLLVM(context);
+  toLLVM.enableVerifier(options.optimize);
   buildCPULoweringPipeline(toLLVM);
   if (failed(toLLVM.run(*code)))
     return failure();
