@@ -11,10 +11,13 @@
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Archive.h"
 #include "Quench/Support/Error.h"
+#include "Quench/Support/FloatBytes.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MemoryBuffer.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace quench;
@@ -102,6 +105,28 @@ llvm::Error TensorExamples::add(Input input) {
   return llvm::Error::success();
 }
 
+std::string quench::describeExamples(int64_t begin, int64_t end) {
+  if (end - begin == 1)
+    return "example " + std::to_string(end);
+  return "examples " + std::to_string(begin + 1) + " to " + std::to_string(end);
+}
+
+/// Whether elements of `type` are all finite numbers.
+static bool areFinite(qrt_dtype type, ArrayRef<char> bytes) {
+  static constexpr std::pair<qrt_dtype, DType> floats[] = {
+      {QRT_F16, DType::F16},
+      {QRT_BF16, DType::BF16},
+      {QRT_F32, DType::F32},
+      {QRT_F64, DType::F64}};
+  const auto *found =
+      llvm::find_if(floats, [&](const auto &f) { return f.first == type; });
+  if (found == std::end(floats))
+    return true;
+  std::vector<double> numbers(bytes.size() * 8 / getBitWidth(found->second));
+  decodeFloats(found->second, bytes.data(), numbers);
+  return llvm::all_of(numbers, [](double x) { return std::isfinite(x); });
+}
+
 llvm::Expected<ArrayRef<qrt_tensor>> TensorExamples::get(int64_t begin,
                                                          int64_t examples) {
   tensors.clear();
@@ -109,6 +134,10 @@ llvm::Expected<ArrayRef<qrt_tensor>> TensorExamples::get(int64_t begin,
   buffers.resize(inputs.size());
   for (auto [index, input] : llvm::enumerate(inputs)) {
     size_t bytes = input.bytes.size() / count;
+    for (int64_t example = begin; example < begin + examples; ++example)
+      if (!areFinite(input.dtype, input.bytes.slice(example * bytes, bytes)))
+        return makeError("found a number that is not finite in '", input.name,
+                         "' of ", describeExamples(example, example + 1));
     buffers[index].resize(llvm::divideCeil(examples * bytes, sizeof(double)));
     std::memcpy(buffers[index].data(), input.bytes.data() + begin * bytes,
                 examples * bytes);

@@ -48,6 +48,9 @@ public:
                                                          int64_t count) = 0;
 };
 
+/// The examples [begin, end) in words, counted from 1.
+std::string describeExamples(int64_t begin, int64_t end);
+
 } // namespace quench
 
 #endif // QUENCH_LIB_PIPELINES_EXAMPLEDATA_H

@@ -114,6 +114,10 @@ std::vector<double> quench::makeRandomParameter(uint64_t seed,
       fill([&] { return random.normal() / 2; });
     else if (kind == "min")
       fill([&] { return -random.uniform(0.5, 2); });
+    else if (kind == "extent")
+      fill([&, sign = 1]() mutable {
+        return (sign = -sign) * random.uniform(0.5, 2);
+      });
     else
       fill([&] { return random.uniform(0.5, 2); });
     if (kind == "covariance" && isSquare)

@@ -48,6 +48,15 @@ Error quench::checkOutput(StringRef path, bool force) {
   return Error::success();
 }
 
+std::string quench::getPathBeside(StringRef path, StringRef suffix) {
+  SmallString<128> target;
+  if (sys::fs::real_path(path, target))
+    target = path;
+  SmallString<128> beside(sys::path::parent_path(target));
+  sys::path::append(beside, "." + sys::path::filename(target) + suffix);
+  return std::string(beside);
+}
+
 Expected<std::unique_ptr<OutputFile>>
 OutputFile::create(StringRef path, bool force, bool executable) {
   if (Error error = checkOutput(path, force))

@@ -309,19 +309,6 @@ LogicalResult ParamPacker::checkMemory() {
          << toMiB(others + most);
 }
 
-/// What stands for the archive while it is not complete: what links point to
-/// is replaced, not the link.
-static std::string getPathBeside(llvm::StringRef archive,
-                                 llvm::StringRef suffix) {
-  llvm::SmallString<128> target;
-  if (llvm::sys::fs::real_path(archive, target))
-    target = archive;
-  llvm::SmallString<128> path(llvm::sys::path::parent_path(target));
-  llvm::sys::path::append(path,
-                          "." + llvm::sys::path::filename(target) + suffix);
-  return std::string(path);
-}
-
 bool ParamPacker::isInterrupted(llvm::StringRef path) {
   return llvm::sys::fs::exists(getPathBeside(path, ".journal"));
 }

@@ -155,7 +155,7 @@ RecipeOptions::RecipeOptions(cl::SubCommand &sub)
 /// How a user comes by an archive of the scope that a recipe needs.
 static llvm::StringRef explainScope(llvm::StringRef scope) {
   return llvm::StringSwitch<llvm::StringRef>(scope)
-      .Case("stats", ", statistics of 'quench collect'")
+      .Case("stats", ", statistics of 'quench calibrate'")
       .Case("learned", ", learned rotations and scales")
       .Default("");
 }

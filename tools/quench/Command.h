@@ -53,8 +53,8 @@ public:
 };
 
 std::unique_ptr<Command> makeBuildCommand();
+std::unique_ptr<Command> makeCalibrateCommand();
 std::unique_ptr<Command> makeCheckEquivalenceCommand();
-std::unique_ptr<Command> makeCollectCommand();
 std::unique_ptr<Command> makeEvalCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();

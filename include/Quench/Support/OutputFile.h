@@ -23,6 +23,10 @@ namespace quench {
 /// before long work.
 llvm::Error checkOutput(llvm::StringRef path, bool force);
 
+/// A hidden file beside `path`, `.NAMEsuffix`, for what long work has done so
+/// far. It stands beside what links point to.
+std::string getPathBeside(llvm::StringRef path, llvm::StringRef suffix);
+
 /// A file under a temporary name in the folder of its final name, which it
 /// takes when it is complete. Until then whatever had that name stays; without
 /// commit(), and when the program is interrupted, nothing is left behind. Links

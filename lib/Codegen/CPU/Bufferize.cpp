@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace quench {
@@ -46,6 +47,15 @@ getArgumentType(bufferization::TensorLikeType type, Attribute memorySpace,
       tensor.getShape(), tensor.getElementType(), layout, memorySpace));
 }
 
+/// Whether a result begins as the tensor that `use` is.
+bool isInit(OpOperand &use) {
+  if (auto op = dyn_cast<DestinationStyleOpInterface>(use.getOwner()))
+    return op.isDpsInit(&use);
+  auto loop = dyn_cast<LoopLikeOpInterface>(use.getOwner());
+  return loop && llvm::is_contained(
+                     llvm::make_pointer_range(loop.getInitsMutable()), &use);
+}
+
 /// Gives every place where a tensor begins as nothing, or filled, a tensor of
 /// its own. Once the first of such tensors is the buffer of an output, the
 /// analysis of upstream no longer sees that results which begin as it write
@@ -54,8 +64,7 @@ void separateInits(ModuleOp module) {
   IRRewriter rewriter(module.getContext());
   auto separate = [&](Operation *op) {
     for (OpOperand &use : llvm::make_early_inc_range(op->getUses())) {
-      auto user = dyn_cast<DestinationStyleOpInterface>(use.getOwner());
-      if (!user || !user.isDpsInit(&use) || op->hasOneUse())
+      if (!isInit(use) || op->hasOneUse())
         continue;
       rewriter.setInsertionPoint(op);
       use.set(rewriter.clone(*op)->getResult(0));

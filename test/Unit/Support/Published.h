@@ -33,8 +33,13 @@ public:
   }
   double number(llvm::StringRef path) const { return *at(path).getAsNumber(); }
   std::vector<double> numbers(llvm::StringRef path) const {
+    return flatten(at(path));
+  }
+
+  /// The numbers in `value`, an array of arrays of any depth.
+  static std::vector<double> flatten(const llvm::json::Value &value) {
     std::vector<double> result;
-    flatten(at(path), result);
+    flatten(value, result);
     return result;
   }
 

@@ -9,9 +9,10 @@
 
 #include "TensorBuilder.h"
 
-#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
-
 #include "DecomposeNorms.h"
+
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -43,24 +44,19 @@ static Value gatherHeads(TensorBuilder &builder, Value value,
   return gathered;
 }
 
-// Heads are split in groups and heads of a group, [B, G, R, T, L] for the
-// scores, so that every operand is indexed by loops alone.
-FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
-  TensorBuilder builder(b, getLoc());
-  Type type = getQuery().getType().getElementType();
-  Type compute = getComputeType(type);
-  Value key = getKey(), value = getValue();
-  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
-    key = gatherHeads(builder, key, *groups);
-    value = gatherHeads(builder, value, *groups);
-  }
-  SmallVector<OpFoldResult> querySizes = builder.getSizes(getQuery());
+/// The probabilities of `op`, in the type that they are computed in. Heads are
+/// split in groups and heads of a group, [B, G, R, T, L], so that every operand
+/// is indexed by loops alone. `key` has the heads that are meant.
+template <typename Op>
+static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
+  Type compute = getComputeType(op.getQuery().getType().getElementType());
+  SmallVector<OpFoldResult> querySizes = builder.getSizes(op.getQuery());
   OpFoldResult batch = querySizes[0], tokens = querySizes[1];
   OpFoldResult length = builder.getSize(key, 1);
   OpFoldResult groups = builder.getSize(key, 2);
   OpFoldResult repeats = builder.getIndexAttr(
       *getConstantIntValue(querySizes[2]) / *getConstantIntValue(groups));
-  Value query = builder.expand(getQuery(), {{0}, {1}, {2, 3}, {4}},
+  Value query = builder.expand(op.getQuery(), {{0}, {1}, {2, 3}, {4}},
                                {batch, tokens, groups, repeats, querySizes[3]});
 
   SmallVector<OpFoldResult> sizes = {batch, groups, repeats, tokens, length};
@@ -72,9 +68,9 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
 
   SmallVector<LoopInput> inputs = {{scores, {B, G, R, T, L}}};
   unsigned biasInput = inputs.size();
-  if (Value bias = getBias()) {
+  if (Value bias = op.getBias()) {
     SmallVector<unsigned> loops = {B, G, R, T, L};
-    int64_t rank = getBias().getType().getRank();
+    int64_t rank = op.getBias().getType().getRank();
     if (rank >= 3) {
       SmallVector<ReassociationIndices> split =
           rank == 3 ? SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}}
@@ -87,38 +83,53 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
         {bias, llvm::to_vector(ArrayRef<unsigned>(loops).take_back(used))});
   }
   unsigned maskInput = inputs.size();
-  if (getMask())
-    inputs.push_back({getMask(), {B, L}});
+  if (op.getMask())
+    inputs.push_back({op.getMask(), {B, L}});
 
   // The first query stands at position L - T.
   Value first;
-  if (getMaskKind() != MaskKind::Full)
+  if (op.getMaskKind() != MaskKind::Full)
     first = arith::SubIOp::create(builder, builder.getIndex(length),
                                   builder.getIndex(tokens));
   scores = builder.map(sizes, compute, inputs, [&](LoopBody &loop) {
     ImplicitLocOpBuilder &inner = loop.getBuilder();
-    Scalar score = loop[0] * getScale().convertToDouble();
-    if (getBias())
+    Scalar score = loop[0] * op.getScale().convertToDouble();
+    if (op.getBias())
       score = score + loop[biasInput];
     Scalar hidden = score.constant(-std::numeric_limits<double>::infinity());
-    if (getMask())
+    if (op.getMask())
       score = select(loop.isSet(maskInput), score, hidden);
-    if (getMaskKind() == MaskKind::Full)
+    if (op.getMaskKind() == MaskKind::Full)
       return score;
     Value position = arith::AddIOp::create(inner, first, loop.getIndex(T));
     Value visible = arith::CmpIOp::create(inner, arith::CmpIPredicate::sle,
                                           loop.getIndex(L), position);
     score = select(visible, score, hidden);
-    if (getMaskKind() == MaskKind::Causal)
+    if (op.getMaskKind() == MaskKind::Causal)
       return score;
     Value distance = arith::SubIOp::create(inner, position, loop.getIndex(L));
-    Value window = arith::ConstantIndexOp::create(inner, *getWindow());
+    Value window = arith::ConstantIndexOp::create(inner, *op.getWindow());
     Value near = arith::CmpIOp::create(inner, arith::CmpIPredicate::slt,
                                        distance, window);
     return select(near, score, hidden);
   });
-  Value weights = buildSoftmax(builder, scores, compute, getZeta(), getGamma());
+  return buildSoftmax(builder, scores, compute, op.getZeta(), op.getGamma());
+}
 
+FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Type type = getQuery().getType().getElementType();
+  Type compute = getComputeType(type);
+  Value key = getKey(), value = getValue();
+  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
+    key = gatherHeads(builder, key, *groups);
+    value = gatherHeads(builder, value, *groups);
+  }
+  Value weights = buildProbabilities(builder, *this, key);
+
+  SmallVector<OpFoldResult> sizes = builder.getSizes(weights);
+  OpFoldResult batch = sizes[0], groups = sizes[1], repeats = sizes[2],
+               tokens = sizes[3];
   SmallVector<OpFoldResult> outSizes = {batch, tokens, groups, repeats,
                                         builder.getSize(value, 3)};
   enum : unsigned { OB, OT, OG, OR, OE, OL };
@@ -129,6 +140,18 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
   result = builder.convert(result, type);
   result = builder.collapse(result, {{0}, {1}, {2, 3}, {4}});
   return SmallVector<Value>{builder.cast(result, getResult().getType())};
+}
+
+FailureOr<SmallVector<Value>>
+AttentionProbabilitiesOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Value key = getKey();
+  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups())
+    key = gatherHeads(builder, key, *groups);
+  Value weights = buildProbabilities(builder, *this, key);
+  weights = builder.convert(weights, getQuery().getType().getElementType());
+  weights = builder.collapse(weights, {{0}, {1, 2}, {3}, {4}});
+  return SmallVector<Value>{builder.cast(weights, getResult().getType())};
 }
 
 //===----------------------------------------------------------------------===//

@@ -9,9 +9,11 @@
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchRangeOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 
@@ -55,6 +57,10 @@ void QuenchDialect::initialize() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.cpp.inc"
       >();
   addOperations<
@@ -64,6 +70,10 @@ void QuenchDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchRangeOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -8,6 +8,8 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
+
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinAttributes.h"
 
@@ -205,8 +207,10 @@ LogicalResult SoftmaxOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult AttentionOp::inferShapes(Adaptor op, ShapeInference &shapes) {
-  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
+/// Checks everything of attention but the values.
+template <typename Adaptor>
+static LogicalResult checkScores(Adaptor op, ShapeInference &shapes) {
+  Value query = op.getQuery(), key = op.getKey();
   Type type = shapes.getElementType(query);
   if (failed(shapes.checkShape(query, "query", {Dim(), Dim(), Dim(), Dim()})))
     return failure();
@@ -215,14 +219,11 @@ LogicalResult AttentionOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   if (failed(shapes.checkShape(key, "key", {batch, Dim(), Dim(), channels})))
     return failure();
   Dim length = shapes.getDim(key, 1), groups = shapes.getDim(key, 2);
-  if (failed(
-          shapes.checkShape(value, "value", {batch, length, groups, Dim()})) ||
-      failed(shapes.checkShape(op.getMask(), "mask", {batch, length})) ||
+  if (failed(shapes.checkShape(op.getMask(), "mask", {batch, length})) ||
       failed(shapes.checkSuffix(op.getBias(), "bias",
                                 {batch, heads, tokens, length})) ||
-      failed(checkElementTypes(
-          shapes, type,
-          {{key, "key"}, {value, "value"}, {op.getBias(), "bias"}})) ||
+      failed(checkElementTypes(shapes, type,
+                               {{key, "key"}, {op.getBias(), "bias"}})) ||
       failed(shapes.checkStatic(query, "query", 2)) ||
       failed(shapes.checkStatic(key, "key", 2)) ||
       failed(checkStretch(shapes, op.getZeta(), op.getGamma())))
@@ -252,7 +253,33 @@ LogicalResult AttentionOp::inferShapes(Adaptor op, ShapeInference &shapes) {
                        *op.getWindow());
   if (!op.getScale().isFinite())
     return shapes.fail("expected scale to be finite");
-  shapes.addResult({batch, tokens, heads, shapes.getDim(value, 3)}, type);
+  return success();
+}
+
+LogicalResult AttentionOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  if (failed(checkScores(op, shapes)))
+    return failure();
+  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
+  Type type = shapes.getElementType(query);
+  if (failed(shapes.checkShape(value, "value",
+                               {shapes.getDim(key, 0), shapes.getDim(key, 1),
+                                shapes.getDim(key, 2), Dim()})) ||
+      failed(checkElementTypes(shapes, type, {{value, "value"}})))
+    return failure();
+  SmallVector<Dim> dims = shapes.getDims(query, 1);
+  dims.push_back(shapes.getDim(value, 3));
+  shapes.addResult(dims, type);
+  return success();
+}
+
+LogicalResult AttentionProbabilitiesOp::inferShapes(Adaptor op,
+                                                    ShapeInference &shapes) {
+  if (failed(checkScores(op, shapes)))
+    return failure();
+  Value query = op.getQuery();
+  shapes.addResult({shapes.getDim(query, 0), shapes.getDim(query, 2),
+                    shapes.getDim(query, 1), shapes.getDim(op.getKey(), 1)},
+                   shapes.getElementType(query));
   return success();
 }
 

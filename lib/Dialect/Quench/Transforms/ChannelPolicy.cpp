@@ -67,7 +67,9 @@ Value quench::createSiteParam(OpBuilder &builder, const ChannelClass &site,
                               ArrayRef<int64_t> shape) {
   return ParamOp::create(
       builder, getLoc(site), RankedTensorType::get(shape, builder.getF64Type()),
-      RefAttr::get(builder.getContext(), scope, site.name + "." + what.str()));
+      RefAttr::get(builder.getContext(), scope,
+                   scope == "stats" ? getClassStatistic(site.name, what)
+                                    : site.name + "." + what.str()));
 }
 
 /// The weights that are multiplied by what the class carries.

@@ -6,7 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Analysis/QuantSites.h"
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 
 #include "RoomForScales.h"
@@ -21,6 +23,7 @@
 
 #include <limits>
 #include <map>
+#include <tuple>
 
 namespace quench {
 #define GEN_PASS_DEF_QUENCHOBSERVE
@@ -36,47 +39,100 @@ using utils::IteratorType;
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Computes statistics of values of `function` in it and returns them.
+/// A value, and its dimensions that are channels.
+struct ChannelValue {
+  Value value;
+  SmallVector<int64_t> axes;
+
+  RankedTensorType getType() const {
+    return cast<RankedTensorType>(value.getType());
+  }
+  bool isChannel(int64_t axis) const { return llvm::is_contained(axes, axis); }
+};
+
+/// Computes statistics of values of `function` in it and returns them. What is
+/// returned are numbers of results.
 class Observer {
 public:
   explicit Observer(func::FuncOp function)
       : function(function),
         terminator(function.getBody().front().getTerminator()) {}
 
-  /// The numbers of the results that are the least, the greatest, the sum and
-  /// the sum of magnitudes of each channel.
-  SmallVector<int64_t> addRanges(const ClassMember &member);
+  /// The least, the greatest, the sum and the sum of magnitudes of each
+  /// channel.
+  SmallVector<int64_t> addRanges(const ChannelValue &channels);
 
-  /// The number of the result that is the sum of products of the `blocks`
-  /// parts of the channels, `[blocks, n, n]`; none where channels are not
-  /// adjacent.
-  std::optional<int64_t> addProducts(const ClassMember &member, int64_t blocks);
+  /// The sum of products of the `blocks` parts of the channels,
+  /// `[blocks, n, n]`; none where channels are not adjacent. With `weights`,
+  /// `[batch, tokens]` like the first dimensions of the value, products are
+  /// multiplied by them.
+  std::optional<int64_t> addProducts(const ChannelValue &channels,
+                                     int64_t blocks, Value weights = {});
 
-  /// How many elements of `member` each channel has, of which the sizes are
-  /// known when the function runs: the number of the result.
-  int64_t addCount(const ClassMember &member);
+  /// How many elements each channel has, of which the sizes are known when the
+  /// function runs.
+  int64_t addCount(const ChannelValue &channels);
+
+  /// The least, the sum and the greatest of the greatest magnitudes of all
+  /// tokens, which are what is not channels.
+  SmallVector<int64_t> addTokenRanges(const ChannelValue &channels);
+
+  /// The results of `quench.distribution`.
+  SmallVector<int64_t> addDistribution(Value value);
+
+  /// For each head the sum over sequences of the part of the attention that
+  /// the most attended key receives, and the number of sequences.
+  SmallVector<int64_t> addConcentration(AttentionOp attention);
+
+  /// The probabilities of `attention`, `[B, H, T, L]`.
+  Value getProbabilities(AttentionOp attention);
+
+  /// The weights of tokens `[B, T]`, which follow from the attention that they
+  /// receive, for a value `[B, T, C]`.
+  Value getTokenWeights(AttentionOp attention, Value value,
+                        TokenWeighting weighting, double leastWeight);
 
 private:
+  using Sizes = ArrayRef<OpFoldResult>;
+  using Body = llvm::function_ref<SmallVector<Value>(OpBuilder &, ValueRange,
+                                                     ValueRange)>;
+
   int64_t addResult(Value value);
+  SmallVector<int64_t> addResults(ValueRange values) {
+    return llvm::map_to_vector(values, [&](Value v) { return addResult(v); });
+  }
   /// Runs `body`, on f64 elements of `inputs` and of what was computed so far,
   /// over a space of `iterators`; `inits` are filled into the results, which
-  /// have the shapes `shapes`.
-  SmallVector<Value>
-  reduce(ValueRange inputs, ArrayRef<AffineMap> maps, ArrayRef<int64_t> shape,
-         ArrayRef<double> inits, ArrayRef<IteratorType> iterators,
-         function_ref<SmallVector<Value>(OpBuilder &, ValueRange, ValueRange)>
-             body);
+  /// have the sizes `sizes`.
+  SmallVector<Value> reduce(ValueRange inputs, ArrayRef<AffineMap> maps,
+                            Sizes sizes, ArrayRef<double> inits,
+                            ArrayRef<IteratorType> iterators, Body body);
+  /// The same over the dimensions of `input` alone; `kept` of them are those of
+  /// the results.
+  SmallVector<Value> reduce(Value input, ArrayRef<int64_t> kept,
+                            ArrayRef<double> inits, Body body);
+  /// The dimensions `axes` of a space of `rank` dimensions.
+  AffineMap getMap(int64_t rank, ArrayRef<int64_t> axes);
 
   func::FuncOp function;
   Operation *terminator;
-  std::map<std::pair<const void *, int64_t>, SmallVector<int64_t>> known;
+  /// What is known of a value: which kind of result of which channels.
+  enum Kind { Ranges, Products, WeightedProducts, Count };
+  using Key = std::tuple<const void *, Kind, int64_t, int64_t, int64_t>;
+  static Key getKey(Kind kind, const ChannelValue &channels,
+                    int64_t blocks = 0) {
+    return {channels.value.getAsOpaquePointer(), kind, channels.axes.front(),
+            channels.axes.size(), blocks};
+  }
+  std::map<Key, SmallVector<int64_t>> known;
+  DenseMap<Operation *, Value> probabilities, tokenWeights;
 };
 } // namespace
 
 int64_t Observer::addResult(Value value) {
   int64_t index = function.getNumResults();
   OpBuilder builder(function);
-  auto name = builder.getStringAttr("observed." + llvm::Twine(index));
+  auto name = builder.getStringAttr(getObservedName(index));
   (void)function.insertResult(
       index, value.getType(),
       builder.getDictionaryAttr(builder.getNamedAttr(attrs::name, name)));
@@ -84,11 +140,19 @@ int64_t Observer::addResult(Value value) {
   return index;
 }
 
-SmallVector<Value> Observer::reduce(
-    ValueRange inputs, ArrayRef<AffineMap> maps, ArrayRef<int64_t> shape,
-    ArrayRef<double> inits, ArrayRef<IteratorType> iterators,
-    function_ref<SmallVector<Value>(OpBuilder &, ValueRange, ValueRange)>
-        body) {
+AffineMap Observer::getMap(int64_t rank, ArrayRef<int64_t> axes) {
+  MLIRContext *context = function.getContext();
+  return AffineMap::get(
+      rank, 0,
+      llvm::map_to_vector(
+          axes, [&](int64_t axis) { return getAffineDimExpr(axis, context); }),
+      context);
+}
+
+SmallVector<Value> Observer::reduce(ValueRange inputs, ArrayRef<AffineMap> maps,
+                                    Sizes sizes, ArrayRef<double> inits,
+                                    ArrayRef<IteratorType> iterators,
+                                    Body body) {
   OpBuilder builder(terminator);
   Location loc = terminator->getLoc();
   Type f64 = builder.getF64Type();
@@ -96,7 +160,7 @@ SmallVector<Value> Observer::reduce(
   for (double init : inits) {
     Value number =
         arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(init));
-    Value empty = tensor::EmptyOp::create(builder, loc, shape, f64);
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, f64);
     outputs.push_back(
         linalg::FillOp::create(builder, loc, number, empty).getResult(0));
   }
@@ -116,55 +180,69 @@ SmallVector<Value> Observer::reduce(
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
-SmallVector<int64_t> Observer::addRanges(const ClassMember &member) {
-  auto type = cast<RankedTensorType>(member.value.getType());
-  SmallVector<int64_t> &results =
-      known[{member.value.getAsOpaquePointer(), member.axes.front()}];
-  if (!results.empty())
-    return results;
-  MLIRContext *context = function.getContext();
-  SmallVector<IteratorType> iterators(type.getRank(), IteratorType::reduction);
-  SmallVector<int64_t> shape;
-  SmallVector<AffineExpr> channels;
-  for (int64_t axis : member.axes) {
+SmallVector<Value> Observer::reduce(Value input, ArrayRef<int64_t> kept,
+                                    ArrayRef<double> inits, Body body) {
+  int64_t rank = cast<RankedTensorType>(input.getType()).getRank();
+  OpBuilder builder(terminator);
+  SmallVector<IteratorType> iterators(rank, IteratorType::reduction);
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t axis : kept) {
     iterators[axis] = IteratorType::parallel;
-    shape.push_back(type.getDimSize(axis));
-    channels.push_back(getAffineDimExpr(axis, context));
+    sizes.push_back(
+        tensor::getMixedSize(builder, terminator->getLoc(), input, axis));
   }
-  AffineMap out = AffineMap::get(type.getRank(), 0, channels, context);
-  AffineMap in = AffineMap::getMultiDimIdentityMap(type.getRank(), context);
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  for (Value value :
-       reduce(member.value, {in, out, out, out, out}, shape,
-              {infinity, -infinity, 0, 0}, iterators,
-              [](OpBuilder &builder, ValueRange in, ValueRange out) {
-                Location loc = in[0].getLoc();
-                Value magnitude = math::AbsFOp::create(builder, loc, in[0]);
-                return SmallVector<Value>{
-                    arith::MinimumFOp::create(builder, loc, in[0], out[0]),
-                    arith::MaximumFOp::create(builder, loc, in[0], out[1]),
-                    arith::AddFOp::create(builder, loc, in[0], out[2]),
-                    arith::AddFOp::create(builder, loc, magnitude, out[3])};
-              }))
-    results.push_back(addResult(value));
+  SmallVector<AffineMap> maps(1 + inits.size(), getMap(rank, kept));
+  maps.front() = builder.getMultiDimIdentityMap(rank);
+  return reduce(input, maps, sizes, inits, iterators, body);
+}
+
+static Value getAbs(OpBuilder &builder, Value value) {
+  return math::AbsFOp::create(builder, value.getLoc(), value);
+}
+static Value getMin(OpBuilder &builder, Value a, Value b) {
+  return arith::MinimumFOp::create(builder, a.getLoc(), a, b);
+}
+static Value getMax(OpBuilder &builder, Value a, Value b) {
+  return arith::MaximumFOp::create(builder, a.getLoc(), a, b);
+}
+static Value getSum(OpBuilder &builder, Value a, Value b) {
+  return arith::AddFOp::create(builder, a.getLoc(), a, b);
+}
+static Value getProduct(OpBuilder &builder, Value a, Value b) {
+  return arith::MulFOp::create(builder, a.getLoc(), a, b);
+}
+
+static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+SmallVector<int64_t> Observer::addRanges(const ChannelValue &channels) {
+  SmallVector<int64_t> &results = known[getKey(Ranges, channels)];
+  if (results.empty())
+    results = addResults(reduce(
+        channels.value, channels.axes, {infinity, -infinity, 0, 0},
+        [](OpBuilder &builder, ValueRange in, ValueRange out) {
+          return SmallVector<Value>{
+              getMin(builder, in[0], out[0]), getMax(builder, in[0], out[1]),
+              getSum(builder, in[0], out[2]),
+              getSum(builder, getAbs(builder, in[0]), out[3])};
+        }));
   return results;
 }
 
-std::optional<int64_t> Observer::addProducts(const ClassMember &member,
-                                             int64_t blocks) {
-  auto type = cast<RankedTensorType>(member.value.getType());
-  int64_t first = member.axes.front(), count = member.axes.size();
-  if (member.axes.back() != first + count - 1)
+std::optional<int64_t> Observer::addProducts(const ChannelValue &channels,
+                                             int64_t blocks, Value weights) {
+  RankedTensorType type = channels.getType();
+  int64_t first = channels.axes.front(), count = channels.axes.size();
+  if (channels.axes.back() != first + count - 1)
     return std::nullopt;
   SmallVector<int64_t> &results =
-      known[{member.value.getAsOpaquePointer(), -1 - blocks}];
+      known[getKey(weights ? WeightedProducts : Products, channels, blocks)];
   if (!results.empty())
     return results.front();
 
   // The channels become two dimensions, blocks and what is in them.
   OpBuilder builder(terminator);
   Location loc = terminator->getLoc();
-  int64_t channels = 1;
+  int64_t size = 1;
   SmallVector<ReassociationIndices> groups;
   for (int64_t axis = 0; axis < type.getRank(); ++axis) {
     if (axis > first && axis < first + count)
@@ -172,16 +250,16 @@ std::optional<int64_t> Observer::addProducts(const ClassMember &member,
     else
       groups.push_back({axis});
     if (axis >= first && axis < first + count)
-      channels *= type.getDimSize(axis);
+      size *= type.getDimSize(axis);
   }
-  Value flat =
-      count == 1
-          ? member.value
-          : tensor::CollapseShapeOp::create(builder, loc, member.value, groups);
+  size /= blocks;
+  Value flat = count == 1 ? channels.value
+                          : tensor::CollapseShapeOp::create(
+                                builder, loc, channels.value, groups);
   auto flatType = cast<RankedTensorType>(flat.getType());
   SmallVector<int64_t> shape(flatType.getShape());
   shape[first] = blocks;
-  shape.insert(shape.begin() + first + 1, channels / blocks);
+  shape.insert(shape.begin() + first + 1, size);
   groups.clear();
   for (int64_t axis = 0; axis < flatType.getRank(); ++axis) {
     groups.push_back({axis + (axis > first)});
@@ -190,62 +268,202 @@ std::optional<int64_t> Observer::addProducts(const ClassMember &member,
   }
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, flat);
   sizes[first] = builder.getIndexAttr(blocks);
-  sizes.insert(sizes.begin() + first + 1,
-               builder.getIndexAttr(channels / blocks));
+  sizes.insert(sizes.begin() + first + 1, builder.getIndexAttr(size));
   Value parts = tensor::ExpandShapeOp::create(
       builder, loc, flatType.clone(shape), flat, groups, sizes);
 
-  MLIRContext *context = function.getContext();
   int64_t rank = shape.size();
   SmallVector<IteratorType> iterators(rank + 1, IteratorType::reduction);
   for (int64_t axis : {first, first + 1, rank})
     iterators[axis] = IteratorType::parallel;
-  SmallVector<AffineExpr> left, right;
-  for (int64_t axis = 0; axis < rank; ++axis) {
-    left.push_back(getAffineDimExpr(axis, context));
-    right.push_back(getAffineDimExpr(axis == first + 1 ? rank : axis, context));
+  auto left = llvm::to_vector(llvm::seq<int64_t>(0, rank)), right = left;
+  right[first + 1] = rank;
+  SmallVector<AffineMap> maps = {getMap(rank + 1, left),
+                                 getMap(rank + 1, right)};
+  SmallVector<Value> inputs = {parts, parts};
+  if (weights) {
+    maps.push_back(getMap(rank + 1, {0, 1}));
+    inputs.push_back(weights);
   }
-  AffineMap maps[] = {AffineMap::get(rank + 1, 0, left, context),
-                      AffineMap::get(rank + 1, 0, right, context),
-                      AffineMap::get(rank + 1, 0,
-                                     {getAffineDimExpr(first, context),
-                                      getAffineDimExpr(first + 1, context),
-                                      getAffineDimExpr(rank, context)},
-                                     context)};
-  int64_t size = channels / blocks;
+  maps.push_back(getMap(rank + 1, {first, first + 1, rank}));
+  OpFoldResult n = builder.getIndexAttr(size);
   Value sum =
-      reduce({parts, parts}, maps, {blocks, size, size}, {0.0}, iterators,
+      reduce(inputs, maps, {builder.getIndexAttr(blocks), n, n}, {0.0},
+             iterators,
              [](OpBuilder &builder, ValueRange in, ValueRange out) {
-               Location loc = in[0].getLoc();
-               Value product =
-                   arith::MulFOp::create(builder, loc, in[0], in[1]);
-               return SmallVector<Value>{
-                   arith::AddFOp::create(builder, loc, product, out[0])};
+               Value product = getProduct(builder, in[0], in[1]);
+               if (in.size() == 3)
+                 product = getProduct(builder, product, in[2]);
+               return SmallVector<Value>{getSum(builder, product, out[0])};
              })
           .front();
   results.push_back(addResult(sum));
   return results.front();
 }
 
-int64_t Observer::addCount(const ClassMember &member) {
-  auto type = cast<RankedTensorType>(member.value.getType());
-  SmallVector<int64_t> &results =
-      known[{member.value.getAsOpaquePointer(), type.getRank()}];
+int64_t Observer::addCount(const ChannelValue &channels) {
+  SmallVector<int64_t> &results = known[getKey(Count, channels)];
   if (!results.empty())
     return results.front();
   OpBuilder builder(terminator);
   Location loc = terminator->getLoc();
   Value count = arith::ConstantIndexOp::create(builder, loc, 1);
-  for (int64_t axis = 0; axis < type.getRank(); ++axis)
-    if (!llvm::is_contained(member.axes, axis))
+  for (int64_t axis = 0; axis < channels.getType().getRank(); ++axis)
+    if (!channels.isChannel(axis))
       count = arith::MulIOp::create(
           builder, loc, count,
-          tensor::DimOp::create(builder, loc, member.value, axis));
+          tensor::DimOp::create(builder, loc, channels.value, axis));
   Value number =
       arith::IndexCastOp::create(builder, loc, builder.getI64Type(), count);
   results.push_back(
       addResult(tensor::FromElementsOp::create(builder, loc, number)));
   return results.front();
+}
+
+SmallVector<int64_t> Observer::addTokenRanges(const ChannelValue &channels) {
+  SmallVector<int64_t> tokens;
+  for (int64_t axis = 0; axis < channels.getType().getRank(); ++axis)
+    if (!channels.isChannel(axis))
+      tokens.push_back(axis);
+  Value greatest =
+      reduce(channels.value, tokens, {0.0},
+             [](OpBuilder &builder, ValueRange in, ValueRange out) {
+               return SmallVector<Value>{
+                   getMax(builder, getAbs(builder, in[0]), out[0])};
+             })
+          .front();
+  return addResults(
+      reduce(greatest, {}, {infinity, 0, 0},
+             [](OpBuilder &builder, ValueRange in, ValueRange out) {
+               return SmallVector<Value>{getMin(builder, in[0], out[0]),
+                                         getSum(builder, in[0], out[1]),
+                                         getMax(builder, in[0], out[2])};
+             }));
+}
+
+SmallVector<int64_t> Observer::addDistribution(Value value) {
+  OpBuilder builder(terminator);
+  auto op = DistributionOp::create(builder, terminator->getLoc(), value);
+  return addResults(op.getResults());
+}
+
+Value Observer::getProbabilities(AttentionOp attention) {
+  Value &value = probabilities[attention];
+  if (value)
+    return value;
+  OpBuilder builder(terminator);
+  value = AttentionProbabilitiesOp::create(
+      builder, attention.getLoc(), attention.getQuery(), attention.getKey(),
+      attention.getMask(), attention.getBias(), attention.getScaleAttr(),
+      attention.getMaskKindAttr(), attention.getWindowAttr(),
+      attention.getHeadGroupsAttr(), attention.getZetaAttr(),
+      attention.getGammaAttr());
+  return value;
+}
+
+SmallVector<int64_t> Observer::addConcentration(AttentionOp attention) {
+  Value all = getProbabilities(attention);
+  auto add = [](OpBuilder &builder, ValueRange in, ValueRange out) {
+    return SmallVector<Value>{getSum(builder, in[0], out[0])};
+  };
+  // What keys receive, the greatest of that, and that over what there is.
+  Value received = reduce(all, {0, 1, 3}, {0.0}, add).front();
+  SmallVector<Value> parts =
+      reduce(received, {0, 1}, {0.0, 0.0},
+             [](OpBuilder &builder, ValueRange in, ValueRange out) {
+               return SmallVector<Value>{getMax(builder, in[0], out[0]),
+                                         getSum(builder, in[0], out[1])};
+             });
+  OpBuilder builder(terminator);
+  int64_t heads = cast<RankedTensorType>(all.getType()).getDimSize(1);
+  AffineMap in = builder.getMultiDimIdentityMap(2), out = getMap(2, {1});
+  Value sum = reduce(parts, {in, in, out}, {builder.getIndexAttr(heads)}, {0.0},
+                     {IteratorType::reduction, IteratorType::parallel},
+                     [](OpBuilder &builder, ValueRange in, ValueRange out) {
+                       Value part = arith::DivFOp::create(
+                           builder, in[0].getLoc(), in[0], in[1]);
+                       return SmallVector<Value>{getSum(builder, part, out[0])};
+                     })
+                  .front();
+  return {addResult(sum), addCount({received, {1, 2}})};
+}
+
+Value Observer::getTokenWeights(AttentionOp attention, Value value,
+                                TokenWeighting weighting, double leastWeight) {
+  OpBuilder builder(terminator);
+  Location loc = terminator->getLoc();
+  Value &weights = tokenWeights[attention];
+  if (!weights) {
+    auto all = [&](SmallVector<Value> inputs, SmallVector<AffineMap> maps,
+                   Body body) {
+      maps.push_back(builder.getMultiDimIdentityMap(2));
+      SmallVector<OpFoldResult> sizes =
+          tensor::getMixedSizes(builder, loc, inputs.front());
+      return reduce(inputs, maps, sizes, {0.0},
+                    {IteratorType::parallel, IteratorType::parallel}, body)
+          .front();
+    };
+    AffineMap each = builder.getMultiDimIdentityMap(2), row = getMap(2, {0});
+    Value received =
+        reduce(getProbabilities(attention), {0, 3}, {0.0},
+               [](OpBuilder &builder, ValueRange in, ValueRange out) {
+                 return SmallVector<Value>{getSum(builder, in[0], out[0])};
+               })
+            .front();
+    SmallVector<Value> ends =
+        reduce(received, {0}, {infinity, -infinity},
+               [](OpBuilder &builder, ValueRange in, ValueRange out) {
+                 return SmallVector<Value>{getMin(builder, in[0], out[0]),
+                                           getMax(builder, in[0], out[1])};
+               });
+    weights = all(
+        {received, ends[0], ends[1]}, {each, row, row},
+        [&](OpBuilder &builder, ValueRange in, ValueRange) {
+          ImplicitLocOpBuilder b(loc, builder);
+          auto getNumber = [&](double number) {
+            return arith::ConstantOp::create(b, b.getF64FloatAttr(number));
+          };
+          Value width = arith::SubFOp::create(b, in[2], in[1]);
+          Value place = arith::SubFOp::create(b, in[0], in[1]);
+          // Where all receive the same all count.
+          Value isEven = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE,
+                                               width, getNumber(0));
+          place = arith::SelectOp::create(
+              b, isEven, getNumber(1), arith::DivFOp::create(b, place, width));
+          Value weight =
+              getSum(b, getProduct(b, place, getNumber(1 - leastWeight)),
+                     getNumber(leastWeight));
+          if (weighting == TokenWeighting::Squared)
+            weight = getProduct(b, weight, weight);
+          return SmallVector<Value>{weight};
+        });
+    if (weighting == TokenWeighting::Linear) {
+      SmallVector<Value> sums =
+          reduce(weights, {0}, {0.0, 0.0},
+                 [&](OpBuilder &builder, ValueRange in, ValueRange out) {
+                   Value one = arith::ConstantOp::create(
+                       builder, loc, builder.getF64FloatAttr(1));
+                   return SmallVector<Value>{getSum(builder, in[0], out[0]),
+                                             getSum(builder, one, out[1])};
+                 });
+      weights = all({weights, sums[0], sums[1]}, {each, row, row},
+                    [&](OpBuilder &builder, ValueRange in, ValueRange) {
+                      Value mean =
+                          arith::DivFOp::create(builder, loc, in[1], in[2]);
+                      return SmallVector<Value>{
+                          arith::DivFOp::create(builder, loc, in[0], mean)};
+                    });
+    }
+  }
+  // The tokens are the last keys.
+  OpFoldResult batch = tensor::getMixedSize(builder, loc, weights, 0);
+  Value length = tensor::DimOp::create(builder, loc, weights, 1);
+  Value tokens = tensor::DimOp::create(builder, loc, value, 1);
+  Value offset = arith::SubIOp::create(builder, loc, length, tokens);
+  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
+  return tensor::ExtractSliceOp::create(
+      builder, loc, weights, {zero, OpFoldResult(offset)},
+      {batch, OpFoldResult(tokens)}, {one, one});
 }
 
 //===----------------------------------------------------------------------===//
@@ -262,6 +480,8 @@ private:
   /// The description of `site`, observed in `function`; null where none of its
   /// values is in it.
   DictionaryAttr observe(const ChannelClass &site, func::FuncOp function,
+                         Observer &observer);
+  DictionaryAttr observe(const QuantSite &site, func::FuncOp function,
                          Observer &observer);
 };
 } // namespace
@@ -296,16 +516,17 @@ DictionaryAttr Observe::observe(const ChannelClass &site, func::FuncOp function,
     entry.set("offsets", builder.getDenseI64ArrayAttr(offsets));
     entry.set("transforms", builder.getDenseI64ArrayAttr(transforms));
     entry.set("inverse", builder.getBoolAttr(member->inverse));
-    entry.set("count", builder.getI64IntegerAttr(observer.addCount(*member)));
+    ChannelValue channels = {read, llvm::to_vector(member->axes)};
+    entry.set("count", builder.getI64IntegerAttr(observer.addCount(channels)));
     entry.set("ranges",
-              builder.getDenseI64ArrayAttr(observer.addRanges(*member)));
+              builder.getDenseI64ArrayAttr(observer.addRanges(channels)));
     if (products && !member->inverse && isTiled(site, *member)) {
       // A scale wants to know of all channels together.
       bool isWhole =
           static_cast<int64_t>(member->blocks.size()) == site.numTransforms;
       if (isBasis || isWhole)
         if (std::optional<int64_t> result = observer.addProducts(
-                *member, isBasis ? member->blocks.size() : 1))
+                channels, isBasis ? member->blocks.size() : 1))
           entry.set("products", builder.getI64IntegerAttr(*result));
     }
     values.push_back(entry.getDictionary(&getContext()));
@@ -321,6 +542,107 @@ DictionaryAttr Observe::observe(const ChannelClass &site, func::FuncOp function,
                             builder.getI64IntegerAttr(site.numTransforms)),
        builder.getNamedAttr("basis", builder.getStringAttr(hashBasis(site))),
        builder.getNamedAttr("values", builder.getArrayAttr(values))});
+}
+
+/// The attention in `function` whose probabilities `site` is, if it is that.
+static AttentionOp getAttention(const QuantSite &site, func::FuncOp function) {
+  if (site.role == SiteRole::Probabilities)
+    for (Operation *op : site.ops)
+      if (op->getBlock() == &function.getBody().front())
+        return dyn_cast<AttentionOp>(op);
+  return {};
+}
+
+/// The channels of `site` in `function`; none where it has no value there whose
+/// channels could be counted.
+static std::optional<ChannelValue>
+findChannels(const QuantSite &site, func::FuncOp function, Observer &observer) {
+  Block *body = &function.getBody().front();
+  if (AttentionOp attention = getAttention(site, function))
+    return ChannelValue{observer.getProbabilities(attention), {1}};
+  bool hasHeads = site.role == SiteRole::Query || site.role == SiteRole::Key ||
+                  site.role == SiteRole::Value;
+  for (Value value : site.values) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (value.getParentBlock() != body || !type || type.getRank() < 2 ||
+        !isa<FloatType>(type.getElementType()))
+      continue;
+    ChannelValue channels = {value, {type.getRank() - 1}};
+    if (hasHeads)
+      channels.axes.insert(channels.axes.begin(), type.getRank() - 2);
+    if (llvm::none_of(channels.axes,
+                      [&](int64_t axis) { return type.isDynamicDim(axis); }))
+      return channels;
+  }
+  return std::nullopt;
+}
+
+/// How many names from the outside in `a` and `b` share.
+static size_t countShared(StringRef a, StringRef b) {
+  SmallVector<StringRef> left, right;
+  a.split(left, '.');
+  b.split(right, '.');
+  size_t count = 0;
+  while (count < std::min(left.size(), right.size()) &&
+         left[count] == right[count])
+    ++count;
+  return count;
+}
+
+/// The attention in the layer of `site`: that whose path shares most with it,
+/// the first of several.
+static AttentionOp findAttention(const QuantSite &site, func::FuncOp function) {
+  AttentionOp found;
+  size_t most = 0;
+  for (auto attention : function.getBody().front().getOps<AttentionOp>()) {
+    size_t shared = countShared(site.getPath(), getSiteName(attention));
+    if (shared > most) {
+      most = shared;
+      found = attention;
+    }
+  }
+  return found;
+}
+
+DictionaryAttr Observe::observe(const QuantSite &site, func::FuncOp function,
+                                Observer &observer) {
+  std::optional<ChannelValue> channels =
+      site.isWeight() ? std::nullopt : findChannels(site, function, observer);
+  if (!channels)
+    return {};
+  OpBuilder builder(&getContext());
+  NamedAttrList entry;
+  entry.set("count", builder.getI64IntegerAttr(observer.addCount(*channels)));
+  entry.set("ranges",
+            builder.getDenseI64ArrayAttr(observer.addRanges(*channels)));
+  entry.set("tokens",
+            builder.getDenseI64ArrayAttr(observer.addTokenRanges(*channels)));
+  entry.set("distribution", builder.getDenseI64ArrayAttr(
+                                observer.addDistribution(channels->value)));
+  if (AttentionOp attention = getAttention(site, function))
+    entry.set("concentration", builder.getDenseI64ArrayAttr(
+                                   observer.addConcentration(attention)));
+  if (site.role == SiteRole::Input) {
+    if (products)
+      if (std::optional<int64_t> result = observer.addProducts(*channels, 1))
+        entry.set("products", builder.getI64IntegerAttr(*result));
+    AttentionOp attention = weighting == TokenWeighting::None
+                                ? AttentionOp()
+                                : findAttention(site, function);
+    if (attention && channels->getType().getRank() == 3) {
+      Value weights = observer.getTokenWeights(attention, channels->value,
+                                               weighting, leastWeight);
+      if (std::optional<int64_t> result =
+              observer.addProducts(*channels, 1, weights))
+        entry.set("weighted", builder.getI64IntegerAttr(*result));
+    }
+  }
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("site", builder.getStringAttr(site.name)),
+       builder.getNamedAttr("kind", builder.getStringAttr("value")),
+       builder.getNamedAttr("basis", builder.getStringAttr(hashBasis(site))),
+       builder.getNamedAttr("values", builder.getArrayAttr(entry.getDictionary(
+                                          &getContext())))});
 }
 
 void Observe::runOnOperation() {
@@ -346,6 +668,11 @@ void Observe::runOnOperation() {
         if (DictionaryAttr description = observe(site, function, observer))
           sites.push_back(description);
   };
+  // First: the other sites need changes that values of these do not survive.
+  if (quantizers)
+    for (const QuantSite &site : collectQuantSites(getOperation()))
+      if (DictionaryAttr description = observe(site, function, observer))
+        sites.push_back(description);
   // A scale that passes a gate is one of what the gate gives.
   FusedSilus silus;
   silus.open(getOperation(), /*all=*/false);

@@ -15,12 +15,22 @@
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Support/Hash.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 #include "llvm/ADT/SetVector.h"
 
 #include <set>
 
 using namespace mlir;
 using namespace quench;
+
+std::string quench::getObservedName(int64_t index) {
+  return "observed." + std::to_string(index);
+}
+
+std::string quench::getClassStatistic(StringRef site, StringRef what) {
+  return (site + ".channels." + what).str();
+}
 
 void quench::noteBasis(Operation *op, StringRef transform) {
   SmallVector<Attribute> transforms;
@@ -30,15 +40,19 @@ void quench::noteBasis(Operation *op, StringRef transform) {
   op->setAttr(basisAttrName, ArrayAttr::get(op->getContext(), transforms));
 }
 
-/// The transforms that a value carries, oldest first.
-static ArrayRef<Attribute> getBasis(const ClassMember &member) {
-  Operation *op = member.value.getDefiningOp();
+/// The transforms that `value` carries, oldest first.
+static ArrayRef<Attribute> getBasis(Value value) {
+  Operation *op = value.getDefiningOp();
   auto basis = op ? op->getAttrOfType<ArrayAttr>(basisAttrName) : ArrayAttr();
   return basis ? basis.getValue() : ArrayRef<Attribute>();
 }
 
 std::string quench::getBasisKey(bool isRotation, StringRef name) {
   return ((isRotation ? "basis.rotation." : "basis.scale.") + name).str();
+}
+
+std::string quench::getQuantBasisKey(StringRef name) {
+  return ("basis.value." + name).str();
 }
 
 SmallVector<const ClassMember *>
@@ -67,13 +81,19 @@ quench::getReadMembers(const ChannelClass &site) {
   return members;
 }
 
-/// A hash of all transforms that the values of `site` carry but the last
-/// `newest`; none where a value carries fewer.
-static std::optional<std::string> hashOlderBasis(const ChannelClass &site,
+static SmallVector<Value> getReadValues(const ChannelClass &site) {
+  return llvm::map_to_vector(
+      getReadMembers(site),
+      [](const ClassMember *member) { return member->value; });
+}
+
+/// A hash of all transforms that `values` carry but the last `newest`; none
+/// where one carries fewer.
+static std::optional<std::string> hashOlderBasis(ArrayRef<Value> values,
                                                  size_t newest) {
   std::set<std::string> bases;
-  for (const ClassMember *member : getReadMembers(site)) {
-    ArrayRef<Attribute> transforms = getBasis(*member);
+  for (Value value : values) {
+    ArrayRef<Attribute> transforms = getBasis(value);
     if (transforms.size() < newest)
       return std::nullopt;
     std::string text;
@@ -89,7 +109,19 @@ static std::optional<std::string> hashOlderBasis(const ChannelClass &site,
 }
 
 std::string quench::hashBasis(const ChannelClass &site) {
-  return *hashOlderBasis(site, 0);
+  return *hashOlderBasis(getReadValues(site), 0);
+}
+
+std::string quench::hashBasis(const QuantSite &site) {
+  SmallVector<Value> values = llvm::map_to_vector(site.values, [](Value value) {
+    // Views carry what they show.
+    while (auto op = value.getDefiningOp<tensor::ExpandShapeOp>())
+      value = op.getSrc();
+    while (auto op = value.getDefiningOp<tensor::CollapseShapeOp>())
+      value = op.getSrc();
+    return value;
+  });
+  return *hashOlderBasis(values, 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,8 +150,8 @@ static std::optional<std::set<StringRef>>
 getScaleNames(const ChannelClass &site, size_t count) {
   std::set<StringRef> names;
   std::optional<ArrayRef<Attribute>> first;
-  for (const ClassMember *member : getReadMembers(site)) {
-    ArrayRef<Attribute> newest = getBasis(*member).take_back(count);
+  for (Value value : getReadValues(site)) {
+    ArrayRef<Attribute> newest = getBasis(value).take_back(count);
     if (first && *first != newest)
       return std::nullopt;
     first = newest;
@@ -180,7 +212,8 @@ findFactors(Value weight, int64_t axis, const std::set<StringRef> &names) {
 static std::optional<NewerScales> findNewerScales(const ChannelClass &site,
                                                   StringRef basis) {
   std::optional<std::string> hash;
-  for (size_t count = 0; (hash = hashOlderBasis(site, count)); ++count) {
+  for (size_t count = 0; (hash = hashOlderBasis(getReadValues(site), count));
+       ++count) {
     if (*hash != basis)
       continue;
     std::optional<std::set<StringRef>> names = getScaleNames(site, count);
@@ -212,23 +245,42 @@ static std::optional<StringRef> getBoundBasis(const ChannelClass &site) {
       getBasisKey(site.kind == TransformKind::Basis, site.name));
 }
 
-bool quench::hasStatistics(const ChannelClass &site, ArrayRef<StringRef> names,
-                           std::string &reason) {
-  ModuleOp module = getModule(site);
+/// Whether the archive that is bound to `stats` in the module of `op`, if its
+/// header is known, has the statistics `names` of a site, which begin with
+/// `prefix`, and `isCurrent` of the hash of the transforms under `key`.
+static bool hasStatistics(Operation *op, StringRef prefix, StringRef key,
+                          function_ref<bool(StringRef hash)> isCurrent,
+                          ArrayRef<StringRef> names, std::string &reason) {
+  auto module = op->getParentOfType<ModuleOp>();
   if (!isBound(module, "stats"))
     return true;
-  std::optional<StringRef> basis = getBoundBasis(site);
+  std::optional<StringRef> basis = getBoundText(module, "stats", key);
   for (StringRef name : names)
-    if (!basis ||
-        !hasBoundTensor(module, "stats", site.name + "." + name.str())) {
+    if (!basis || !hasBoundTensor(module, "stats", prefix.str() + name.str())) {
       reason = ("the statistics have no '" + name + "' of it").str();
       return false;
     }
-  if (findNewerScales(site, *basis))
+  if (isCurrent(*basis))
     return true;
   reason = "its statistics were taken before its values were transformed; "
-           "collect them again from what the model is now";
+           "calibrate again from what the model is now";
   return false;
+}
+
+bool quench::hasStatistics(const ChannelClass &site, ArrayRef<StringRef> names,
+                           std::string &reason) {
+  return ::hasStatistics(
+      site.weights.front().op, getClassStatistic(site.name, ""),
+      getBasisKey(site.kind == TransformKind::Basis, site.name),
+      [&](StringRef hash) { return findNewerScales(site, hash).has_value(); },
+      names, reason);
+}
+
+bool quench::hasStatistics(const QuantSite &site, ArrayRef<StringRef> names,
+                           std::string &reason) {
+  return ::hasStatistics(
+      site.ops.front(), site.name + ".", getQuantBasisKey(site.name),
+      [&](StringRef hash) { return hash == hashBasis(site); }, names, reason);
 }
 
 /// `matrices`, one of each transform of `site` or one of all its channels, with
@@ -261,7 +313,7 @@ Value quench::createStatistic(OpBuilder &builder, const ChannelClass &site,
   Value statistic = ParamOp::create(
       builder, loc, RankedTensorType::get(shape, builder.getF64Type()),
       RefAttr::get(builder.getContext(), "stats",
-                   site.name + "." + name.str()));
+                   getClassStatistic(site.name, name)));
   std::optional<StringRef> basis = getBoundBasis(site);
   std::optional<NewerScales> newer;
   if (basis)

@@ -164,6 +164,16 @@ def attention(q, k, v, scale, mask=None, bias=None, causal=False, window=None,
               groups=None, zeta=None, gamma=None):
     B, T, H, D = q.shape
     L, G, E = k.shape[1], k.shape[2], v.shape[3]
+    weights = probabilities(q, k, scale, mask, bias, causal, window, groups, zeta, gamma)
+    groups = groups or [h // (H // G) for h in range(H)]
+    return build([B, T, H, E], lambda b, t, h, e: math.fsum(
+        weights[b, h, t, l] * v[b, l, groups[h], e] for l in range(L)))
+
+
+def probabilities(q, k, scale, mask=None, bias=None, causal=False, window=None,
+                  groups=None, zeta=None, gamma=None):
+    B, T, H, D = q.shape
+    L, G = k.shape[1], k.shape[2]
     groups = groups or [h // (H // G) for h in range(H)]
     weights = {}
     for b in range(B):
@@ -179,8 +189,22 @@ def attention(q, k, v, scale, mask=None, bias=None, causal=False, window=None,
                         window is not None and l <= place - window)
                     row.append(-INF if hidden else s)
                 weights[b, h, t] = softmax(row, zeta, gamma)
-    return build([B, T, H, E], lambda b, t, h, e: math.fsum(
-        weights[b, h, t][l] * v[b, l, groups[h], e] for l in range(L)))
+    return build([B, H, T, L], lambda b, h, t, l: weights[b, h, t][l])
+
+
+def distribution(x):
+    """The sketch and the histogram of `x`, and where the latter ends."""
+    half, sketch, counts = 2560, [0] * 5121, [0] * 2048
+    most = max(map(abs, x.data))
+    limit = max(math.frexp(most)[1], -64) if most else -64
+    for v in x.data:
+        place = 0
+        if abs(v) >= 2.0**-24:
+            mantissa, exponent = math.frexp(abs(v))
+            place = min((exponent + 23) * 64 + int((mantissa * 2 - 1) * 64) + 1, half)
+        sketch[half - place if v < 0 else half + place] += 1
+        counts[1024 + math.floor(v * 2.0 ** (10 - limit))] += 1
+    return [Tensor((len(data),), data, "i64") for data in (sketch, counts, [limit])]
 
 
 def rope(x, cos, sin, interleaved):
@@ -391,10 +415,19 @@ def cases(dtype):
            ": ({0}, {1}, {2}) -> {r0}", [q, k, v], [attention(q, k, v, 0.4, causal=True, groups=[1, 0, 1, 1])])
     yield ("quench.attention %0, %1, %2 scale 0.4 full {{zeta = 1.2 : f64, gamma = -0.1 : f64}} "
            ": ({0}, {1}, {2}) -> {r0}", [q, k, v], [attention(q, k, v, 0.4, zeta=1.2, gamma=-0.1)])
+    yield ("quench.attention_probabilities %0, %1 mask %2 scale 0.4 causal {{head_groups = array<i64: 1, 0, 1, 1>}} "
+           ": ({0}, {1}, {2}) -> {r0}", [q, k, mask],
+           [probabilities(q, k, 0.4, mask, causal=True, groups=[1, 0, 1, 1])])
     for shape in ([5], [3, 5], [4, 3, 5], [2, 4, 3, 5]):
         bias = rnd.tensor(*shape)
         yield ("quench.attention %0, %1, %2 bias %3 scale 0.4 full : ({0}, {1}, {2}, {3}) -> {r0}", [q, k, v, bias],
                [attention(q, k, v, 0.4, bias=bias)])
+
+    # Exact powers of two, zeros, and what has no bin of its own.
+    ends = [0.0, 1.0, -1.0, 2.0**-24, 2.0**-23, -(2.0**-14), 0.015625]
+    ends += [2.0**-30, 70000.0, -(2.0**20)] if dtype in ("f32", "f64") else [1.9921875, -0.5]
+    for numbers in (rnd.tensor(7, 9), Tensor([1, len(ends)], ends), Tensor([2, 1], [0.0, 0.0])):
+        yield "quench.distribution %0 : ({0}) -> ({r0}, {r1}, {r2})", [numbers], distribution(numbers)
 
     start = Tensor([], [11], "i64")
     positions = Tensor([3], [9, 10, 11], "i64")
@@ -490,10 +523,11 @@ def cases(dtype):
 # Dimensions that are static, of the operands because the op wants it so, of each
 # result because it follows from that.
 STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1}}, "window_merge": {0: {1}},
-                   "online_hadamard": {0: {2}}}
+                   "online_hadamard": {0: {2}},
+                   "attention_probabilities": {0: {2}, 1: {2}}}
 STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "patch_embed": [{2}], "conv2d": [{1}],
                   "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}],
-                  "online_hadamard": [{2}]}
+                  "online_hadamard": [{2}], "attention_probabilities": [{1}], "distribution": [{0}, {0}, {0}]}
 
 
 def type_of(tensor, dtype, fixed=()):

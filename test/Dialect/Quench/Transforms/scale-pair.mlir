@@ -32,7 +32,7 @@
 
 // SMOOTH-LABEL: func.func @mlp
 // SMOOTH-COUNT-2: quench.absmax %{{.*}} axis 1
-// SMOOTH: %[[X:.*]] = quench.param <"stats"::"norm.absmax"> : tensor<8xf64>
+// SMOOTH: %[[X:.*]] = quench.param <"stats"::"norm.channels.absmax"> : tensor<8xf64>
 // SMOOTH: %[[S:.*]] = quench.balanced_scale %[[X]] weights %{{.*}}, %{{.*}} alpha 8.500000e-01
 // SMOOTH: quench.checked_scale %[[S]] of "norm"
 

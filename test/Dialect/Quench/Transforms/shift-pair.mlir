@@ -28,7 +28,7 @@
 // CHECK: quench.fill 0.0{{.*}} : tensor<6xf
 // CHECK: quench.shift %{{.*}}, %{{.*}} negative
 // CHECK: quench.linear %{{.*}}, %{{.*}} bias
-// MEAN: %[[M:.*]] = quench.param <"stats"::"norm.mean"> : tensor<8xf64>
+// MEAN: %[[M:.*]] = quench.param <"stats"::"norm.channels.mean"> : tensor<8xf64>
 // MEAN: quench.shift %{{.*}}, %[[M]] negative
 // RANDOM: quench.noise {{.*}} : tensor<8xf64>
 // NONE-LABEL: func.func @norm

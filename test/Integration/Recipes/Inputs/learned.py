@@ -32,7 +32,7 @@ def scales(size, rng):
 
 def make(statistics, width, output, seed=0):
     """Writes matrices and scales for the sites that the archive `statistics`,
-    which `quench collect --gram` wrote, names; the stream is `width` wide."""
+    which `quench calibrate --gram` wrote, names; the stream is `width` wide."""
     rng = random.Random(seed)
     tensors = {}
 
@@ -42,7 +42,9 @@ def make(statistics, width, output, seed=0):
     add("R1", [width, width], orthogonal(width, rng))
     known, _ = load(statistics)
     for key, tensor in known.items():
-        site, what = key.rsplit(".", 1)
+        site, is_class, what = key.rpartition(".channels.")
+        if not is_class:
+            continue
         parent, name = site.rpartition(".")[::2]
         if what == "covariance" and name in SCALES[0][0]:
             shape = tensor.shape if len(tensor.shape) == 3 else [1, *tensor.shape]
@@ -61,7 +63,7 @@ def make(statistics, width, output, seed=0):
             values = scales(size, rng)
             if what == "S_qk":
                 # Equal within pairs of rotary embedding.
-                half = size // known[f"{site}.count"].shape[0] // 2
+                half = size // known[f"{site}.channels.count"].shape[0] // 2
                 values = [values[c - c % (2 * half) + c % half] for c in range(size)]
             add(f"{parent}.{what}", [size], values)
     save(output, tensors)

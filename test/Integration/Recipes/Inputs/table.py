@@ -71,7 +71,7 @@ class Model:
                 if not data.exists():
                     data = self.models / "minilm" / "sentences.txt"
                 recipe = ["--recipe", "fold-norms"] if what == "folded" else []
-                run(self.quench, "collect", self.path, "--data", data, "--gram",
+                run(self.quench, "calibrate", self.path, "--data", data, "--gram",
                     "--limit", "3", "-o", file, "--force", *recipe)
         return self.made[what]
 

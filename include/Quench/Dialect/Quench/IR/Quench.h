@@ -13,9 +13,11 @@
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchRangeOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 

@@ -19,7 +19,8 @@
 //   SITE.gram        [n, n]  mean of x x^T
 //   SITE.inverse_absmax [n]  as absmax, of what carries the inverse (keys)
 //
-// SITE is the name and `n` the number of channels of the class; all are f64.
+// SITE is the name of the class and ".channels", `n` the number of its
+// channels; all are f64.
 //
 //===----------------------------------------------------------------------===//
 
@@ -75,7 +76,7 @@ ChannelPolicyRegistry getShiftPolicies(mlir::MLIRContext *context);
 // What policies build on
 //===----------------------------------------------------------------------===//
 
-/// The parameter "SITE.what" of `scope`, f64.
+/// The parameter `what` of the class `site` in `scope`, f64.
 mlir::Value createSiteParam(mlir::OpBuilder &builder, const ChannelClass &site,
                             llvm::StringRef scope, llvm::StringRef what,
                             llvm::ArrayRef<int64_t> shape);

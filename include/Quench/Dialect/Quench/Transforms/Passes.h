@@ -28,6 +28,13 @@ enum class NoiseSource {
   Given    ///< parameters of the scope "learned"
 };
 
+/// Which weights tokens have in sums of products that `quench-observe` adds.
+enum class TokenWeighting {
+  None,
+  Linear, ///< the attention that they receive, over its mean in the sequence
+  Squared ///< its square
+};
+
 #define GEN_PASS_DECL
 #include "Quench/Dialect/Quench/Transforms/Passes.h.inc"
 

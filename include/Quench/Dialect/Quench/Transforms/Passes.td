@@ -203,11 +203,22 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
     of products of channels. Sizes of results do not depend on the input, so that
     statistics of any amount of data take the same memory.
 
+    With `quantizers` the values that quantizers are for (`Analysis/QuantSites.h`)
+    are observed too: the same of their channels, the greatest magnitudes of tokens,
+    and their distribution (`quench.distribution`). Channels are the last dimension,
+    heads and their channels where there are heads, and heads for the probabilities
+    of attention, which are computed once more; of these also how much of the
+    attention of a sequence its most attended key receives. With `weighting` products
+    are also summed with a weight for each token: the attention `r` that it receives
+    from all heads and queries, scaled to `least-weight` to 1 within its sequence;
+    `linear` divides `r` by its mean (RSQ's code), `squared` is `r^2` (RSQ's paper).
+
     The attribute `quench.observed` of the function says which results are of which
-    site, as `quench collect` reads it: for each site its name, its kind, the
+    site, as `quench calibrate` reads it: for each site its name, its kind, the
     channels `size` of each of `count` transforms, the hash of the transforms that
     its values carry, and its values, with the numbers of their results, and the
-    blocks of their channels as `offsets` and the transforms that these are of.
+    blocks of their channels as `offsets` and the transforms that these are of. A
+    site of quantizers has one value and no blocks.
 
     ```mlir
     module attributes {quench.symbols = {batch = [1]}} {
@@ -225,7 +236,15 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
   let options = [
     Option<"entry", "entry", "std::string", "", "entry point (default: the first)">,
     Option<"products", "products", "bool", "false",
-           "sums of products, for covariances, too">
+           "sums of products, for covariances, too">,
+    Option<"quantizers", "quantizers", "bool", "false", "the values that quantizers are for, too">,
+    Option<"weighting", "weighting", "::quench::TokenWeighting", "::quench::TokenWeighting::None",
+           "products of weighted tokens too",
+           [{::llvm::cl::values(
+               clEnumValN(::quench::TokenWeighting::None, "none", "no"),
+               clEnumValN(::quench::TokenWeighting::Linear, "linear", "by attention received, over its mean"),
+               clEnumValN(::quench::TokenWeighting::Squared, "squared", "by its square"))}]>,
+    Option<"leastWeight", "least-weight", "double", "0.005", "weight of the token that receives least">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A site is a class of channels; its statistics are those of the values that
-// the ops at its end read. docs/statistics.md describes the archives.
+// A site is a class of channels, the statistics of which are those of the
+// values that the ops at its end read; or a value that quantizers are for.
+// docs/statistics.md describes the archives.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +16,7 @@
 #define QUENCH_DIALECT_QUENCH_TRANSFORMS_STATISTICS_H
 
 #include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Analysis/QuantSites.h"
 
 #include <string>
 
@@ -23,6 +25,10 @@ namespace quench {
 /// The attribute of a function that says what `quench-observe` added to it.
 inline constexpr llvm::StringLiteral observedAttrName = "quench.observed";
 
+/// The name of the result of that function that is number `index`, where it
+/// was added.
+std::string getObservedName(int64_t index);
+
 /// The attribute of ops that lists the transforms which their results carry.
 inline constexpr llvm::StringLiteral basisAttrName = "quench.basis";
 
@@ -30,9 +36,15 @@ inline constexpr llvm::StringLiteral basisAttrName = "quench.basis";
 /// before are then known to be old.
 void noteBasis(mlir::Operation *op, llvm::StringRef transform);
 
+/// The tensor of the statistic `what` of the class of channels `site`: paths of
+/// modules may end in the words that sites of quantizers end in.
+std::string getClassStatistic(llvm::StringRef site, llvm::StringRef what);
+
 /// The key of the metadata of statistics under which the hash of the transforms
 /// is that the values of the site `name` carried.
 std::string getBasisKey(bool isRotation, llvm::StringRef name);
+/// The same of the site of quantizers `name`.
+std::string getQuantBasisKey(llvm::StringRef name);
 
 /// The members of `site` that statistics are taken of: those that an op reads
 /// through a weight which takes the transform, and those that meet others of
@@ -43,6 +55,9 @@ llvm::SmallVector<const ClassMember *> getReadMembers(const ChannelClass &site);
 /// the parts of a class in several entry points.
 std::string hashBasis(const ChannelClass &site);
 
+/// The same for the values of a site of quantizers.
+std::string hashBasis(const QuantSite &site);
+
 /// Whether the statistics `names` of `site` can be taken from the archive that
 /// is bound to the scope `stats`. If not, `reason` says why, as what follows
 /// "NAME: ": it has none, or the values were transformed since they were taken,
@@ -50,6 +65,8 @@ std::string hashBasis(const ChannelClass &site);
 /// can.
 bool hasStatistics(const ChannelClass &site,
                    llvm::ArrayRef<llvm::StringRef> names, std::string &reason);
+bool hasStatistics(const QuantSite &site, llvm::ArrayRef<llvm::StringRef> names,
+                   std::string &reason);
 
 /// The statistic `name` of `site`, f64 of `shape`, which `hasStatistics` finds:
 /// one of `min`, `max`, `absmax`, `inverse_absmax`, `mean`, `mean_abs`, vectors

@@ -1,4 +1,4 @@
-//===- CollectCommand.cpp - quench collect --------------------------------===//
+//===- CalibrateCommand.cpp - quench calibrate ----------------------------===//
 //
 // Part of the Quench project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -8,7 +8,7 @@
 
 #include "Command.h"
 
-#include "Quench/Pipelines/Collect.h"
+#include "Quench/Pipelines/Calibrate.h"
 #include "Quench/Pipelines/Model.h"
 
 namespace cl = llvm::cl;
@@ -22,20 +22,22 @@ dimension counting examples; or text: lines where the model has a tokenizer,
 else its bytes are the tokens.
 
 Statistics are of the model as the command sees it. Those of a model that a
-recipe changed are collected with that recipe, or from its IR.
+recipe changed are taken with that recipe, or from its IR.
+
+Interrupted in any way, the same command goes on where it was.
 
 EXAMPLES:
 
-  quench collect llama --data text.bin -o stats.safetensors --limit 64
+  quench calibrate llama --data text.bin -o stats.safetensors --limit 64
   quench build llama -o smooth --recipe smoothquant --param stats=stats.safetensors
-  quench collect vit --data images.safetensors -o stats.safetensors --gram
+  quench calibrate vit --data images.safetensors -o stats.safetensors --gram
 )";
 
 namespace {
-class CollectCommand : public Command {
+class CalibrateCommand : public Command {
 public:
-  CollectCommand()
-      : Command("collect", "Collect statistics of activations", helpText),
+  CalibrateCommand()
+      : Command("calibrate", "Take statistics of activations", helpText),
         model(sub), compile(sub),
         data("data", cl::sub(sub), cl::value_desc("file"),
              cl::desc("What the model runs on")),
@@ -43,12 +45,23 @@ public:
                cl::desc("Statistics archive to write")),
         entry("entry", cl::sub(sub), cl::value_desc("name"),
               cl::desc("Entry point to run (default: the first)")),
-        gram("gram", cl::sub(sub),
-             cl::desc("Collect products of channels too")),
+        gram("gram", cl::sub(sub), cl::desc("Take products of channels too")),
+        weighting(
+            "gram-weights", cl::sub(sub), cl::init(TokenWeighting::None),
+            cl::desc("Take products of weighted tokens too (RSQ): each weighs "
+                     "the attention that it receives"),
+            cl::values(clEnumValN(TokenWeighting::Linear, "linear",
+                                  "over its mean, as RSQ's code does"),
+                       clEnumValN(TokenWeighting::Squared, "squared",
+                                  "squared, as RSQ's paper has it"))),
+        leastWeight("least-weight", cl::sub(sub), cl::init(0.005),
+                    cl::value_desc("w"),
+                    cl::desc("Weight of the token that receives least "
+                             "(default 0.005)")),
         limit("limit", cl::sub(sub), cl::init(0), cl::value_desc("n"),
               cl::desc("Use so many examples (default: all)")),
         batch("batch", cl::sub(sub), cl::init(8), cl::value_desc("n"),
-              cl::desc("Examples that run at once (default 8)")),
+              cl::desc("Examples that are one step (default 8)")),
         length("length", cl::sub(sub), cl::init(128), cl::value_desc("n"),
                cl::desc("Tokens that bytes are cut into (default 128)")),
         force("force", cl::sub(sub),
@@ -56,7 +69,7 @@ public:
 
   ExitStatus run(const Environment &environment) override {
     PhaseOptions phases;
-    CollectOptions options;
+    CalibrationOptions options;
     if (llvm::Error error = model.get(environment, phases))
       return badCommandLine(llvm::toString(std::move(error)));
     if (llvm::Error error = compile.get(phases, options.params))
@@ -70,6 +83,9 @@ public:
     if (batch < 1 || length < 1 || limit < 0)
       return badCommandLine("expected a positive number after --batch, "
                             "--length and --limit");
+    if (!(leastWeight >= 0 && leastWeight <= 1))
+      return badCommandLine("expected a weight from 0 to 1 after "
+                            "--least-weight");
     llvm::Expected<CPUTarget> target = CPUTarget::parse(compile.cpu);
     if (!target)
       return badCommandLine(llvm::toString(target.takeError()));
@@ -85,10 +101,18 @@ public:
     options.length = length;
     options.limit = limit;
     options.products = gram;
+    options.weighting = weighting;
+    options.leastWeight = leastWeight;
     options.threads = model.getThreads();
     options.force = force;
-    return failed(collectStatistics(*module, modelDirectory(model.path()),
-                                    *target, output, options))
+    options.onProgress = [first = true](int64_t seen, int64_t all) mutable {
+      if (first && seen > 0)
+        llvm::errs() << "quench: going on after " << seen << " of " << all
+                     << " examples\n";
+      first = false;
+    };
+    return failed(calibrate(*module, modelDirectory(model.path()), *target,
+                            output, options))
                ? ExitFailed
                : ExitDone;
   }
@@ -98,11 +122,13 @@ private:
   CodeOptions compile;
   cl::opt<std::string> data, output, entry;
   cl::opt<bool> gram;
+  cl::opt<TokenWeighting> weighting;
+  cl::opt<double> leastWeight;
   cl::opt<int64_t> limit, batch, length;
   cl::opt<bool> force;
 };
 } // namespace
 
-std::unique_ptr<Command> makeCollectCommand() {
-  return std::make_unique<CollectCommand>();
+std::unique_ptr<Command> makeCalibrateCommand() {
+  return std::make_unique<CalibrateCommand>();
 }

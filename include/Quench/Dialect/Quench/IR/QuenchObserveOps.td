@@ -1,0 +1,72 @@
+//===- QuenchObserveOps.td - What is observed of values ---*- tablegen -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Ops that calibration adds to a model, where loops of linalg cannot say it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHOBSERVEOPS_TD
+#define QUENCH_DIALECT_QUENCH_IR_QUENCHOBSERVEOPS_TD
+
+include "Quench/Dialect/Quench/IR/QuenchOpClasses.td"
+
+def Quench_CountTensor : RankedTensorOf<[I64]>;
+
+def Quench_DistributionOp : Quench_ModelOp<"distribution"> {
+  let summary = "how often which numbers stand in a tensor";
+  let description = [{
+    Counts the elements of `input` in the bins of a sketch, by sign, exponent and the
+    first bits of the mantissa, and in those of a histogram, which ends at minus and
+    plus `2^limit`, the least power of two above all magnitudes.
+    `Quench/Support/Distribution.h` describes both. Counts of several inputs add up,
+    those of histograms once they end at the same place.
+
+    ```mlir
+    func.func @distribution(%x: tensor<?x?x8xf32>) -> tensor<5121xi64> {
+      %sketch, %histogram, %limit = quench.distribution %x
+        : (tensor<?x?x8xf32>) -> (tensor<5121xi64>, tensor<2048xi64>, tensor<1xi64>)
+      return %sketch : tensor<5121xi64>
+    }
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input);
+  let results = (outs Quench_CountTensor:$sketch, Quench_CountTensor:$histogram,
+                      Quench_CountTensor:$limit);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def Quench_AttentionProbabilitiesOp : Quench_ModelOp<"attention_probabilities", [AttrSizedOperandSegments]> {
+  let summary = "softmax(scale q k^T + bias), per head";
+  let description = [{
+    What `quench.attention` with the same operands and attributes multiplies the
+    values by: for `query` `[B, T, H, D]` and `key` `[B, L, G, D]` the result is
+    `[B, H, T, L]`.
+
+    ```mlir
+    func.func @probabilities(%q: tensor<?x?x4x16xf32>, %k: tensor<?x?x2x16xf32>) -> tensor<?x4x?x?xf32> {
+      %r = quench.attention_probabilities %q, %k scale 0.25 causal
+        : (tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>) -> tensor<?x4x?x?xf32>
+      return %r : tensor<?x4x?x?xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$query, Quench_FloatTensor:$key,
+                       Optional<Quench_IntTensor>:$mask,
+                       Optional<Quench_FloatTensor>:$bias, F64Attr:$scale,
+                       DefaultValuedAttr<Quench_MaskKindAttr, "::quench::MaskKind::Full">:$mask_kind,
+                       OptionalAttr<I64Attr>:$window,
+                       OptionalAttr<DenseI64ArrayAttr>:$head_groups,
+                       OptionalAttr<F64Attr>:$zeta, OptionalAttr<F64Attr>:$gamma);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = [{
+    $query `,` $key (`mask` $mask^)? (`bias` $bias^)? `scale` $scale
+    `` $mask_kind attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+#endif // QUENCH_DIALECT_QUENCH_IR_QUENCHOBSERVEOPS_TD

@@ -1,0 +1,49 @@
+//===- StaticRange.h - Scales of activations from statistics ----*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_DIALECT_QUENCH_TRANSFORMS_STATICRANGE_H
+#define QUENCH_DIALECT_QUENCH_TRANSFORMS_STATICRANGE_H
+
+#include "Quench/Analysis/QuantSites.h"
+#include "Quench/Interfaces/QuantizerAttrInterface.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace quench {
+
+/// How the range of a static quantizer follows from statistics:
+///
+///   minmax       all numbers that were seen
+///   moving       the moving averages of the least and the greatest of a run
+///   percentile   the best of three pairs of quantiles (RepQ-ViT)
+///   mse          the part of all of least mean squared error
+///   dual         the same, each end by itself
+///   entropy      the part of all of least divergence of histograms
+///   progressive  scale and zero point, searched step by step (AdaLog)
+llvm::ArrayRef<llvm::StringRef> getRangeMethods();
+
+/// The scale and the zero point, null where the format has none, of a
+/// quantizer: weight programs.
+struct StaticParameters {
+  mlir::Value scale, zero;
+};
+
+/// Builds the parameters by `format` of a value of `type` that is what `site`
+/// is, from the statistics of the scope `stats`. Methods but `minmax` and
+/// `moving` need one scale for the whole value. Where the method cannot, or
+/// statistics are missing or of another basis, it returns none and says in
+/// `reason` why, as what follows "NAME: ".
+std::optional<StaticParameters>
+buildStaticParameters(mlir::OpBuilder &builder, const QuantSite &site,
+                      mlir::RankedTensorType type,
+                      QuantizerAttrInterface format, llvm::StringRef method,
+                      std::string &reason);
+
+} // namespace quench
+
+#endif // QUENCH_DIALECT_QUENCH_TRANSFORMS_STATICRANGE_H

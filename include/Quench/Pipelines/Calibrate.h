@@ -1,0 +1,56 @@
+//===- Calibrate.h - Statistics of the activations of a model ---*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_PIPELINES_CALIBRATE_H
+#define QUENCH_PIPELINES_CALIBRATE_H
+
+#include "Quench/Codegen/CPU/CPUTarget.h"
+#include "Quench/Dialect/Quench/Transforms/Passes.h"
+#include "Quench/Pipelines/DataOptions.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <functional>
+
+namespace quench {
+
+/// `batch` examples are one step: what is interrupted goes on from the last
+/// complete one.
+struct CalibrationOptions : DataOptions {
+  /// Take products of channels too.
+  bool products = false;
+  /// Observe the values that quantizers are for, not only classes of channels.
+  bool quantizers = true;
+  /// Sums of products of tokens that weigh what they receive of the attention,
+  /// and the least such weight (RSQ).
+  TokenWeighting weighting = TokenWeighting::None;
+  double leastWeight = 0.005;
+  /// Threads that run the model; 0: one a core. The result is the same.
+  int threads = 0;
+  /// Archives by scope, in place of those that the IR names.
+  llvm::StringMap<std::string> params;
+  /// Replace an output that exists.
+  bool force = false;
+  /// Told how many of how many examples have been seen, first when the model is
+  /// ready: not 0 where an interrupted run goes on.
+  std::function<void(int64_t seen, int64_t all)> onProgress;
+};
+
+/// Runs `module`, whose relative paths start from `directory`, over the data
+/// and writes statistics of its activations to `output`, as docs/statistics.md
+/// says. `module` is changed. Fails with a diagnostic and leaves nothing half
+/// written but, when it is interrupted, a hidden file beside `output` with
+/// which the same call goes on.
+mlir::LogicalResult calibrate(mlir::ModuleOp module, llvm::StringRef directory,
+                              const CPUTarget &target, llvm::StringRef output,
+                              const CalibrationOptions &options);
+
+} // namespace quench
+
+#endif // QUENCH_PIPELINES_CALIBRATE_H

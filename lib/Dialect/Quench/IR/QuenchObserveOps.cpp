@@ -1,0 +1,196 @@
+//===- QuenchObserveOps.cpp - What is observed of values ------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorBuilder.h"
+
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
+
+#include "Quench/Support/Distribution.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace quench;
+
+//===----------------------------------------------------------------------===//
+// DistributionOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DistributionOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  if (failed(shapes.checkMinimalRank(op.getInput(), "input", 1)))
+    return failure();
+  Type count = IntegerType::get(shapes.getContext(), 64);
+  for (int64_t size : {sketch::size, histogram::size, int64_t(1)})
+    shapes.addResult({shapes.getConstant(size)}, count);
+  return success();
+}
+
+namespace {
+/// Builds arithmetic on bits of a float type.
+class BitBuilder : public ImplicitLocOpBuilder {
+public:
+  BitBuilder(OpBuilder &builder, Location loc, FloatType type)
+      : ImplicitLocOpBuilder(loc, builder), type(type),
+        bits(getIntegerType(type.getWidth())),
+        mantissa(type.getFPMantissaWidth() - 1),
+        bias((1 << (type.getWidth() - mantissa - 2)) - 1) {}
+
+  Value getInteger(int64_t number) {
+    return arith::ConstantOp::create(*this, getIntegerAttr(bits, number));
+  }
+  /// The bits of the magnitude of `x`, which grow with it.
+  Value getMagnitude(Value x) {
+    Value all = arith::BitcastOp::create(*this, bits, x);
+    Value mask =
+        getInteger(APInt::getSignedMaxValue(bits.getWidth()).getSExtValue());
+    return arith::AndIOp::create(*this, all, mask);
+  }
+  /// `x` from `low` to `high`.
+  Value clamp(Value x, int64_t low, int64_t high) {
+    x = arith::MaxSIOp::create(*this, x, getInteger(low));
+    return arith::MinSIOp::create(*this, x, getInteger(high));
+  }
+  Value getIndexOf(Value x) {
+    return arith::IndexCastOp::create(*this, getIndexType(), x);
+  }
+
+  FloatType type;
+  IntegerType bits;
+  int64_t mantissa, bias;
+};
+} // namespace
+
+/// `counts` with one more at `index`.
+static Value increment(BitBuilder &builder, Value counts, Value index) {
+  Value count = tensor::ExtractOp::create(builder, counts, index);
+  Value one = arith::ConstantOp::create(builder, builder.getI64IntegerAttr(1));
+  count = arith::AddIOp::create(builder, count, one);
+  return tensor::InsertOp::create(builder, count, counts, index);
+}
+
+/// The bin of a sketch that counts `x`, of magnitude `magnitude`.
+static Value getSketchBin(BitBuilder &builder, Value x, Value magnitude) {
+  Value place = arith::ShRUIOp::create(
+      builder, magnitude,
+      builder.getInteger(builder.mantissa - sketch::mantissaBits));
+  int64_t first = (builder.bias + sketch::lowestExponent)
+                  << sketch::mantissaBits;
+  place = builder.clamp(
+      arith::SubIOp::create(builder, place, builder.getInteger(first - 1)), 0,
+      sketch::center);
+  Value center = builder.getInteger(sketch::center);
+  Value bits = arith::BitcastOp::create(builder, builder.bits, x);
+  Value isNegative = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt,
+                                           bits, builder.getInteger(0));
+  return builder.getIndexOf(arith::SelectOp::create(
+      builder, isNegative, arith::SubIOp::create(builder, center, place),
+      arith::AddIOp::create(builder, center, place)));
+}
+
+/// The bin of a histogram that counts `x`, where 1 is `scale` bins.
+static Value getHistogramBin(BitBuilder &builder, Value x, Value scale) {
+  constexpr int64_t half = histogram::size / 2;
+  auto getNumber = [&](double number) {
+    return arith::ConstantOp::create(
+        builder, builder.getFloatAttr(builder.type, number));
+  };
+  Value place = arith::MulFOp::create(builder, x, scale);
+  place = math::FloorOp::create(builder, place);
+  // What is no number goes somewhere.
+  place = arith::MaxNumFOp::create(builder, place, getNumber(-half));
+  place = arith::MinNumFOp::create(builder, place, getNumber(half - 1));
+  place = arith::FPToSIOp::create(builder, builder.bits, place);
+  return builder.getIndexOf(
+      arith::AddIOp::create(builder, place, builder.getInteger(half)));
+}
+
+FailureOr<SmallVector<Value>> DistributionOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder tensors(b, getLoc());
+  FloatType type = getComputeType(getInput().getType().getElementType());
+  int64_t rank = getInput().getType().getRank();
+  ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  Value flat =
+      rank == 1 ? Value(getInput()) : tensors.collapse(getInput(), all);
+  Value zero = arith::ConstantIndexOp::create(tensors, 0);
+  Value one = arith::ConstantIndexOp::create(tensors, 1);
+  Value size = tensors.getIndex(tensors.getSize(flat, 0));
+  auto fill = [&](int64_t size) {
+    Value none = arith::ConstantOp::create(tensors, b.getI64IntegerAttr(0));
+    Value counts = tensor::EmptyOp::create(tensors, ArrayRef<int64_t>{size},
+                                           b.getI64Type());
+    return linalg::FillOp::create(tensors, none, counts).getResult(0);
+  };
+  auto read = [&](BitBuilder &builder, Value index) -> Value {
+    Value x = tensor::ExtractOp::create(builder, flat, index);
+    return x.getType() == type ? x : arith::ExtFOp::create(builder, type, x);
+  };
+
+  BitBuilder outer(b, getLoc(), type);
+  auto sketches = scf::ForOp::create(
+      b, getLoc(), zero, size, one,
+      ValueRange{fill(sketch::size), outer.getInteger(0)},
+      [&](OpBuilder &nested, Location loc, Value index, ValueRange carried) {
+        BitBuilder builder(nested, loc, type);
+        Value x = read(builder, index), magnitude = builder.getMagnitude(x);
+        Value counts =
+            increment(builder, carried[0], getSketchBin(builder, x, magnitude));
+        Value greatest = arith::MaxUIOp::create(builder, carried[1], magnitude);
+        scf::YieldOp::create(builder, ValueRange{counts, greatest});
+      });
+
+  // The exponent of the end, and 2^-exponent times half of the bins.
+  Value exponent = arith::ShRUIOp::create(outer, sketches.getResult(1),
+                                          outer.getInteger(outer.mantissa));
+  exponent = outer.clamp(
+      arith::SubIOp::create(outer, exponent, outer.getInteger(outer.bias - 1)),
+      histogram::lowestExponent, outer.bias + 1);
+  int64_t bins = llvm::Log2_64(histogram::size / 2);
+  Value scale = arith::SubIOp::create(
+      outer, outer.getInteger(outer.bias + bins), exponent);
+  scale = arith::ShLIOp::create(outer, scale, outer.getInteger(outer.mantissa));
+  scale = arith::BitcastOp::create(outer, type, scale);
+  auto histograms = scf::ForOp::create(
+      b, getLoc(), zero, size, one, ValueRange{fill(histogram::size)},
+      [&](OpBuilder &nested, Location loc, Value index, ValueRange carried) {
+        BitBuilder builder(nested, loc, type);
+        Value bin = getHistogramBin(builder, read(builder, index), scale);
+        Value counts = increment(builder, carried[0], bin);
+        scf::YieldOp::create(builder, counts);
+      });
+  if (outer.bits.getWidth() < 64)
+    exponent = arith::ExtSIOp::create(outer, b.getI64Type(), exponent);
+  Value limit = tensor::FromElementsOp::create(outer, exponent);
+  return SmallVector<Value>{sketches.getResult(0), histograms.getResult(0),
+                            limit};
+}
+
+OpCost DistributionOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  int64_t elements = 1;
+  for (int64_t dim = 0; dim < getInput().getType().getRank(); ++dim)
+    elements *= getSize(getInput(), dim);
+  return {/*macs=*/0, elements};
+}
+
+//===----------------------------------------------------------------------===//
+// AttentionProbabilitiesOp
+//===----------------------------------------------------------------------===//
+
+OpCost AttentionProbabilitiesOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  int64_t scores = getSize(getQuery(), 0) * getSize(getQuery(), 1) *
+                   getSize(getQuery(), 2) * getSize(getKey(), 1);
+  return {scores * getSize(getQuery(), 3), scores};
+}
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.cpp.inc"
