@@ -91,6 +91,11 @@ Distribution Distribution::ofSketch(llvm::ArrayRef<double> counts,
       result.add(bin.low + (bin.high - bin.low) * (2 * part + 1) / (2 * parts),
                  counts[index] / parts);
   }
+  // The ends are known exactly.
+  if (result.numbers.size() > 1) {
+    result.numbers.front() = extent.low;
+    result.numbers.back() = extent.high;
+  }
   return result;
 }
 
@@ -100,6 +105,9 @@ double Distribution::getNumberAt(double rank) const {
 }
 
 double Distribution::getQuantile(double q) const {
+  // A part of a bin may count less than 1: ranks miss the ends.
+  if (q <= 0 || q >= 1)
+    return q <= 0 ? numbers.front() : numbers.back();
   double rank = q * std::max(total - 1, 0.0);
   double below = getNumberAt(std::floor(rank));
   double above = getNumberAt(std::floor(rank) + 1);

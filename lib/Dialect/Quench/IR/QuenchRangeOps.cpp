@@ -285,6 +285,16 @@ LogicalResult EntropyRangeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   return inferSearch(op, shapes, histogram::size);
 }
 
+/// What the codes of `quantizer` reach where they just reach `extent`: without
+/// zero points the ends depend on each other.
+static Range getReach(QuantizerAttrInterface quantizer, Range extent) {
+  if (quantizer.hasZeroPoint())
+    return extent;
+  auto [low, high] = quantizer.getNumberRange();
+  double scale = std::max(extent.high / high, low < 0 ? extent.low / low : 0);
+  return {low * scale, high * scale};
+}
+
 LogicalResult EntropyRangeOp::evaluateWeights(ArrayRef<Bytes> operands,
                                               MutableArrayRef<char> result) {
   return searchParts(*this, operands, result, [&](const PartSearch &part) {
@@ -293,7 +303,8 @@ LogicalResult EntropyRangeOp::evaluateWeights(ArrayRef<Bytes> operands,
                                      : std::vector<double>(part.record);
     double limit = histogram::getLimit(
         std::max(std::abs(part.extent.low), std::abs(part.extent.high)));
-    return searchEntropy(counts, limit, part.extent, getSteps(), part.quantize);
+    return searchEntropy(counts, limit, getReach(getQuantizer(), part.extent),
+                         getSteps(), part.quantize);
   });
 }
 
