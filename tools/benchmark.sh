@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares MiniLM builds, in floats and quantized (W8A8), with onnxruntime (from
-# PyPI, in an environment of its own) and prints the table of docs/performance.md.
-# Arguments go to test/Benchmark/bert.py.
+# Compares MiniLM builds, in floats and quantized (W8A8), with onnxruntime and
+# OpenVINO (from PyPI, in an environment of its own) and prints a row of the
+# tables of docs/performance.md. Arguments go to test/Benchmark/bert.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
