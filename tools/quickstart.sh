@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a bare Debian 12 to a compiled sentence encoder: installs what is needed,
-# builds Quench, fetches all-MiniLM-L6-v2, compiles it into one executable and runs
-# it on a few sentences.
+# builds Quench, fetches all-MiniLM-L6-v2, compiles it into one executable, in floats
+# and in int8, and runs both on a few sentences.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,3 +28,10 @@ step "the same against PyTorch"
 build/minilm --text test/Models/minilm/sentences.txt \
   --output build/minilm-embeddings.safetensors --force
 test/Models/minilm/check.py build/minilm-embeddings.safetensors
+
+step "quench build $model --scheme W8A8 -o build/minilm-w8a8"
+build/bin/quench build "$model" --scheme W8A8 -o build/minilm-w8a8 --force
+build/minilm-w8a8 --text test/Models/minilm/sentences.txt \
+  --output build/minilm-embeddings.safetensors --force
+test/Models/minilm/check.py build/minilm-embeddings.safetensors 0.99
+ls -sh build/minilm build/minilm-w8a8
