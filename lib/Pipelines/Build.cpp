@@ -11,6 +11,7 @@
 #include "Quench/Codegen/CPU/Compile.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
+#include "Quench/Interfaces/QuantizerAttrInterface.h"
 #include "Quench/Pipelines/Header.h"
 #include "Quench/Pipelines/Link.h"
 #include "Quench/Pipelines/Model.h"
@@ -83,6 +84,30 @@ static LogicalResult dumpPhase(Phase phase, ModuleOp module,
   OwningOpRef<ModuleOp> copy(module.clone());
   rebasePaths(*copy, directory, options.dumpPhasesTo);
   return writeModel(*copy, path, /*force=*/true);
+}
+
+/// What was done to `module` for the sake of fewer bits, for its manifest.
+static std::string describeRecipe(ModuleOp module,
+                                  const PhaseOptions &options) {
+  SmallVector<std::string> parts;
+  for (const RecipeUse &use : options.recipes)
+    parts.push_back(use.recipe.name);
+  const FormatOptions &formats = options.formats;
+  if (!formats.scheme.empty())
+    parts.push_back(formats.scheme);
+  llvm::append_range(parts, formats.rules);
+  if (!formats.weightMethod.empty())
+    parts.push_back("method=" + formats.weightMethod);
+  if (!parts.empty())
+    return llvm::join(parts, " ");
+  // The IR may have been quantized before.
+  bool isQuantized = false;
+  module->walk([&](Operation *op) {
+    isQuantized |= llvm::any_of(op->getAttrs(), [](NamedAttribute attr) {
+      return isa<QuantizerAttrInterface>(attr.getValue());
+    });
+  });
+  return isQuantized ? "quantized IR" : "float";
 }
 
 /// Adds the passes of `phase` that run on the IR. Import and codegen have those
@@ -434,6 +459,7 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
     compile.name = llvm::sys::path::stem(output).str();
   if (emit == EmitKind::Shared)
     compile.symbol += "_" + makeIdentifier(compile.name);
+  compile.recipe = describeRecipe(*module, options.phases);
   compile.baseDir = modelDirectory(input);
   compile.paramsMode =
       outputs.isExternal() ? ParamsMode::External : ParamsMode::Embed;
