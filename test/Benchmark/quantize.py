@@ -37,16 +37,6 @@ SITES = {"self_attn.q_proj": sparse_llama.HIDDEN,
          "self_attn.o_proj": sparse_llama.HIDDEN,
          "mlp.gate_proj": sparse_llama.HIDDEN,
          "mlp.down_proj": sparse_llama.INNER}
-RECIPE = """
-name: weights
-description: codes of 4 bits for all weights but the head
-passes:
-  - pass: quench-insert-fake-quant
-    options:
-      weights: "#quench.uniform<i4, axis = 0, group = 128>"
-      activations: none
-      method: {method}
-"""
 
 
 def write_moments(path, element):
@@ -100,12 +90,9 @@ def main():
         shapes = sparse_llama.get_shapes(layers)
         weights.write_archive(
             os.path.join(options.folder, "model.safetensors"), shapes)
-        recipe = os.path.join(options.folder, "recipe.yaml")
-        with open(recipe, "w") as stream:
-            stream.write(RECIPE.format(method=method))
         command = [options.quench, "materialize", options.folder, "--dtype",
-                   "bf16", "--recipe", recipe, "--max-memory", "4", "--force",
-                   "-o", packed]
+                   "bf16", "--scheme", "W4A16", "--weight-method", method,
+                   "--max-memory", "4", "--force", "-o", packed]
         if options.threads:
             command += ["--threads", options.threads]
         if method not in ("rtn", "mse", "quest"):

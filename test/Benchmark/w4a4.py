@@ -101,7 +101,7 @@ def main():
         "llama-out-bytes", "llama-bytes", "mamba-out-bytes", "vit-out-digits"])
     parser.add_argument("--windows", type=int, default=2048)
     parser.add_argument("--quench", default="build/bin/quench")
-    parser.add_argument("--codes", default="i4")
+    parser.add_argument("--scheme", default="W4A4")
     parser.add_argument("--columns", default=",".join(["float", *REWRITES]))
     parser.add_argument("--at-most", action="append", default=[], metavar="N=X",
                         help="fail when column N of a model is above X")
@@ -111,8 +111,6 @@ def main():
     columns = options.columns.split(",")
     print("| model | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
-    fake_quant = (f"codegen=quench-insert-fake-quant{{weights={options.codes} "
-                  f"activations={options.codes}}}")
     failed = False
     for model in options.models:
         measure = measure_images if model.startswith("vit") else measure_text
@@ -123,7 +121,7 @@ def main():
                 command = [options.quench, "build", os.path.join(MODELS, model),
                            "-o", program, "--force"]
                 if column != "float":
-                    command += [*REWRITES[column], "--insert-before", fake_quant]
+                    command += [*REWRITES[column], "--scheme", options.scheme]
                 done = subprocess.run(command, capture_output=True, text=True,
                                       check=False)
                 if done.returncode:

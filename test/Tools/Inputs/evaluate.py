@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 TYPES = {"F32": np.float32, "I64": np.int64}
-QUANTIZE = ["--insert-before", "codegen=quench-insert-fake-quant"]
+QUANTIZE = ["--scheme", "W4A4"]
 
 
 def read(path, name):

@@ -217,12 +217,13 @@ def main():
 
     def run(text, grid):
         method, *words = text.split()
-        options = f" method-options={','.join(words)}" if words else ""
+        options = f"{{{','.join(words)}}}" if words else ""
         subprocess.run(
             [opt, "model.mlir", "-o", "quantized.mlir",
              "--quench-bind-archive=scope=stats file=stats.safetensors",
-             f"--quench-insert-fake-quant=weights={grid.name} "
-             f"activations=none method={method}{options}"], check=True)
+             "--quench-assign-formats=quantize-head "
+             f"rules='*={grid.name} roles=weight method={method}{options}'",
+             "--quench-materialize-quantizers"], check=True)
         subprocess.run([quench, "materialize", "quantized.mlir", "-o",
                         "packed.mlir", "--force"], check=True)
         tensors = read("packed.safetensors")

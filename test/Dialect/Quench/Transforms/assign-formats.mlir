@@ -22,6 +22,7 @@
 // A convolution has no scales of tokens; the head stays in floats.
 // REMARK: layer.a.input: #quench.uniform<i8, token> by scheme W8A8, rule 2
 // REMARK: conv.input: quench.causal_conv1d stays as it is: no scale of #quench.uniform<i8, token> is the same within a sum over its input
+// REMARK: given.weight: quench.linear stays as it is: weight is not known when the model is compiled
 // GROUP: layer.a.weight: #quench.uniform<i4, axis = 0, group = 32>, since groups of 64 do not divide rows of 32
 
 // CHECK-LABEL: func.func @f(
@@ -45,4 +46,10 @@ func.func @f(%x: tensor<?x?x32xf32>, %q: tensor<?x?x2x8xf32>) -> (tensor<?x?x6xf
   %5 = quench.silu %3 : tensor<?x?x32xf32>
   %6 = quench.linear %5, %h : (tensor<?x?x32xf32>, tensor<6x32xf32>) -> tensor<?x?x6xf32> loc("head")
   return %6, %r : tensor<?x?x6xf32>, tensor<?x?x2x8xf32>
+}
+
+func.func @given(%x: tensor<?x8xf32>, %w: tensor<6x8xf32>) -> tensor<?x6xf32> {
+  %0 = quench.linear %x, %w : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32> loc("given")
+  %1 = quench.relu %0 : tensor<?x6xf32>
+  return %1 : tensor<?x6xf32>
 }

@@ -1,18 +1,18 @@
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<u4,asymmetric,axis=0,group=4>" | FileCheck %s --check-prefix=ZERO
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=mse method-options=steps=40" | FileCheck %s --check-prefix=MSE
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=quest" | FileCheck %s --check-prefix=QUEST
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=awq-clip" | FileCheck %s --check-prefix=AWQ
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=gptq method-options=order=activation,bias=mean" | FileCheck %s --check-prefix=GPTQ
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<u4,asymmetric,axis=0,group=4> method=gptq method-options=groups=dynamic,dead=keep" | FileCheck %s --check-prefix=DYNAMIC
-// RUN: quench-opt %s --quench-insert-fake-quant="activations=none method=erq" | FileCheck %s --check-prefix=ERQ
-// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none method=rsq" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=MISSING
-// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none method=awq-clip" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=SUMS
-// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none method=gptq" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=WIDTH
-// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<i4,axis=0,group=4> method=gptq method-options=groups=dynamic,order=activation" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=ORDER
-// RUN: quench-opt-plain %s --quench-insert-fake-quant="activations=none weights=#quench.uniform<u4,asymmetric,axis=0> method=quest" --remarks-filter=quench-insert-fake-quant 2>&1 | FileCheck %s --check-prefix=QUEST-ZERO
-// RUN: not quench-opt-plain %s --quench-insert-fake-quant="method=magic" 2>&1 | FileCheck %s --check-prefix=METHOD
-// RUN: not quench-opt-plain %s --quench-insert-fake-quant="method=gptq method-options=damp=1" 2>&1 | FileCheck %s --check-prefix=OPTION
-// RUN: not quench-opt-plain %s --quench-insert-fake-quant="method=gptq method-options=order=random" 2>&1 | FileCheck %s --check-prefix=WORD
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0,group=4> roles=weight'" --quench-materialize-quantizers | FileCheck %s --check-prefix=ZERO
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=mse{steps=40}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=MSE
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=quest'" --quench-materialize-quantizers | FileCheck %s --check-prefix=QUEST
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=awq-clip'" --quench-materialize-quantizers | FileCheck %s --check-prefix=AWQ
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq{order=activation,bias=mean}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=GPTQ
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0,group=4> roles=weight method=gptq{groups=dynamic,dead=keep}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=DYNAMIC
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=erq'" --quench-materialize-quantizers | FileCheck %s --check-prefix=ERQ
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=rsq'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=MISSING
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=awq-clip'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=SUMS
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=WIDTH
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<i4,axis=0,group=4> roles=weight method=gptq{groups=dynamic,order=activation}'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=ORDER
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0> roles=weight method=quest'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=QUEST-ZERO
+// RUN: not quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=magic'" --quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=METHOD
+// RUN: not quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq{damp=1}'" --quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=OPTION
+// RUN: not quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq{order=random}'" --quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=WORD
 
 module attributes {quench.bound = {stats = {metadata = {}, tensors = {
     a.input.gram = tensor<8x8xf32>, a.input.mean = tensor<8xf64>, a.input.cross = tensor<8x8xf64>,
@@ -46,9 +46,9 @@ module attributes {quench.bound = {stats = {metadata = {}, tensors = {
   // ERQ: [[M:%.*]] = quench.ridge_map {{.*}} ridge 0.000000e+00 damping 1.000000e-02
   // ERQ: [[C:%.*]] = quench.contract [[W:%.*]], [[M]]
   // ERQ: quench.shift [[W]], [[C]]
-  // MISSING: quench.linear stays as it is: the statistics have no 'a.input.gram_rsq'
-  // ORDER: quench.linear stays as it is: dynamic groups need the order of columns
-  // QUEST-ZERO: quench.linear stays as it is: scales from root mean squares need a format without zero points
+  // MISSING: a.weight: the statistics have no 'a.input.gram_rsq'
+  // ORDER: a.weight: dynamic groups need the order of columns
+  // QUEST-ZERO: a.weight: scales from root mean squares need a format without zero points
   // METHOD: error: no policy 'magic'; there are awq-clip, erq, gptq, mse, quest, rsq, rtn
   // OPTION: error: policy 'gptq' has no option 'damp'; it has bias, damping, block, order, groups, dead, steps, norm
   // WORD: error: option 'order' of policy 'gptq': expected one of columns, activation, found 'random'
@@ -59,7 +59,7 @@ module attributes {quench.bound = {stats = {metadata = {}, tensors = {
   }
 
   // A weight that is not summed over the last axis of two.
-  // SUMS: quench.causal_conv1d stays as it is: its sums are not over the channels of an input and the last of two axes of the weight
+  // SUMS: b.weight: its sums are not over the channels of an input and the last of two axes of the weight
   func.func @convolution(%x: tensor<?x?x8xf32>, %s: tensor<?x3x8xf32>) -> tensor<?x?x8xf32> {
     %w = quench.param <"model"::"c"> : tensor<8x4xf32>
     %0, %1 = quench.causal_conv1d %x, %w state %s : (tensor<?x?x8xf32>, tensor<8x4xf32>, tensor<?x3x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x3x8xf32>) loc("b")
@@ -67,7 +67,7 @@ module attributes {quench.bound = {stats = {metadata = {}, tensors = {
   }
 
   // Moments of another width. What was built to see that is gone.
-  // WIDTH: quench.linear stays as it is: the statistics have 'c.input.gram' as tensor<4x4xf64>, expected floats of shape [8x8]
+  // WIDTH: c.weight: the statistics have 'c.input.gram' as tensor<4x4xf64>, expected floats of shape [8x8]
   // AWQ: func.func @width
   // AWQ-NEXT: quench.param <"model"::"v">
   // AWQ-NEXT: quench.linear

@@ -6,11 +6,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Builds a model of test/Models for some processors, with passes before codegen,
-and compares the bits of its outputs on the reference inputs. Prints the least
+"""Builds a model of test/Models by a scheme, its head too, for some processors, and
+compares the bits of its outputs on the reference inputs. Prints the least
 cosine to the references, too.
 
-    same_bits.py QUENCH MODEL FOLDER PASSES CPU...
+    same_bits.py QUENCH MODEL FOLDER SCHEME CPU...
 """
 
 import glob
@@ -39,7 +39,7 @@ def run(program, path, names, folder):
     return tensorfile.load(output)[0]
 
 
-def main(quench, model, folder, passes, *cpus):
+def main(quench, model, folder, scheme, *cpus):
     os.makedirs(folder, exist_ok=True)
     program = os.path.join(folder, "program")
     first, least = {}, 1.0
@@ -47,8 +47,8 @@ def main(quench, model, folder, passes, *cpus):
         if not levels.can_run(cpu):
             print(f"{cpu}: not here")
             continue
-        subprocess.run([quench, "build", model, "--insert-before",
-                        f"codegen={passes}", "--cpu", cpu, "-o", program,
+        subprocess.run([quench, "build", model, "--scheme", scheme,
+                        "--quantize-head", "--cpu", cpu, "-o", program,
                         "--force"], check=True)
         same = count = 0
         for path in sorted(glob.glob(os.path.join(model, "b*.safetensors"))):
