@@ -1,6 +1,6 @@
 """Which levels of processor this machine can run."""
 
-FEATURES = {"x86-64-v3": "avx2", "x86-64-v4": "avx512bw", "vnni": "avx512_vnni", "avxvnni": "avx_vnni"}
+FEATURES = {"x86-64-v3": "avx2", "x86-64-v4": "avx512bw", "vnni": "avx512_vnni", "amx": "amx_int8", "avxvnni": "avx_vnni"}
 
 
 def can_run(cpu):

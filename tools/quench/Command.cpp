@@ -241,7 +241,7 @@ ExitStatus printPipeline(const PhaseOptions &options) {
 CodeOptions::CodeOptions(cl::SubCommand &sub)
     : cpu("cpu", cl::sub(sub), cl::init("native"), cl::value_desc("cpu"),
           cl::desc("native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, "
-                   "x86-64-v4+vnni or an LLVM CPU name, then "
+                   "x86-64-v4+vnni, x86-64-v4+amx or an LLVM CPU name, then "
                    "[,+feature...] (default native)")),
       recipes(sub), insertBefore("insert-before", cl::sub(sub),
                                  cl::value_desc("phase=pipeline"),

@@ -72,8 +72,8 @@ static constexpr llvm::StringLiteral instructionSets[] = {"64bit",
                                                           "xop"};
 
 static constexpr llvm::StringLiteral choices =
-    "native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, x86-64-v4+vnni "
-    "or an LLVM CPU name, then ,+feature or ,-feature";
+    "native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, x86-64-v4+vnni, "
+    "x86-64-v4+amx or an LLVM CPU name, then ,+feature or ,-feature";
 
 /// The code generator for `triple`, registered on the first call.
 static llvm::Expected<const llvm::Target *>
@@ -132,6 +132,9 @@ llvm::Expected<CPUTarget> CPUTarget::parse(llvm::StringRef option,
   } else if (base == "x86-64-v4+vnni") {
     target.cpu = "x86-64-v4";
     features.push_back("+avx512vnni");
+  } else if (base == "x86-64-v4+amx") {
+    target.cpu = "x86-64-v4";
+    features.insert(features.end(), {"+avx512vnni", "+amx-int8"});
   } else {
     target.cpu = base.str();
   }

@@ -177,6 +177,8 @@ static CPUKernelOptions getKernelOptions(const CPUTarget &target) {
     options.dot = IntegerDot::Pairs;
   else
     options.dot = IntegerDot::None;
+  options.tiles = isWide && options.dot == IntegerDot::Quads &&
+                  target.hasFeature("amx-int8");
   return options;
 }
 

@@ -22,6 +22,7 @@ void quench::buildCPUKernelPipeline(OpPassManager &pm,
   select.vectorBytes = options.vectorBytes;
   select.fma = options.fma;
   select.dot = options.dot;
+  select.tiles = options.tiles;
   pm.addPass(createSelectKernelsPass(select));
   pm.addPass(createQuenchLowerToLinalg());
   pm.addPass(createExpandMathPass());

@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelLibrary.h"
+#include "TileProduct.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -25,6 +26,14 @@ using namespace quench;
 
 /// Tiles that one task computes: few, so that many threads find work.
 static constexpr int64_t taskTiles = 4;
+
+/// Rows of so few products that the tile registers, which take as long for one
+/// row as for 16, would be slower.
+static constexpr int64_t fewRows = 2;
+/// Rows of a task on the tile registers fill at most this of the second level
+/// cache, and are at most so many blocks.
+static constexpr int64_t taskBytes = 512 << 10;
+static constexpr int64_t maxTaskBlocks = 8;
 
 static std::string symbolName(const LinearKernel &k) {
   std::string name = llvm::formatv("kernel_linear_{0}x{1}_{2}", k.out, k.in,
@@ -86,7 +95,9 @@ class LinearWriter {
 public:
   LinearWriter(const KernelLibrary &library, const LinearKernel &kernel)
       : b(library, kernel.element), k(kernel), lanes(b.lanes()),
-        panel(panelVectors * lanes), panels(llvm::divideCeil(k.out, panel)) {}
+        panel(panelVectors * lanes), panels(llvm::divideCeil(k.out, panel)),
+        hasTiles(library.options.tiles && k.input.dot == IntegerDot::Quads &&
+                 TileProduct::getStep(k.weight.group) != 0) {}
 
   func::FuncOp get(const KernelLibrary &library);
 
@@ -98,12 +109,21 @@ private:
 
   SmallVector<Type> getInputs();
   void write(func::FuncOp function);
+  /// Computes all rows by vectors, in tiles of at most `largest`.
+  void writeTiles(int64_t largest);
+  /// Computes all rows on the tile registers.
+  void writeBlocks();
+  /// What the tasks of a panel have in common: masks and biases.
+  void preparePanel(Value index);
   /// Computes the rows from `row` on, `size` of them.
   void writeTile(int64_t size, Value row);
   /// The products of a tile, row by row, without the bias.
   SmallVector<Value> multiply(int64_t size, Value row, const Weight &weight);
   SmallVector<Value> multiplyIntegers(int64_t size, Value row,
                                       const Weight &weight);
+  /// Computes the `size` rows from `row` on; `sums` has room for each weight.
+  void writeBlock(TileProduct &product, ArrayRef<Value> sums, Value size,
+                  Value row);
   /// What sums of integers begin with.
   SmallVector<Value> getShifts(int64_t size, Value row, Value group,
                                const Weight &weight);
@@ -129,6 +149,8 @@ private:
   KernelBuilder b;
   const LinearKernel &k;
   const int64_t lanes, panel, panels;
+  /// Whether tile registers compute all but few rows.
+  const bool hasTiles;
 
   Value x, scales, zeros, residual, out;
   SmallVector<Weight, 2> weights;
@@ -201,27 +223,44 @@ void LinearWriter::write(func::FuncOp function) {
                          rowsCollide(k.in * b.compute().getWidth() / 8)))
     x = copyRows(b, x, k.in);
 
-  Value rows = b.dim(x, 0), numTiles = b.ceilDiv(rows, largestTile());
-  SmallVector<int64_t> sizes = llvm::to_vector(
-      llvm::reverse(llvm::seq_inclusive<int64_t>(1, largestTile())));
+  if (!hasTiles)
+    return writeTiles(largestTile());
+  Value isMany = b.min(b.floorDiv(b.dim(x, 0), fewRows + 1), b.index(1));
+  b.choose(isMany, {0, 1}, [&](int64_t isMany) {
+    if (isMany)
+      writeBlocks();
+    else
+      writeTiles(fewRows);
+  });
+}
+
+void LinearWriter::preparePanel(Value index) {
+  panelIndex = index;
+  firstColumn = b.mul(index, panel);
+  masks.assign(panelVectors, Value());
+  biases.clear();
+  if (k.out % panel != 0)
+    for (int64_t v = 0; v < panelVectors; ++v)
+      masks[v] = b.mask(b.max(
+          b.index(0), b.sub(b.index(k.out), b.add(firstColumn, v * lanes))));
+  for (const Weight &weight : weights)
+    for (int64_t v = 0; k.bias && v < panelVectors; ++v)
+      biases.push_back(
+          b.load(weight.bias, b.add(firstColumn, v * lanes), masks[v]));
+}
+
+void LinearWriter::writeTiles(int64_t largest) {
+  Value rows = b.dim(x, 0), numTiles = b.ceilDiv(rows, largest);
+  SmallVector<int64_t> sizes =
+      llvm::to_vector(llvm::reverse(llvm::seq_inclusive<int64_t>(1, largest)));
   // The tasks of a panel follow each other, so it stays in the cache.
   b.parallel(
       {b.index(panels), b.ceilDiv(numTiles, taskTiles)}, [&](ValueRange ids) {
-        panelIndex = ids[0];
-        firstColumn = b.mul(ids[0], panel);
-        masks.resize(panelVectors);
-        if (k.out % panel != 0)
-          for (int64_t v = 0; v < panelVectors; ++v)
-            masks[v] =
-                b.mask(b.max(b.index(0), b.sub(b.index(k.out),
-                                               b.add(firstColumn, v * lanes))));
-        for (const Weight &weight : weights) {
-          if (!isDirect())
-            tiles.push_back(b.scratch({largestTile(), panel}));
-          for (int64_t v = 0; k.bias && v < panelVectors; ++v)
-            biases.push_back(
-                b.load(weight.bias, b.add(firstColumn, v * lanes), masks[v]));
-        }
+        preparePanel(ids[0]);
+        tiles.clear();
+        if (!isDirect())
+          for (size_t i = 0; i < weights.size(); ++i)
+            tiles.push_back(b.scratch({largest, panel}));
         Value begin = b.mul(ids[1], taskTiles);
         Value end = b.min(numTiles, b.add(begin, taskTiles));
         b.loop(begin, end, 1, [&](Value tile) {
@@ -242,6 +281,123 @@ void LinearWriter::write(func::FuncOp function) {
             });
         });
       });
+}
+
+void LinearWriter::writeBlocks() {
+  constexpr int64_t height = TileProduct::size;
+  const int64_t stride = IntegerRows{k.input.dot, k.in}.stride();
+  const int64_t taskRows =
+      height *
+      std::clamp<int64_t>(taskBytes / (height * stride), 1, maxTaskBlocks);
+  Value rows = b.dim(x, 0);
+  // The panels that read the same rows follow each other.
+  b.parallel({b.ceilDiv(rows, taskRows), b.index(panels)}, [&](ValueRange ids) {
+    preparePanel(ids[1]);
+    TileProduct product(b, k.weight.group);
+    SmallVector<Value> sums;
+    tiles.clear();
+    for (size_t i = 0; i < weights.size(); ++i) {
+      sums.push_back(product.allocateSums());
+      if (numGroups() > 1)
+        tiles.push_back(b.scratch({height, panel}));
+    }
+    Value begin = b.mul(ids[0], taskRows);
+    Value end = b.min(rows, b.add(begin, taskRows));
+    product.configure(b.min(b.sub(end, begin), b.index(height)));
+    b.loop(begin, end, height, [&](Value row) {
+      Value size = b.min(b.sub(end, row), b.index(height));
+      b.ifThen(b.less(size, b.index(height)), [&] { product.configure(size); });
+      writeBlock(product, sums, size, row);
+    });
+    product.release();
+  });
+}
+
+// C30 of docs/spec.md.
+void LinearWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
+                              Value size, Value row) {
+  const bool hasGroups = numGroups() > 1;
+  const bool hasShifts = k.input.isShifted();
+  const bool shiftsDiffer = k.input.zero && k.input.rowScales;
+  /// What turns the sums of a group into floats.
+  struct Factors {
+    SmallVector<Value> shifts, scales;
+  };
+  auto loadFactors = [&](const Weight &weight, Value group) {
+    Factors factors;
+    if (hasShifts && !shiftsDiffer)
+      factors.shifts = getShifts(1, row, group, weight);
+    for (int64_t v = 0; v < panelVectors; ++v)
+      factors.scales.push_back(
+          b.load(weight.scales, {panelIndex, group, b.index(v * lanes)}));
+    return factors;
+  };
+  auto loadInputScale = [&](Value row) {
+    SmallVector<Value> at;
+    if (k.input.rowScales)
+      at.push_back(row);
+    return b.splat(b.loadScalar(scales, at));
+  };
+  /// A sum as a float and its scale, for each vector of a row.
+  auto forRow = [&](size_t i, Value r, Value group, const Factors &factors,
+                    function_ref<void(int64_t, Value, Value)> use) {
+    Value inputScale = loadInputScale(b.add(row, r));
+    SmallVector<Value> shifts =
+        shiftsDiffer ? getShifts(1, b.add(row, r), group, weights[i])
+                     : factors.shifts;
+    for (int64_t v = 0; v < panelVectors; ++v) {
+      Value sum = b.loadIntegers(sums[i], {r, b.index(v * lanes)});
+      if (hasShifts)
+        sum = arith::AddIOp::create(b, sum, shifts[v]);
+      use(v, b.toFloats(sum), b.fmul(inputScale, factors.scales[v]));
+    }
+  };
+
+  if (!hasGroups) {
+    Value group = b.index(0);
+    SmallVector<Factors> factors;
+    for (auto [i, weight] : llvm::enumerate(weights)) {
+      product.multiply(x, row, size, weight.matrix, panelIndex, group, sums[i]);
+      factors.push_back(loadFactors(weight, group));
+    }
+    b.loop(b.index(0), size, 1, [&](Value r) {
+      SmallVector<SmallVector<Value>> products(panelVectors);
+      for (size_t i = 0; i < weights.size(); ++i)
+        forRow(i, r, group, factors[i], [&](int64_t v, Value sum, Value scale) {
+          products[v].push_back(b.fmul(sum, scale));
+        });
+      for (int64_t v = 0; v < panelVectors; ++v)
+        finish(b.add(row, r), v, products[v]);
+    });
+    return;
+  }
+
+  for (auto [i, weight] : llvm::enumerate(weights)) {
+    b.loop(b.index(0), size, 1, [&](Value r) {
+      for (int64_t v = 0; v < panelVectors; ++v)
+        b.store(b.splat(0.0), tiles[i], {r, b.index(v * lanes)});
+    });
+    b.loop(b.index(0), b.index(numGroups()), 1, [&](Value group) {
+      product.multiply(x, row, size, weight.matrix, panelIndex,
+                       b.mul(group, k.weight.group), sums[i]);
+      Factors factors = loadFactors(weight, group);
+      b.loop(b.index(0), size, 1, [&](Value r) {
+        forRow(i, r, group, factors, [&](int64_t v, Value sum, Value scale) {
+          Value at[] = {r, b.index(v * lanes)};
+          b.store(math::FmaOp::create(b, sum, scale, b.load(tiles[i], at)),
+                  tiles[i], at);
+        });
+      });
+    });
+  }
+  b.loop(b.index(0), size, 1, [&](Value r) {
+    for (int64_t v = 0; v < panelVectors; ++v) {
+      SmallVector<Value> sums;
+      for (Value tile : tiles)
+        sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
+      finish(b.add(row, r), v, sums);
+    }
+  });
 }
 
 void LinearWriter::writeTile(int64_t size, Value row) {

@@ -119,8 +119,13 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
           clEnumValN(IntegerDot::Pairs, "pairs", "two products of 16 bits"),
           clEnumValN(IntegerDot::Quads, "quads", "four products of 8 bits")),
       llvm::cl::init(IntegerDot::Quads)};
+  Option<bool> tiles{
+      *this, "tiles",
+      llvm::cl::desc(
+          "whether the target sums four products on tile registers, too"),
+      llvm::cl::init(false)};
 
-  CPUKernelOptions get() const { return {vectorBytes, fma, dot}; }
+  CPUKernelOptions get() const { return {vectorBytes, fma, dot, tiles}; }
 };
 } // namespace
 

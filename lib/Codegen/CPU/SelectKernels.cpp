@@ -594,6 +594,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     options.vectorBytes = vectorBytes;
     options.fma = fma;
     options.dot = dot;
+    options.tiles = tiles;
     if (vectorBytes != 16 && vectorBytes != 32 && vectorBytes != 64) {
       emitError(module.getLoc(),
                 "expected a vector register of 16, 32 or 64 bytes, "
@@ -604,6 +605,11 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     if (dot == IntegerDot::Quads && vectorBytes == 16) {
       emitError(module.getLoc(), "expected registers of 32 or 64 bytes for "
                                  "sums of four products");
+      return signalPassFailure();
+    }
+    if (tiles && (dot != IntegerDot::Quads || vectorBytes != 64)) {
+      emitError(module.getLoc(), "expected registers of 64 bytes and sums of "
+                                 "four products beside tile registers");
       return signalPassFailure();
     }
     Selector selector(module, options);

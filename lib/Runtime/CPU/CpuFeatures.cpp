@@ -11,10 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 using namespace quench::rt;
@@ -164,19 +168,39 @@ bool quench::rt::hasCpuFeature(absl::string_view name) {
   }
   return false;
 }
+
+/// Asks the system to let this process, all its threads, use tile registers,
+/// which it does not save for those that did not ask. Returns 0 or an errno.
+static int requestTiles() {
+  // <asm/prctl.h> of older systems lacks the names.
+  constexpr long requestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+  constexpr long tileData = 18;              // The bit of XCR0.
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0 ? 0 : errno;
+}
 #else
 bool quench::rt::hasCpuFeature(absl::string_view name) { return false; }
+
+static int requestTiles() { return ENOSYS; }
 #endif
 
-Status quench::rt::checkCpuFeatures(const std::vector<std::string> &features,
-                                    absl::string_view builtFor) {
+Status quench::rt::enableCpuFeatures(const std::vector<std::string> &features,
+                                     absl::string_view builtFor) {
   std::vector<absl::string_view> missing;
   for (const std::string &feature : features)
     if (!hasCpuFeature(feature))
       missing.push_back(feature);
-  if (missing.empty())
+  if (!missing.empty())
+    return failure(absl::StrCat("this CPU lacks ", absl::StrJoin(missing, ", "),
+                                ", which the model was built for (", builtFor,
+                                ")"));
+  if (std::count(features.begin(), features.end(), "amx-tile") == 0)
     return Status();
-  return failure(absl::StrCat("this CPU lacks ", absl::StrJoin(missing, ", "),
-                              ", which the model was built for (", builtFor,
-                              ")"));
+  if (int error = requestTiles()) {
+    errno = error;
+    return systemFailure(
+        absl::StrCat("the system refuses this process tile registers "
+                     "(amx-tile), which the model was built for (",
+                     builtFor, ")"));
+  }
+  return Status();
 }

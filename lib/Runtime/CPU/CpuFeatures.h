@@ -19,10 +19,11 @@ namespace quench::rt {
 /// Whether this CPU, and the system on it, has a feature of LLVM's name.
 bool hasCpuFeature(absl::string_view name);
 
-/// Fails with the list of those among `features` that this CPU lacks.
-/// `builtFor` names what the code was built for.
-Status checkCpuFeatures(const std::vector<std::string> &features,
-                        absl::string_view builtFor);
+/// Makes `features` usable for this process. Fails with the list of those that
+/// this CPU lacks, or when the system does not let this process use tile
+/// registers. `builtFor` names what the code was built for.
+Status enableCpuFeatures(const std::vector<std::string> &features,
+                         absl::string_view builtFor);
 
 } // namespace quench::rt
 

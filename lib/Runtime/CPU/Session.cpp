@@ -44,7 +44,7 @@ qrt_session::create(const qrt_model &model, const qrt_options &options) {
     return failure(absl::StrCat(
         "manifest: entries has ", manifest->entries.size(),
         " elements, but the model has ", model.num_entries, " entry points"));
-  if (Status status = checkCpuFeatures(manifest->features, manifest->cpu))
+  if (Status status = enableCpuFeatures(manifest->features, manifest->cpu))
     return status;
   StatusOr<Params> params = Params::open(
       model, manifest->params, options.params_path ? options.params_path : "",

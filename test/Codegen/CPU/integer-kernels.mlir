@@ -3,6 +3,9 @@
 // RUN: quench-opt %s --quench-select-kernels="dot=none" | FileCheck %s --check-prefix=NONE
 // RUN: not quench-opt %s --quench-select-kernels="vector-bytes=16" 2>&1 | FileCheck %s --check-prefix=WIDTH
 
+// RUN: not quench-opt %s --quench-select-kernels="vector-bytes=32 tiles" 2>&1 | FileCheck %s --check-prefix=TILES
+
+// TILES: expected registers of 64 bytes and sums of four products beside tile registers
 // WIDTH: expected registers of 32 or 64 bytes for sums of four products
 
 // Two products read the rows that one kernel encodes; their weights are packed as

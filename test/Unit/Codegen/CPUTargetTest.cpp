@@ -44,6 +44,11 @@ TEST(CPUTarget, Levels) {
   CPUTarget vnni = parse("x86-64-v4+vnni");
   EXPECT_TRUE(vnni.hasFeature("avx512vnni"));
   EXPECT_EQ(vnni.name, "x86-64-v4+vnni");
+  EXPECT_FALSE(vnni.hasFeature("amx-tile"));
+  CPUTarget amx = parse("x86-64-v4+amx");
+  EXPECT_TRUE(amx.hasFeature("avx512vnni"));
+  EXPECT_TRUE(amx.hasFeature("amx-int8"));
+  EXPECT_TRUE(llvm::is_contained(amx.enabledFeatures(), "amx-tile"));
 }
 
 TEST(CPUTarget, NativeIsAnX86) {
@@ -71,7 +76,8 @@ TEST(CPUTarget, ListsWhatCodeNeeds) {
 TEST(CPUTarget, Errors) {
   EXPECT_EQ(errorOf("pentium9"),
             "unknown CPU 'pentium9': expected native, x86-64, x86-64-v3, "
-            "x86-64-v3+avxvnni, x86-64-v4, x86-64-v4+vnni or an LLVM CPU name, "
+            "x86-64-v3+avxvnni, x86-64-v4, x86-64-v4+vnni, x86-64-v4+amx or an "
+            "LLVM CPU name, "
             "then ,+feature or ,-feature");
   EXPECT_NE(errorOf("").find("unknown CPU ''"), std::string::npos);
   EXPECT_NE(errorOf("x86-64-v3+vnni").find("unknown CPU 'x86-64-v3+vnni'"),

@@ -23,6 +23,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/TargetParser/Host.h"
 #include "gtest/gtest.h"
+#include <cctype>
 #include <cmath>
 
 using namespace mlir;
@@ -276,11 +277,161 @@ module @m attributes {{quench.symbols = {{rows = [1]}} {{
   }
 }
 
+/// The least and the greatest rows of blocks, and some between.
+constexpr int64_t integerRows[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 300};
+
+/// A quantized linear: how its input and its weights are codes.
+struct IntegerForm {
+  int64_t in, group;
+  bool isAsymmetric, isGated;
+};
+
+class IntegerKernels : public Kernels {};
+
+// To the bit what loops give (C28 to C30 of docs/spec.md): steps of 64
+// channels, of fewer, and of none that tile registers could take; channels that
+// fill no panel; zero points of rows; groups; pairs of linears.
+TEST_P(IntegerKernels, Linear) {
+  for (const IntegerForm &form :
+       {IntegerForm{192, 192, false, false}, IntegerForm{112, 112, true, false},
+        IntegerForm{100, 100, false, false}, IntegerForm{39, 39, false, true},
+        IntegerForm{192, 64, true, true}}) {
+    const int64_t in = form.in, out = 45, groups = in / form.group;
+    const int64_t count = form.isGated ? 2 : 1;
+    SCOPED_TRACE(
+        llvm::formatv("{0} channels, groups of {1}", in, form.group).str());
+    const std::string scaleShape =
+        groups > 1 ? llvm::formatv("45x{0}", groups).str() : "45";
+    std::vector<int8_t> w;
+    for (float value : numbers(count * out * in, 1))
+      w.push_back(static_cast<int8_t>(128 * value));
+    std::vector<float> scales = numbers(count * out * groups, 2),
+                       bias = numbers(count * out, 3);
+    std::string header, bytes;
+    auto add = [&](std::string name, const char *type, std::string shape,
+                   const void *data, size_t size) {
+      std::replace(shape.begin(), shape.end(), 'x', ',');
+      header += llvm::formatv(
+          R"({0}"{1}":{{"dtype":"{2}","shape":[{3}],"data_offsets":[{4},{5}]})",
+          header.empty() ? "{" : ",", name, type, shape, bytes.size(),
+          bytes.size() + size);
+      bytes.append(static_cast<const char *>(data), size);
+    };
+    const char *x = form.isAsymmetric ? "u8, asymmetric, token" : "i8, token";
+    std::string body;
+    for (int64_t i = 0; i < count; ++i) {
+      add(llvm::formatv("t{0}", i), "F32", scaleShape,
+          &scales[i * out * groups], 4 * out * groups);
+      add(llvm::formatv("b{0}", i), "F32", "45", &bias[i * out], 4 * out);
+      body += llvm::formatv(
+          R"(
+    %w{0} = quench.param <"m"::"w{0}"> : tensor<45x{1}xi8>
+    %t{0} = quench.param <"m"::"t{0}"> : tensor<{2}xf32>
+    %b{0} = quench.param <"m"::"b{0}"> : tensor<45xf32>
+    %y{0} = quench.integer_linear %c scale %s {3} by(#quench.uniform<{4}>), %w{0} scale %t{0} by(#quench.uniform<i8, axis = 0{5}>) bias %b{0}
+      : (tensor<?x{1}xi8>, tensor<?xf32>, {6}tensor<45x{1}xi8>, tensor<{2}xf32>, tensor<45xf32>) -> tensor<?x45xf32>)",
+          i, in, scaleShape, form.isAsymmetric ? "zero %z" : "", x,
+          groups > 1 ? llvm::formatv(", group = {0}", form.group).str() : "",
+          form.isAsymmetric ? "tensor<?xi8>, " : "");
+    }
+    for (int64_t i = 0; i < count; ++i)
+      add(llvm::formatv("w{0}", i), "I8", llvm::formatv("45x{0}", in),
+          &w[i * out * in], out * in);
+    folder.write("a.safetensors", makeArchive(header + "}", bytes));
+    ASSERT_NO_FATAL_FAILURE(compile(llvm::formatv(
+        R"(
+module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols = {{rows = [1]}} {{
+  func.func @f(%x: tensor<?x{0}xf32> {{quench.name = "x", quench.dims = ["rows"]},
+               %s: tensor<?xf32> {{quench.name = "s", quench.dims = ["rows"]},
+               {1}
+               %r: tensor<?x45xf32> {{quench.name = "r", quench.dims = ["rows"]})
+      -> (tensor<?x45xf32> {{quench.name = "y", quench.dims = ["rows"]}) attributes {{quench.entry} {{
+    %c = quench.encode %x, %s{2} by(#quench.uniform<{3}>) : (tensor<?x{0}xf32>, tensor<?xf32>{4}) -> tensor<?x{0}xi8>{5}
+    %0 = {6} : tensor<?x45xf32>
+    %1 = quench.add %r, %0 residual : (tensor<?x45xf32>, tensor<?x45xf32>) -> tensor<?x45xf32>
+    return %1 : tensor<?x45xf32>
+  }
+})",
+        in,
+        form.isAsymmetric
+            ? R"(%z: tensor<?xi8> {quench.name = "z", quench.dims = ["rows"]},)"
+            : "",
+        form.isAsymmetric ? ", %z" : "", x,
+        form.isAsymmetric ? ", tensor<?xi8>" : "", body,
+        form.isGated ? "quench.gated %y0, %y1 by relu" : "quench.relu %y0")));
+
+    for (int64_t rows : integerRows) {
+      std::vector<float> input = numbers(rows * in, 4),
+                         r = numbers(rows * out, 5), s(rows);
+      std::vector<uint8_t> zeros(rows);
+      for (int64_t i = 0; i < rows; ++i) {
+        s[i] = 1.0f / (100 + i);
+        zeros[i] = form.isAsymmetric ? 100 + i : 0;
+      }
+      const int64_t xShape[] = {rows, in}, rShape[] = {rows, out};
+      std::vector<qrt_tensor> inputs{{"x", QRT_F32, 2, xShape, input.data()},
+                                     {"s", QRT_F32, 1, xShape, s.data()}};
+      if (form.isAsymmetric)
+        inputs.push_back({"z", QRT_I8, 1, xShape, zeros.data()});
+      inputs.push_back({"r", QRT_F32, 2, rShape, r.data()});
+      std::vector<float> y = run(inputs);
+      ASSERT_EQ(y.size(), r.size());
+      auto product = [&](int64_t i, int64_t channel) {
+        float result = 0;
+        for (int64_t g = 0; g < groups; ++g) {
+          int32_t sum = 0;
+          for (int64_t k = g * form.group; k < (g + 1) * form.group; ++k) {
+            float low = form.isAsymmetric ? 0 : -128;
+            float code = std::nearbyint(input[i * in + k] / s[i]) + zeros[i];
+            code = std::min(std::max(code, low), low + 255);
+            sum +=
+                (static_cast<int32_t>(code) - zeros[i]) * w[channel * in + k];
+          }
+          float scale = s[i] * scales[channel * groups + g];
+          result = groups == 1
+                       ? static_cast<float>(sum) * scale
+                       : std::fma(static_cast<float>(sum), scale, result);
+        }
+        return result + bias[channel];
+      };
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < out; ++j) {
+          float expected = std::max(product(i, j), 0.0f);
+          if (form.isGated)
+            expected *= product(i, out + j);
+          ASSERT_EQ(y[i * out + j], expected + r[i * out + j])
+              << "row " << i << " of " << rows;
+        }
+    }
+    qrt_session_destroy(session);
+    session = nullptr;
+  }
+}
+
+/// Levels that sum quads.
+std::vector<std::string> integerLevels() {
+  std::vector<std::string> names;
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  if (features.lookup("avx512vnni"))
+    names.push_back("x86-64-v4+vnni");
+  if (features.lookup("amx-int8"))
+    names.push_back("x86-64-v4+amx");
+  return names;
+}
+
+/// The name of a level without what names of tests cannot hold.
+std::string levelName(const testing::TestParamInfo<std::string> &info) {
+  std::string name = info.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(IntegerKernels);
+INSTANTIATE_TEST_SUITE_P(Levels, IntegerKernels,
+                         testing::ValuesIn(integerLevels()), levelName);
+
 INSTANTIATE_TEST_SUITE_P(Levels, Kernels, testing::ValuesIn(levels()),
-                         [](const testing::TestParamInfo<std::string> &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         levelName);
 
 } // namespace

@@ -33,10 +33,10 @@ struct CPUTarget {
   std::string features;
 
   /// Resolves `option`: `native`, one of the levels `x86-64`, `x86-64-v3`,
-  /// `x86-64-v3+avxvnni`, `x86-64-v4` and `x86-64-v4+vnni`, or an LLVM CPU
-  /// name; each may be followed by `,+feature` and `,-feature`. An empty
-  /// `triple` is that of this machine. Fails when the triple, the name or a
-  /// feature is unknown.
+  /// `x86-64-v3+avxvnni`, `x86-64-v4`, `x86-64-v4+vnni` and `x86-64-v4+amx`, or
+  /// an LLVM CPU name; each may be followed by `,+feature` and `,-feature`. An
+  /// empty `triple` is that of this machine. Fails when the triple, the name or
+  /// a feature is unknown.
   static llvm::Expected<CPUTarget> parse(llvm::StringRef option,
                                          llvm::StringRef triple = "");
 

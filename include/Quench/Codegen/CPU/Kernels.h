@@ -32,6 +32,9 @@ struct CPUKernelOptions {
   /// Whether it multiplies and adds in one instruction.
   bool fma = true;
   IntegerDot dot = IntegerDot::Quads;
+  /// Whether it also sums quads on tile registers (AMX): needs registers of 64
+  /// bytes.
+  bool tiles = false;
 };
 
 /// Model ops on tensors to calls of generated kernels and, for ops without a

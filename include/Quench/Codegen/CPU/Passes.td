@@ -50,7 +50,9 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
              clEnumValN(::quench::IntegerDot::Pairs, "pairs",
                         "two products of 16 bits"),
              clEnumValN(::quench::IntegerDot::Quads, "quads",
-                        "four products of 8 bits"))}]>
+                        "four products of 8 bits"))}]>,
+    Option<"tiles", "tiles", "bool", "false",
+           "whether the target sums four products on tile registers, too">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
