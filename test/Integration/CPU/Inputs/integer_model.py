@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# ===- integer_model.py - Whole models against the integer interpreter ----===//
+#
+# Part of the Quench project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Compares what a compiled quantized model computes with test/interpreter.py.
+
+    integer_model.py QUENCH QUENCH_OPT MODEL INPUTS FOLDER SCHEME...
+
+docs/spec.md fixes to the bit what quantizers and integers do, and not what norms,
+softmax and activation functions do between them. So the model is built twice: as it
+is, and with further results that do not change what is fused: what quantizers take,
+and what linears end in. Of each linear the interpreter computes everything from what
+the quantizer before it took in the compiled model: scales, codes, the codes of the
+weight from the checkpoint, sums, the epilogue and the residual. It must find the bits
+that the compiled model has. What both builds give must have the same bits too, so that
+this is said of the model as it is, from its inputs to its results.
+
+Where an activation function follows in the kernel, its result is compared with that of
+the interpreter's numbers in f64, at 1e-6 of the greater of the two numbers. Linears that
+stay in floats must be within the bound of C33.
+"""
+
+import math
+import os
+import subprocess
+import sys
+
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+sys.path.insert(0, TESTS)
+import interpreter  # noqa: E402
+import numpy as np  # noqa: E402
+
+QUANTIZERS = ["quench.encode", "quench.fake_quant"]
+TOLERANCE = 1e-6
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr}")
+    return done.stdout
+
+
+def gelu(x):
+    return x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+ACTIVATIONS = {"quench.gelu": ("kind", "erf", gelu), "quench.silu": (None, None, silu),
+               "quench.softplus": (None, None, softplus), "quench.gated": ("kind", "silu", silu)}
+
+
+class Linear:
+    """A linear of a quantized weight, and the op that its kernel ends with."""
+
+    def __init__(self, op, users):
+        self.op, self.value = op, op.results[0]
+        readers = users.get(self.value, [])
+        self.last = readers[0] if len(readers) == 1 else None
+        self.is_residual = self.last is not None and self.last.name == "quench.add" and "residual" in self.last.attributes
+        self.is_activated = self.last is not None and self.last.name in ACTIVATIONS
+        if not self.is_residual and not self.is_activated:
+            self.last = None
+
+    def result(self):
+        """What is compared."""
+        return self.last.results[0] if self.last else self.value
+
+    def others(self):
+        """What else the last op reads."""
+        return [value for value in self.last.operands if value != self.value] if self.last else []
+
+    def activate(self, values):
+        """What the activation gives for numbers of the interpreter, in f64, and the
+        greatest number that goes into it."""
+        key, kind, function = ACTIVATIONS[self.last.name]
+        assert key is None or self.last[key].endswith(f" {kind}>"), self.last.attributes
+        inputs = [values.get(value).astype(np.float64) for value in self.last.operands]
+        results = [function(inputs[0]), *inputs[1:]]
+        return np.prod(results, axis=0), np.prod(inputs, axis=0)
+
+
+class Check:
+    """A model of one scheme: its first entry point as it is, and with further results."""
+
+    def __init__(self, quench, quench_opt, model, folder, scheme):
+        quantized = os.path.join(folder, f"{scheme}.mlir")
+        run(quench, "build", model, "--scheme", scheme, "--stop-after", "quantize", "-o", quantized, "--force")
+        self.scheme, self.weights = scheme, {"model": interpreter.load(os.path.join(model, "model.safetensors"))}
+        self.functions = []
+        for what, passes in ("plain", []), ("shown", ["--quench-legalize"]):
+            self.module = interpreter.Module(run(quench_opt, quantized, *passes, "--mlir-print-op-generic"))
+            function = next(function for function in self.module.functions if function.is_entry)
+            function.rename(f"{scheme}_{what}")
+            self.functions.append(function)
+        self.linears, self.numbers, self.wrong = 0, 0, []
+        self.activated, self.bounded, self.share = 0, 0, 0.0
+        self.show()
+
+    def show(self):
+        """Adds the further results."""
+        entry, values = self.functions[1], interpreter.Interpreter(self.functions[1], self.weights, {})
+        users = {}
+        for op in entry.ops:
+            for value in dict.fromkeys(op.operands):
+                users.setdefault(value, []).append(op)
+        self.found = [Linear(op, users) for op in entry.ops if op.name == "quench.integer_linear"
+                      or op.name == "quench.linear" and values.comes_from(op.operands[1], "quench.dequantize")]
+        shown = [op.operands[0] for op in entry.ops if op.name in QUANTIZERS]
+        for linear in self.found:
+            shown += [linear.result(), *linear.others()]
+            if linear.op.name == "quench.linear" and not values.comes_from(linear.op.operands[0], "quench.fake_quant"):
+                shown.append(linear.op.operands[0])
+        # What the kernel of another linear takes in would no longer be fused.
+        hidden = {linear.value for linear in self.found if linear.last}
+        entry.expose([value for value in dict.fromkeys(shown)
+                      if value not in hidden and not value.startswith("%arg") and not values.is_program(value)])
+
+    def compare_with(self, plain, shown):
+        """Names of results of which the builds give other bits."""
+        values = interpreter.Interpreter(self.functions[1], self.weights, shown)
+        for linear in self.found:
+            self.compare(linear, values, shown)
+        return [name for name, tensor in plain.items() if tensor.tobytes() != shown[name].tobytes()]
+
+    def compare(self, linear, values, found):
+        given = found[linear.result()[1:]]
+        if linear.op.name == "quench.linear":
+            # A residual is one more addition.
+            x, w, *bias = map(values.get, linear.op.operands)
+            total, bound = interpreter.float_linear(x, w, *(bias or [None]))
+            if linear.is_activated:
+                # The function may stretch what it takes by little more than 1.
+                values.known[linear.value] = total
+                total, _ = linear.activate(values)
+                bound = 1.2 * bound * np.prod([np.abs(values.get(v)) for v in linear.others()] or 1.0, axis=0) + TOLERANCE * np.abs(total)
+            elif linear.is_residual:
+                total = total + values.get(linear.others()[0])
+                bound = bound + 2.0**-24 * (np.abs(total) + bound)
+            share = (np.abs(given.astype(np.float64) - total) / bound).max()
+            self.bounded += 1
+            self.share = max(self.share, share)
+            is_right = share <= 1
+        elif linear.is_activated:
+            result, product = linear.activate(values)
+            error = np.abs(given - result) / np.maximum(np.abs(result), np.abs(product) + 1e-30)
+            self.activated += 1
+            self.share = max(self.share, error.max() / TOLERANCE)
+            is_right = error.max() <= TOLERANCE
+        else:
+            result = values.get(linear.value)
+            if linear.is_residual:
+                result = result + values.get(linear.others()[0])
+            self.linears += 1
+            self.numbers += given.size
+            is_right = result.dtype == given.dtype and result.tobytes() == given.tobytes()
+        if not is_right:
+            self.wrong.append(linear.result())
+
+
+def main(quench, quench_opt, model, inputs, folder, *schemes):
+    os.makedirs(folder, exist_ok=True)
+    checks = [Check(quench, quench_opt, model, folder, scheme) for scheme in schemes]
+    # One program, since all of them have most kernels in common.
+    path, program = os.path.join(folder, "all.mlir"), os.path.join(folder, "all")
+    with open(path, "w") as stream:
+        stream.write(checks[0].module.text([function for check in checks for function in check.functions]))
+    run(quench, "build", path, "--start-from", "codegen", "-o", program, "--force")
+    names = [name for name in interpreter.load(inputs) if name in ("input_ids", "pixel_values")]
+    given = [word for name in names for word in ("--input", f"{name}={inputs}")]
+    for check in checks:
+        outputs = []
+        for function in check.functions:
+            outputs.append(os.path.join(folder, f"{function.name}.safetensors"))
+            run(program, "--entry", function.name, *given, "--output", outputs[-1], "--force")
+        different = check.compare_with(*map(interpreter.load, outputs))
+        print(f"{check.scheme}: {check.linears} linears to the bit ({check.numbers} numbers), {check.activated} with an activation, "
+              f"{check.bounded} in floats; wrong: {', '.join(check.wrong) or 'none'}; "
+              f"builds differ in: {', '.join(different) or 'nothing'}; {check.share:.2f} of what is allowed")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
