@@ -9,6 +9,8 @@
 // A row is read once for its greatest magnitude, where that makes its scale,
 // and again, from the first level cache, for its codes. What is written is what
 // the instruction of the product takes, so that the product only broadcasts it.
+// The quotients that codes are rounded from come without divisions, which would
+// take most of the time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +19,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace quench;
@@ -67,6 +70,37 @@ static Value getLargest(KernelBuilder &b, Value x, Value row, int64_t size) {
   return arith::BitcastOp::create(b, b.compute(), largest);
 }
 
+/// `x` / `scale`, rounded once, where the quotient is 1/4 or more; else some
+/// number below. `inverse` is 1 / `scale`; both, and `x`, are within 2^-60 and
+/// 2^60 or `x` is smaller.
+///
+/// The first quotient is off by less than 1.5 units of its last place: half for
+/// its own rounding and one for that of the inverse. Its remainder is exact but
+/// for the last bit, so the second is off by less than one, whose remainder is
+/// exact, and from there one more step rounds correctly (Markstein, Computation
+/// of elementary functions on the IBM RISC System/6000 processor, 1990).
+static Value getQuotient(KernelBuilder &b, Value x, Value scale,
+                         Value inverse) {
+  Value quotient = b.fmul(x, inverse);
+  for (int step = 0; step < 2; ++step) {
+    Value remainder = b.fma(b.fsub(b.splat(-0.0), quotient), scale, x);
+    quotient = b.fma(remainder, inverse, quotient);
+  }
+  return quotient;
+}
+
+/// Whether `x`, a magnitude, is a number that getQuotient takes, as an index.
+static Value isOrdinary(KernelBuilder &b, Value x) {
+  auto compare = [&](arith::CmpFPredicate predicate, double bound) -> Value {
+    Value number = arith::ConstantOp::create(
+        b, b.getFloatAttr(b.compute(), std::ldexp(1.0, bound)));
+    return arith::CmpFOp::create(b, predicate, x, number);
+  };
+  Value both = arith::AndIOp::create(b, compare(arith::CmpFPredicate::OGE, -50),
+                                     compare(arith::CmpFPredicate::OLE, 50));
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), both);
+}
+
 func::FuncOp quench::getKernel(const KernelLibrary &library,
                                const EncodeKernel &k) {
   KernelBuilder b(library, k.element);
@@ -97,10 +131,10 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
       SmallVector<Value> at;
       if (k.rowScales || k.dynamic)
         at.push_back(row);
-      Value scale;
+      Value scale, largest;
       if (k.dynamic) {
-        scale = k.quantizer.emitScale(b, b.getLoc(),
-                                      getLargest(b, x, row, k.rows.size));
+        largest = getLargest(b, x, row, k.rows.size);
+        scale = k.quantizer.emitScale(b, b.getLoc(), largest);
         b.storeScalar(scale, scales, at);
       } else {
         scale = b.loadScalar(scales, at);
@@ -110,9 +144,7 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
       if (zeros)
         zero = vector::BroadcastOp::create(b, b.integers(8),
                                            b.loadScalar(zeros, at));
-      b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
-        Value codes = emitCodes(b, b.getLoc(), k.quantizer,
-                                b.load(x, {row, channel}, mask), scale, zero);
+      auto store = [&](Value channel, Value codes) {
         if (k.rows.dot == IntegerDot::Quads) {
           // Adding 128 flips the highest bit.
           if (k.quantizer.hasSignedCodes())
@@ -125,7 +157,28 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
               emitIntegers(b, b.getLoc(), k.quantizer, codes, zero, integer);
         }
         vector::StoreOp::create(b, codes, out, ValueRange{row, channel});
-        return Value();
+      };
+      auto divide = [&] {
+        b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
+          store(channel,
+                emitCodes(b, b.getLoc(), k.quantizer,
+                          b.load(x, {row, channel}, mask), scale, zero));
+          return Value();
+        });
+      };
+      if (!k.dynamic || !b.hasFMA())
+        return divide();
+      b.choose(isOrdinary(b, largest), {1, 0}, [&](int64_t ordinary) {
+        if (!ordinary)
+          return divide();
+        Value one = b.splat(1.0), inverse = b.fdiv(one, scale);
+        b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
+          Value quotient =
+              getQuotient(b, b.load(x, {row, channel}, mask), scale, inverse);
+          store(channel,
+                emitCodes(b, b.getLoc(), k.quantizer, quotient, one, zero));
+          return Value();
+        });
       });
     });
   };

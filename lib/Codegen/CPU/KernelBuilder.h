@@ -65,6 +65,8 @@ public:
   }
   /// Vector registers of the target.
   int64_t registers() const { return options.vectorBytes == 64 ? 32 : 16; }
+  /// Whether fma() rounds once.
+  bool hasFMA() const { return options.fma; }
 
   // Index arithmetic; constants fold.
   mlir::Value index(int64_t value);

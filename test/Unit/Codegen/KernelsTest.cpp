@@ -408,6 +408,60 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
   }
 }
 
+// Codes are those that division gives, of rows of all magnitudes and of numbers
+// beside the ends of their intervals: a product with the unit matrix shows them.
+TEST_P(IntegerKernels, DynamicCodes) {
+  const int64_t size = 64;
+  std::string w(size * size, 0);
+  for (int64_t i = 0; i < size; ++i)
+    w[i * size + i] = 1;
+  folder.write("a.safetensors",
+               makeArchive(R"({"w":{"dtype":"I8","shape":[64,64],)"
+                           R"("data_offsets":[0,4096]}})",
+                           w));
+  ASSERT_NO_FATAL_FAILURE(compile(R"(
+module @m attributes {quench.archives = {m = "a.safetensors"}, quench.symbols = {rows = [1]}} {
+  func.func @f(%x: tensor<?x64xf32> {quench.name = "x", quench.dims = ["rows"]})
+      -> (tensor<?x64xf32> {quench.name = "y", quench.dims = ["rows"]}) attributes {quench.entry} {
+    %w = quench.param <"m"::"w"> : tensor<64x64xi8>
+    %one = quench.fill 1.0 : tensor<f32>
+    %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x64xf32>) -> tensor<?xf32>
+    %c = quench.encode %x, %s by(#quench.uniform<i8, token>) : (tensor<?x64xf32>, tensor<?xf32>) -> tensor<?x64xi8>
+    %y = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %one by(#quench.uniform<i8>)
+      : (tensor<?x64xi8>, tensor<?xf32>, tensor<64x64xi8>, tensor<f32>) -> tensor<?x64xf32>
+    return %y : tensor<?x64xf32>
+  }
+})"));
+  const int64_t rows = 4096;
+  std::vector<float> x = numbers(rows * size, 6), random = numbers(rows, 7);
+  for (int64_t i = 0; i < rows; ++i) {
+    float *row = &x[i * size];
+    // The scale of the row, about, and numbers next to n + 1/2 times it.
+    float scale = std::ldexp(1.5f + random[i] / 2, i % 240 - 120);
+    for (int64_t j = 0; j < size; ++j) {
+      row[j] = (std::floor(127 * row[j]) + 0.5f) * scale;
+      if (j % 3 != 0)
+        row[j] = std::nextafter(row[j], j % 3 == 1 ? 0.0f : INFINITY);
+    }
+    row[0] = 127 * scale;
+  }
+  std::fill_n(x.begin(), size, 0.0f);
+  const int64_t shape[] = {rows, size};
+  std::vector<float> y = run({{"x", QRT_F32, 2, shape, x.data()}});
+  ASSERT_EQ(y.size(), x.size());
+  for (int64_t i = 0; i < rows; ++i) {
+    float largest = 0;
+    for (int64_t j = 0; j < size; ++j)
+      largest = std::max(largest, std::abs(x[i * size + j]));
+    float scale = largest == 0 ? 1 : largest / 127;
+    for (int64_t j = 0; j < size; ++j) {
+      float code = std::nearbyint(x[i * size + j] / scale);
+      ASSERT_EQ(y[i * size + j], std::min(code, 127.0f) * scale)
+          << "row " << i << ", number " << j;
+    }
+  }
+}
+
 /// Levels that sum quads.
 std::vector<std::string> integerLevels() {
   std::vector<std::string> names;
