@@ -14,7 +14,9 @@
 #include "Quench/Support/FloatBytes.h"
 
 #include "Quench/Support/Numerics.h"
+#include "Quench/Support/VectorClones.h"
 
+#include "llvm/Support/Alignment.h"
 #include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
@@ -25,7 +27,8 @@ using namespace quench;
 static constexpr size_t blockSize = 512;
 
 template <typename Format>
-static void decode(const char *bytes, double *numbers, size_t count) {
+static QUENCH_INLINE void decode(const char *bytes, double *numbers,
+                                 size_t count) {
   for (size_t index = 0; index < count; ++index) {
     typename Format::Bits bits;
     std::memcpy(&bits, bytes + index * sizeof(bits), sizeof(bits));
@@ -35,7 +38,8 @@ static void decode(const char *bytes, double *numbers, size_t count) {
 
 /// The f32 next to `number`, and whether it is too large or too small: the sign
 /// and zeroness of `rest`, no number where it is infinite.
-static inline void splitNumber(double number, float &nearest, float &rest) {
+static QUENCH_INLINE void splitNumber(double number, float &nearest,
+                                      float &rest) {
   nearest = static_cast<float>(number);
   // Scaled, so that it does not underflow where it matters.
   rest = static_cast<float>((number - static_cast<double>(nearest)) * 0x1p100);
@@ -44,21 +48,21 @@ static inline void splitNumber(double number, float &nearest, float &rest) {
 /// The bits of what was split, truncated, the last bit being set where that is
 /// inexact (rounded to odd). Rounding that to a format which is shorter by two
 /// bits is rounding once.
-static inline uint32_t roundToOdd(float nearest, float rest) {
+static QUENCH_INLINE uint32_t roundToOdd(float nearest, float rest) {
   auto bits = numerics::bitCast<uint32_t>(nearest);
   uint32_t inexact = rest < 0 || rest > 0 ? 1 : 0;
   uint32_t beyond = inexact & (bits ^ numerics::bitCast<uint32_t>(rest)) >> 31;
   return (bits - beyond) | inexact;
 }
 
-static inline uint16_t encodeBF16(uint32_t bits) {
+static QUENCH_INLINE uint16_t roundBF16(uint32_t bits) {
   uint32_t quiet = 0x7fc00000;
   uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
   return static_cast<uint16_t>(
       ((bits & 0x7fffffff) > 0x7f800000 ? bits | quiet : rounded) >> 16);
 }
 
-static inline uint16_t encodeF16(uint32_t bits) {
+static QUENCH_INLINE uint16_t roundF16(uint32_t bits) {
   uint32_t magnitude = bits & 0x7fffffff;
   uint32_t rounded =
       (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13;
@@ -75,7 +79,8 @@ static inline uint16_t encodeF16(uint32_t bits) {
 
 /// Two loops, on numbers of two widths.
 template <uint16_t (*encode)(uint32_t)>
-static void encodeShort(const double *numbers, char *bytes, size_t count) {
+static QUENCH_INLINE void encodeShort(const double *numbers, char *bytes,
+                                      size_t count) {
   for (size_t begin = 0; begin < count; begin += blockSize) {
     float nearest[blockSize], rest[blockSize];
     uint16_t codes[blockSize];
@@ -89,6 +94,32 @@ static void encodeShort(const double *numbers, char *bytes, size_t count) {
   }
 }
 
+QUENCH_VECTOR_CLONES
+static void decodeF16(const char *bytes, double *numbers, size_t count) {
+  decode<numerics::F16>(bytes, numbers, count);
+}
+
+QUENCH_VECTOR_CLONES
+static void decodeBF16(const char *bytes, double *numbers, size_t count) {
+  decode<numerics::BF16>(bytes, numbers, count);
+}
+
+QUENCH_VECTOR_CLONES
+static void decodeF32(const char *bytes, double *numbers, size_t count) {
+  decode<numerics::F32>(bytes, numbers, count);
+}
+
+QUENCH_VECTOR_CLONES
+static void encodeF16(const double *numbers, char *bytes, size_t count) {
+  encodeShort<roundF16>(numbers, bytes, count);
+}
+
+QUENCH_VECTOR_CLONES
+static void encodeBF16(const double *numbers, char *bytes, size_t count) {
+  encodeShort<roundBF16>(numbers, bytes, count);
+}
+
+QUENCH_VECTOR_CLONES
 static void encodeF32(const double *numbers, char *bytes, size_t count) {
   for (size_t index = 0; index < count; ++index) {
     auto number = static_cast<float>(numbers[index]);
@@ -100,11 +131,11 @@ void quench::decodeFloats(DType dtype, const char *bytes,
                           llvm::MutableArrayRef<double> numbers) {
   switch (dtype) {
   case DType::F16:
-    return decode<numerics::F16>(bytes, numbers.data(), numbers.size());
+    return decodeF16(bytes, numbers.data(), numbers.size());
   case DType::BF16:
-    return decode<numerics::BF16>(bytes, numbers.data(), numbers.size());
+    return decodeBF16(bytes, numbers.data(), numbers.size());
   case DType::F32:
-    return decode<numerics::F32>(bytes, numbers.data(), numbers.size());
+    return decodeF32(bytes, numbers.data(), numbers.size());
   case DType::F64:
     std::memcpy(numbers.data(), bytes, numbers.size() * sizeof(double));
     return;
@@ -117,9 +148,9 @@ void quench::encodeFloats(DType dtype, llvm::ArrayRef<double> numbers,
                           char *bytes) {
   switch (dtype) {
   case DType::F16:
-    return encodeShort<encodeF16>(numbers.data(), bytes, numbers.size());
+    return encodeF16(numbers.data(), bytes, numbers.size());
   case DType::BF16:
-    return encodeShort<encodeBF16>(numbers.data(), bytes, numbers.size());
+    return encodeBF16(numbers.data(), bytes, numbers.size());
   case DType::F32:
     return encodeF32(numbers.data(), bytes, numbers.size());
   case DType::F64:
@@ -136,6 +167,15 @@ void quench::convertFloats(DType from, const char *bytes, DType to,
     std::memcpy(result, bytes, count * getBitWidth(from) / 8);
     return;
   }
+  auto isAligned = [](const char *place) {
+    return llvm::isAddrAligned(llvm::Align::Of<double>(), place);
+  };
+  if (from == DType::F64 && isAligned(bytes))
+    return encodeFloats(to, {reinterpret_cast<const double *>(bytes), count},
+                        result);
+  if (to == DType::F64 && isAligned(result))
+    return decodeFloats(from, bytes,
+                        {reinterpret_cast<double *>(result), count});
   double numbers[blockSize];
   for (size_t begin = 0; begin < count; begin += blockSize) {
     size_t size = std::min(blockSize, count - begin);

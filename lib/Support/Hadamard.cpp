@@ -8,23 +8,16 @@
 
 #include "Quench/Support/Hadamard.h"
 
+#include "Quench/Support/VectorClones.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/Twine.h"
-#include "llvm/Support/Compiler.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cassert>
 #include <cmath>
 #include <cstring>
-
-// Loops that are worth code for wider registers where the machine has them.
-// Without fused multiplication: the numbers are the same everywhere.
-#if defined(__x86_64__) && defined(__linux__)
-#define QUENCH_VECTOR_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define QUENCH_VECTOR_CLONES
-#endif
 
 using namespace quench;
 
@@ -341,7 +334,7 @@ using Vector = Number __attribute__((vector_size(4 * sizeof(Number))));
 
 /// Multiplies the numbers of `x` by the matrix of order 4.
 template <typename Number>
-static LLVM_ATTRIBUTE_ALWAYS_INLINE void transformWithin(Vector<Number> &x) {
+static QUENCH_INLINE void transformWithin(Vector<Number> &x) {
   const Vector<Number> pairs = {1, -1, 1, -1}, halves = {1, 1, -1, -1};
   x = __builtin_shufflevector(x, x, 1, 0, 3, 2) + x * pairs;
   x = __builtin_shufflevector(x, x, 2, 3, 0, 1) + x * halves;
@@ -351,8 +344,8 @@ static LLVM_ATTRIBUTE_ALWAYS_INLINE void transformWithin(Vector<Number> &x) {
 /// their product with the matrix of that order. The first pass, where `step` is
 /// 4, multiplies each 4 numbers side by side, too.
 template <typename Number, int radix>
-static LLVM_ATTRIBUTE_ALWAYS_INLINE void
-transformAcross(Number *x, int64_t n, int64_t step, bool isFirst) {
+static QUENCH_INLINE void transformAcross(Number *x, int64_t n, int64_t step,
+                                          bool isFirst) {
   for (int64_t begin = 0; begin < n; begin += radix * step)
     for (int64_t index = begin; index < begin + step; index += 4) {
       Vector<Number> v[radix];
@@ -376,7 +369,7 @@ transformAcross(Number *x, int64_t n, int64_t step, bool isFirst) {
 /// Multiplies `n` numbers, a power of two, by the matrix of Sylvester with
 /// entries +-1.
 template <typename Number>
-static LLVM_ATTRIBUTE_ALWAYS_INLINE void transformRow(Number *x, int64_t n) {
+static QUENCH_INLINE void transformRow(Number *x, int64_t n) {
   if (n < 4) {
     if (n == 2) {
       Number sum = x[0] + x[1];

@@ -820,7 +820,7 @@ int64_t WeightEvaluator::Plan::countShared() const {
 int64_t WeightEvaluator::Plan::countSlabBytes(int64_t size) const {
   switch (kind) {
   case Kind::Param:
-    return std::min(getBytes(root), size * getRowBytes(root) + pageBytes);
+    return 2 * size * getRowBytes(root);
   case Kind::Whole:
     return getBytes(root) + program->countBytes();
   case Kind::Rows:
@@ -861,8 +861,8 @@ void WeightEvaluator::Plan::countLeast(
   leastHeldBytes = leastBytes;
   int64_t slab = live + countSlabBytes(std::min<int64_t>(getSize(), 1));
   leastBytes = std::max(leastBytes, slab);
-  leastHeldBytes = std::max(
-      leastHeldBytes, slab - (kind == Kind::Whole ? getBytes(root) : 0));
+  leastHeldBytes = std::max(leastHeldBytes,
+                            slab - (kind == Kind::Whole ? getBytes(root) : 0));
 }
 
 FailureOr<std::unique_ptr<WeightEvaluator::Plan>> WeightEvaluator::Plan::create(
@@ -1074,8 +1074,8 @@ WeightEvaluator::Cut WeightEvaluator::chooseCut(const Plan &plan, int64_t room,
     return {1, size};
   int64_t smallest = std::max<int64_t>(plan.countSlabBytes(1), 1);
   int64_t workers = std::clamp<int64_t>(room / smallest, 1, threads);
-  int64_t wanted = smallest + std::clamp(plan.countShared(), slabBytes,
-                                         largeSlabBytes);
+  int64_t wanted =
+      smallest + std::clamp(plan.countShared(), slabBytes, largeSlabBytes);
   if (plan.getKind() == Plan::Kind::Panels)
     wanted = isHandedOn ? widePanelBytes : smallest + panelBytes;
   int64_t limit = std::min(wanted, room / workers);
@@ -1132,10 +1132,14 @@ LogicalResult WeightEvaluator::evaluateSlab(const Plan &plan, const Held &held,
         resolveParam(root.getDefiningOp<ParamOp>(), archives);
     if (failed(tensor))
       return failure();
-    llvm::ArrayRef<char> slab = (*tensor)->bytes.slice(offset, strip);
-    LogicalResult done = target.put(offset, slab);
-    getArchive(root, archives)->release(slab);
-    return done;
+    // The system writes slowly what it has to map first.
+    llvm::ArrayRef<char> pages = (*tensor)->bytes.slice(offset, strip);
+    if (failed(worker.slab.reserve(loc, strip)))
+      return failure();
+    llvm::MutableArrayRef<char> slab = worker.slab.take(strip);
+    llvm::copy(pages, slab.begin());
+    getArchive(root, archives)->release(pages);
+    return target.put(offset, slab);
   }
 
   llvm::MutableArrayRef<char> slab;

@@ -11,6 +11,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
 #include "Quench/Support/FloatBytes.h"
+#include "Quench/Support/VectorClones.h"
 
 #include <algorithm>
 #include <cmath>
@@ -75,28 +76,38 @@ static int64_t getElementBytes(Value value) {
   return getBitWidth(getFloatDType(value)) / 8;
 }
 
-/// Calls `body` with the numbers of `input`, `chunk` of them at a time, and the
-/// place of the first; what it makes of them goes to `result`, of the same
+/// Makes numbers of numbers, from the place in a tensor of the first.
+using ChunkBody = llvm::function_ref<void(int64_t, ArrayRef<double>,
+                                          MutableArrayRef<double>)>;
+
+/// Calls `body` with the numbers of `input`, `chunk` of them at a time; what it
+/// makes of them, as many, elsewhere in memory, goes to `result`, of the same
 /// type.
-static void
-mapChunks(Value input, ArrayRef<char> bytes, MutableArrayRef<char> result,
-          int64_t chunk,
-          llvm::function_ref<void(int64_t, MutableArrayRef<double>)> body) {
+static void mapChunks(Value input, ArrayRef<char> bytes,
+                      MutableArrayRef<char> result, int64_t chunk,
+                      ChunkBody body) {
   DType dtype = getFloatDType(input);
   int64_t width = getBitWidth(dtype) / 8, count = bytes.size() / width;
-  bool isInPlace =
-      dtype == DType::F64 &&
-      llvm::isAddrAligned(llvm::Align::Of<double>(), result.data());
-  std::vector<double> numbers(isInPlace ? 0 : std::min(chunk, count));
+  auto isAligned = [](const char *place) {
+    return llvm::isAddrAligned(llvm::Align::Of<double>(), place);
+  };
+  bool isInPlace = dtype == DType::F64 && isAligned(bytes.data()) &&
+                   isAligned(result.data());
+  std::vector<double> from(isInPlace ? 0 : std::min(chunk, count));
+  std::vector<double> to(from.size());
   for (int64_t begin = 0; begin < count; begin += chunk) {
+    int64_t size = std::min(chunk, count - begin);
+    const char *source = bytes.data() + begin * width;
     char *place = result.data() + begin * width;
-    MutableArrayRef<double> some(isInPlace ? reinterpret_cast<double *>(place)
-                                           : numbers.data(),
-                                 std::min(chunk, count - begin));
-    decodeFloats(dtype, bytes.data() + begin * width, some);
-    body(begin, some);
-    if (!isInPlace)
-      encodeFloats(dtype, some, place);
+    if (isInPlace) {
+      body(begin, {reinterpret_cast<const double *>(source), size_t(size)},
+           {reinterpret_cast<double *>(place), size_t(size)});
+      continue;
+    }
+    MutableArrayRef<double> made(to.data(), size);
+    decodeFloats(dtype, source, MutableArrayRef(from.data(), size));
+    body(begin, ArrayRef(from.data(), size), made);
+    encodeFloats(dtype, made, place);
   }
 }
 
@@ -116,7 +127,10 @@ static void mapVectors(Value input, AxisView view, ArrayRef<char> bytes,
   if (view.inner == 1)
     return mapChunks(
         input, bytes, result, roundUp(chunkSize, view.size),
-        [&](int64_t, MutableArrayRef<double> some) { body(some); });
+        [&](int64_t, ArrayRef<double> from, MutableArrayRef<double> to) {
+          llvm::copy(from, to.begin());
+          body(to);
+        });
   // Bands of adjacent vectors are turned, worked on and turned back.
   DType dtype = getFloatDType(input);
   int64_t width = getBitWidth(dtype) / 8;
@@ -213,33 +227,47 @@ std::optional<int64_t> ChannelScaleOp::getOperandAxis(unsigned operand,
   return isAlong ? 0 : wholeOperand;
 }
 
+/// Multiplies numbers by one factor each, or divides by it.
+QUENCH_VECTOR_CLONES
+static void scaleEach(const double *from, const double *factors, int64_t count,
+                      bool inverse, double *__restrict to) {
+  for (int64_t index = 0; index < count; ++index)
+    to[index] =
+        inverse ? from[index] / factors[index] : from[index] * factors[index];
+}
+
+/// The same by one factor for all.
+QUENCH_VECTOR_CLONES
+static void scaleAll(const double *from, double factor, int64_t count,
+                     bool inverse, double *__restrict to) {
+  for (int64_t index = 0; index < count; ++index)
+    to[index] = inverse ? from[index] / factor : from[index] * factor;
+}
+
 LogicalResult ChannelScaleOp::evaluateRows(Operands operands, RowRange rows,
                                            MutableArrayRef<char> result) {
   AxisView view(getInput(), getAxis(), rows);
-  std::vector<double> scale = decodeNumbers(getScale(), operands[1]);
-  if (scale.size() == 1)
-    scale.resize(view.size, scale.front());
-  bool inverse = getInverse();
+  Numbers scale(getScale(), operands[1]);
+  ArrayRef<double> factors = scale.get();
   // Whole vectors along the axis where it is last, else runs of one factor.
-  int64_t run = view.inner == 1 ? view.size : view.inner;
-  mapChunks(getInput(), operands[0], result, roundUp(smallChunkSize, run),
-            [&](int64_t begin, MutableArrayRef<double> some) {
-              for (int64_t place = begin / run; !some.empty();
-                   ++place, some = some.drop_front(run)) {
-                double *numbers = some.data();
-                if (view.inner == 1) {
-                  const double *factors = scale.data();
-                  for (int64_t index = 0; index < run; ++index)
-                    numbers[index] = inverse ? numbers[index] / factors[index]
-                                             : numbers[index] * factors[index];
-                  continue;
-                }
-                double factor = scale[place % view.size];
-                for (int64_t index = 0; index < run; ++index)
-                  numbers[index] = inverse ? numbers[index] / factor
-                                           : numbers[index] * factor;
-              }
-            });
+  bool isLast = view.inner == 1;
+  int64_t run = isLast ? view.size : view.inner;
+  mapChunks(
+      getInput(), operands[0], result, roundUp(smallChunkSize, run),
+      [&](int64_t begin, ArrayRef<double> from, MutableArrayRef<double> to) {
+        if (factors.size() == 1)
+          return scaleAll(from.data(), factors.front(), from.size(),
+                          getInverse(), to.data());
+        int64_t count = from.size();
+        for (int64_t place = 0; place < count; place += run) {
+          if (isLast)
+            scaleEach(&from[place], factors.data(), run, getInverse(),
+                      &to[place]);
+          else
+            scaleAll(&from[place], factors[(begin + place) / run % view.size],
+                     run, getInverse(), &to[place]);
+        }
+      });
   return success();
 }
 
@@ -503,10 +531,12 @@ LogicalResult ShiftOp::evaluateRows(Operands operands, RowRange rows,
   int64_t period = offset.size();
   double sign = getNegative() ? -1 : 1;
   mapChunks(getInput(), operands[0], result, roundUp(chunkSize, period),
-            [&](int64_t, MutableArrayRef<double> some) {
-              for (; !some.empty(); some = some.drop_front(period))
+            [&](int64_t, ArrayRef<double> from, MutableArrayRef<double> to) {
+              int64_t count = from.size();
+              for (int64_t place = 0; place < count; place += period)
                 for (int64_t index = 0; index < period; ++index)
-                  some[index] += sign * offset[index];
+                  to[place + index] =
+                      from[place + index] + sign * offset[index];
             });
   return success();
 }

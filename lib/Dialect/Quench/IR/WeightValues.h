@@ -13,6 +13,8 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 
+#include "llvm/Support/Alignment.h"
+
 #include <vector>
 
 namespace quench {
@@ -42,6 +44,30 @@ inline std::vector<double> decodeNumbers(mlir::Value value,
   decodeFloats(dtype, bytes.data(), numbers);
   return numbers;
 }
+
+/// The same, in place where they are f64 already.
+class Numbers {
+public:
+  Numbers(mlir::Value value, llvm::ArrayRef<char> bytes) {
+    bool isInPlace =
+        getFloatDType(value) == DType::F64 &&
+        llvm::isAddrAligned(llvm::Align::Of<double>(), bytes.data());
+    if (!isInPlace)
+      decoded = decodeNumbers(value, bytes);
+    numbers =
+        isInPlace
+            ? llvm::ArrayRef(reinterpret_cast<const double *>(bytes.data()),
+                             bytes.size() / sizeof(double))
+            : llvm::ArrayRef(decoded);
+  }
+  Numbers(const Numbers &) = delete;
+
+  llvm::ArrayRef<double> get() const { return numbers; }
+
+private:
+  std::vector<double> decoded;
+  llvm::ArrayRef<double> numbers;
+};
 
 } // namespace quench
 
