@@ -38,8 +38,11 @@ quench::materializeModel(MLIRContext &context, StringRef input,
   llvm::sys::path::replace_extension(archive, ".safetensors");
   pack.path = std::string(archive);
   pack.reference = llvm::sys::path::filename(archive).str();
-  // What is known to fail fails before the work.
-  bool isResumed = ParamPacker::isInterrupted(pack.path);
+  // What is known to fail fails before the work. Where both exist, the packer
+  // can say what they are.
+  bool isResumed = ParamPacker::isInterrupted(pack.path) ||
+                   (llvm::sys::fs::is_regular_file(model) &&
+                    llvm::sys::fs::is_regular_file(archive));
   for (StringRef path : {model, archive})
     if (llvm::Error error = checkOutput(path, pack.force || isResumed))
       return fail(std::move(error));

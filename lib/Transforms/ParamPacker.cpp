@@ -334,7 +334,13 @@ LogicalResult ParamPacker::openFiles() {
     return success();
   };
   // With a journal an archive of that name may be the one it speaks of.
-  if (failed(checkName(options.force || llvm::sys::fs::exists(journalPath))))
+  bool mayExist = options.force || llvm::sys::fs::exists(journalPath);
+  if (!mayExist && isPacked())
+    return emitError(UnknownLoc::get(op->getContext()))
+           << "'" << options.path
+           << "' exists already, complete, with the names, types and shapes "
+              "that are to be packed; replace it with --force";
+  if (failed(checkName(mayExist)))
     return failure();
 
   journal = ::open(journalPath.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -345,9 +351,7 @@ LogicalResult ParamPacker::openFiles() {
   // The first line says what all others are about.
   std::string key = "quench-journal " +
                     hashBytes(header + getVersion().str() + getBootId()) + "\n";
-  uint64_t size = header.size();
-  for (const Tensor &tensor : tensors)
-    size += tensor.bytes;
+  uint64_t size = countBytes();
   readJournal(key);
   uint64_t found = 0;
   bool hasPartial = !llvm::sys::fs::file_size(partialPath, found);
@@ -400,6 +404,21 @@ void ParamPacker::readJournal(llvm::StringRef key) {
     lines = rest;
   }
   journalEnd = (*text)->getBufferSize() - lines.size();
+}
+
+uint64_t ParamPacker::countBytes() const {
+  uint64_t bytes = header.size();
+  for (const Tensor &tensor : tensors)
+    bytes += tensor.bytes;
+  return bytes;
+}
+
+bool ParamPacker::isPacked() const {
+  uint64_t size;
+  if (llvm::sys::fs::file_size(options.path, size) || size != countBytes())
+    return false;
+  auto begin = llvm::MemoryBuffer::getFileSlice(options.path, header.size(), 0);
+  return begin && (*begin)->getBuffer() == header;
 }
 
 bool ParamPacker::isAllDone() const {

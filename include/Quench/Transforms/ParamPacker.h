@@ -109,6 +109,10 @@ private:
   void readJournal(llvm::StringRef key);
   bool addLine(llvm::StringRef line);
   bool isAllDone() const;
+  /// Bytes of the archive.
+  uint64_t countBytes() const;
+  /// Whether there is an archive of that size and header already.
+  bool isPacked() const;
   PackEstimate estimate() const;
   mlir::InFlightDiagnostic fail() const;
 
