@@ -8,6 +8,7 @@
 
 #include "Quench/Codegen/Manifest.h"
 
+#include "BatchIndependence.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/DType.h"
 #include "Quench/Support/Error.h"
@@ -71,9 +72,12 @@ public:
         return failure();
       outputs.push_back(std::move(*output));
     }
-    return json::Object{{"name", func.getName()},
-                        {"inputs", std::move(inputs)},
-                        {"outputs", std::move(outputs)}};
+    json::Object entry{{"name", func.getName()},
+                       {"inputs", std::move(inputs)},
+                       {"outputs", std::move(outputs)}};
+    if (StringAttr symbol = getIndependentSymbol(func))
+      entry.try_emplace("independent", symbol.getValue());
+    return entry;
   }
 
 private:

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace quench::rt;
@@ -17,6 +18,11 @@ using namespace quench::rt;
 // The symbols that the runtime gives a meaning.
 static constexpr char kSequence[] = "sequence";
 static constexpr char kContext[] = "context";
+
+/// A part of an independent dimension has at least this many numbers in its
+/// largest input, if there are so many: fewer rows do not keep the products
+/// busy.
+static constexpr int64_t kPartNumbers = 128;
 
 /// More than any model has; guards against reading a shape that is none.
 static constexpr int32_t kMaxRank = 64;
@@ -48,9 +54,58 @@ Status Arguments::prepare(absl::string_view params) {
   for (const Port &port : entry.outputs)
     if (Status status = addOutput(port))
       return status;
+  return Status();
+}
+
+Arguments::Call::Call(std::vector<std::vector<int64_t>> given)
+    : descriptors(std::move(given)) {
   for (std::vector<int64_t> &descriptor : descriptors)
     descriptorPointers.push_back(descriptor.data());
-  return Status();
+}
+
+int64_t Arguments::partSize(int64_t whole) const {
+  // Numbers of the largest input for one index: as many as rows of the products
+  // where inputs are tokens.
+  int64_t numbers = 1;
+  for (size_t i = 0; i < entry.inputs.size(); ++i) {
+    const Port &port = entry.inputs[i];
+    if (port.role != Role::Data || !entry.isDivisible(port))
+      continue;
+    int64_t count = 1;
+    for (size_t d = 1; d < port.shape.size(); ++d)
+      count *= descriptors[1 + i][3 + d];
+    numbers = std::max(numbers, count);
+  }
+  int64_t enough = (kPartNumbers + numbers - 1) / numbers;
+  return std::min(enough, whole);
+}
+
+std::vector<Arguments::Call> Arguments::calls() const {
+  std::vector<Call> result;
+  auto bound = symbols.find(entry.independent);
+  int64_t whole = bound == symbols.end() ? 1 : bound->second.value;
+  int64_t part = partSize(whole);
+  if (part == whole) {
+    result.emplace_back(descriptors);
+    return result;
+  }
+  for (int64_t begin = 0; begin < whole; begin += part) {
+    std::vector<std::vector<int64_t>> parts = descriptors;
+    auto take = [&](const Port &port, std::vector<int64_t> &words) {
+      if (!entry.isDivisible(port))
+        return;
+      int64_t stride = words[3 + port.shape.size()];
+      words[0] += begin * stride * byteSize(port.dtype);
+      words[1] = words[0];
+      words[3] = std::min(part, whole - begin);
+    };
+    for (size_t i = 0; i < entry.inputs.size(); ++i)
+      take(entry.inputs[i], parts[1 + i]);
+    for (size_t i = 0; i < entry.outputs.size(); ++i)
+      take(entry.outputs[i], parts[1 + entry.inputs.size() + i]);
+    result.emplace_back(std::move(parts));
+  }
+  return result;
 }
 
 Status Arguments::matchInputs() {

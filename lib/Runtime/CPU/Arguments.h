@@ -31,8 +31,22 @@ public:
 
   Status prepare(absl::string_view params);
 
-  /// One memref descriptor each, in the order of the manifest.
-  void *const *pointers() const { return descriptorPointers.data(); }
+  /// What one call of the generated code takes: one memref descriptor each, in
+  /// the order of the manifest.
+  class Call {
+  public:
+    explicit Call(std::vector<std::vector<int64_t>> descriptors);
+    void *const *pointers() const { return descriptorPointers.data(); }
+
+  private:
+    std::vector<std::vector<int64_t>> descriptors;
+    std::vector<void *> descriptorPointers;
+  };
+
+  /// The calls that compute all: parts of the independent dimension, if there
+  /// is one, that are as small as is worth the while, so that what is between
+  /// the layers stays in the cache.
+  std::vector<Call> calls() const;
 
   std::vector<Tensor> takeOutputs() { return std::move(outputs); }
 
@@ -52,6 +66,8 @@ private:
   Status addInput(const Port &port, const qrt_tensor *tensor);
   Status addOutput(const Port &port);
   void addDescriptor(void *data, absl::Span<const int64_t> shape);
+  /// The extent of the independent dimension in one call.
+  int64_t partSize(int64_t whole) const;
 
   const Manifest &manifest;
   const Entry &entry;
@@ -61,7 +77,6 @@ private:
   std::map<std::string, Binding> symbols;
   std::vector<Tensor> temporaries, outputs;
   std::vector<std::vector<int64_t>> descriptors;
-  std::vector<void *> descriptorPointers;
 };
 
 } // namespace quench::rt

@@ -43,16 +43,34 @@ template <typename Code>
 
 [[noreturn]] static void leave() { longjmp(*entryPoint, 1); }
 
-Status qrt_context::run(qrt_entry_fn entry, void *const *args) {
+Status qrt_context::run(qrt_entry_fn entry,
+                        absl::Span<void *const *const> calls) {
   buffers.beginRun();
   missingBytes = 0;
   wrongResult = -1;
-  auto code = [&] { entry(this, args); };
+  auto code = [&] {
+    if (calls.size() == 1 || static_cast<int>(calls.size()) < pool.size()) {
+      for (void *const *args : calls)
+        entry(this, args);
+      return;
+    }
+    struct Closure {
+      qrt_entry_fn entry;
+      absl::Span<void *const *const> calls;
+    } closure{entry, calls};
+    auto body = [](qrt_context *ctx, const void *state, int64_t begin,
+                   int64_t end) {
+      const auto &closure = *static_cast<const Closure *>(state);
+      for (int64_t i = begin; i < end; ++i)
+        closure.entry(ctx, closure.calls[i]);
+    };
+    qrt_parallel_for(this, calls.size(), body, &closure);
+  };
   if (enter(code))
     return Status();
   buffers.releaseAll();
   if (wrongResult >= 0)
-    return failure(absl::StrCat("result ", wrongResult,
+    return failure(absl::StrCat("result ", wrongResult.load(),
                                 " is not as large as the model declares it"));
   return failure(absl::StrCat("the machine has no memory left for a buffer of ",
                               missingBytes.load(), " bytes"));
@@ -124,6 +142,6 @@ void qrt_parallel_for(qrt_context *ctx, int64_t count, qrt_loop_body body,
         enter(share);
       },
       &loop);
-  if (ctx->missingBytes != 0)
+  if (ctx->missingBytes != 0 || ctx->wrongResult >= 0)
     leave();
 }

@@ -13,6 +13,7 @@
 #include "Status.h"
 #include "ThreadPool.h"
 
+#include "absl/types/span.h"
 #include "quench-rt/quench_rt.h"
 
 #include <atomic>
@@ -22,9 +23,12 @@
 struct qrt_context {
   explicit qrt_context(int numThreads) : pool(numThreads) {}
 
-  /// Runs an entry point. Fails when memory ran out on the way; all buffers of
-  /// the run are free again then.
-  quench::rt::Status run(qrt_entry_fn entry, void *const *args);
+  /// Runs an entry point with the arguments of each of `calls`, which do not
+  /// depend on each other: a thread takes some of them where there are enough,
+  /// else all threads take one after the other. Fails when memory ran out on
+  /// the way; all buffers of the run are free again then.
+  quench::rt::Status run(qrt_entry_fn entry,
+                         absl::Span<void *const *const> calls);
 
   quench::rt::BufferCache buffers;
   quench::rt::ThreadPool pool;
@@ -32,7 +36,7 @@ struct qrt_context {
   /// Bytes that could not be had when the run was given up, else zero.
   std::atomic<uint64_t> missingBytes{0};
   /// The result of a wrong shape that the run was given up for, else -1.
-  int64_t wrongResult = -1;
+  std::atomic<int64_t> wrongResult{-1};
 };
 
 #endif // QUENCH_RUNTIME_CPU_CONTEXT_H

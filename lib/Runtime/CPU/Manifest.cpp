@@ -14,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include <algorithm>
+
 using namespace quench::rt;
 using nlohmann::json;
 
@@ -220,6 +222,23 @@ private:
     reader.required("name", target.name);
     reader.required("inputs", target.inputs);
     reader.required("outputs", target.outputs);
+    reader.optional("independent", target.independent);
+    if (target.independent.empty())
+      return;
+    auto check = [&](const Port &port, bool isOutput) {
+      bool isDivisible = target.isDivisible(port);
+      bool isElsewhere = std::any_of(
+          port.shape.begin() + isDivisible, port.shape.end(),
+          [&](const Dim &dim) { return dim.symbol == target.independent; });
+      if (isElsewhere || (isOutput && !isDivisible))
+        keep(absl::StrCat(where, ".independent is '", target.independent,
+                          "', expected the first dimension of all outputs; '",
+                          port.name, "' is ", port.typeStr()));
+    };
+    for (const Port &port : target.inputs)
+      check(port, /*isOutput=*/false);
+    for (const Port &port : target.outputs)
+      check(port, /*isOutput=*/true);
   }
   void read(const json &field, const std::string &where, Symbol &target) {
     Reader reader(field, where, error);

@@ -53,8 +53,17 @@ struct Entry {
   /// "input_ids, attention_mask"
   std::string inputNames() const;
 
+  /// Whether the first dimension of `port` is what may be computed in parts.
+  bool isDivisible(const Port &port) const {
+    return !independent.empty() && !port.shape.empty() &&
+           port.shape[0].symbol == independent;
+  }
+
   std::string name;
   std::vector<Port> inputs, outputs;
+  /// A symbol, the first dimension of all outputs: results for a range of it
+  /// need that range of the inputs alone. Empty: there is none.
+  std::string independent;
 };
 
 /// The limits of a named dimension.

@@ -71,7 +71,11 @@ qrt_session::run(const Entry &entry, absl::Span<const qrt_tensor> inputs) {
   std::lock_guard<std::mutex> lock(mutex);
   ThreadPool::CallerPin pin(context.pool);
   qrt_entry_fn function = model.entries[&entry - manifest.entries.data()];
-  if (Status status = context.run(function, arguments.pointers()))
+  std::vector<Arguments::Call> calls = arguments.calls();
+  std::vector<void *const *> pointers;
+  for (const Arguments::Call &call : calls)
+    pointers.push_back(call.pointers());
+  if (Status status = context.run(function, pointers))
     return status;
   return arguments.takeOutputs();
 }

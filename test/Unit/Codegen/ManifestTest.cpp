@@ -11,7 +11,9 @@
 #include "Quench/Dialect/Quench/IR/Quench.h"
 #include "Quench/Support/Version.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
@@ -26,7 +28,8 @@ namespace {
 class Manifest : public testing::Test {
 protected:
   Manifest() {
-    context.loadDialect<QuenchDialect, func::FuncDialect>();
+    context.loadDialect<QuenchDialect, arith::ArithDialect, func::FuncDialect,
+                        tensor::TensorDialect>();
     context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
       errors.push_back(diagnostic.str());
       return success();
@@ -98,6 +101,82 @@ TEST_F(Manifest, SaysAll) {
   EXPECT_EQ(manifest->getString("quench"), getVersion());
   manifest->erase("quench");
   EXPECT_EQ(llvm::json::Value(std::move(*manifest)), *expected);
+}
+
+// Whether elements of a batch may be computed apart.
+TEST_F(Manifest, SaysWhatIsIndependent) {
+  auto isIndependent = [&](const char *body, const char *dims = R"("b", "t")") {
+    std::string text = R"(
+    module @m attributes {quench.symbols = {b = [1], t = [1]}} {
+      func.func @f(
+          %ids: tensor<?x?xi64> {quench.name = "ids", quench.dims = ["b", "t"]},
+          %x: tensor<?x?x4xf32> {quench.name = "x", quench.dims = ["b", "t"]},
+          %w: tensor<4x4xf32> {quench.name = "w"},
+          %k: tensor<?x?x2x2xf32> {quench.name = "k", quench.dims = [)";
+    text += dims;
+    text += R"(]})
+          -> (tensor<?x?x4xf32> {quench.name = "y", quench.dims = ["b", "t"]}) attributes {quench.entry} {
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %b = tensor.dim %ids, %c0 : tensor<?x?xi64>
+        %t = tensor.dim %ids, %c1 : tensor<?x?xi64>
+        %s = quench.param <"m"::"s"> : tensor<f32>
+)";
+    text += body;
+    text += R"(
+        return %y : tensor<?x?x4xf32>
+      }
+    })";
+    auto manifest = build(text);
+    EXPECT_TRUE(succeeded(manifest)) << llvm::join(errors, "\n");
+    if (failed(manifest))
+      return false;
+    auto *entry = (*manifest->getArray("entries"))[0].getAsObject();
+    if (auto symbol = entry->getString("independent"))
+      EXPECT_EQ(symbol, "b");
+    return entry->get("independent") != nullptr;
+  };
+  const char *attention = R"(
+    %q = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [%b, %t, 2, 2]
+      : tensor<?x?x4xf32> into tensor<?x?x2x2xf32>
+    %a = quench.attention %q, %k, %k mask %ids scale 0.5 full
+      : (tensor<?x?x2x2xf32>, tensor<?x?x2x2xf32>, tensor<?x?x2x2xf32>, tensor<?x?xi64>) -> tensor<?x?x2x2xf32>
+    %f = tensor.collapse_shape %a [[0], [1], [2, 3]] : tensor<?x?x2x2xf32> into tensor<?x?x4xf32>
+    %l = quench.linear %f, %w : (tensor<?x?x4xf32>, tensor<4x4xf32>) -> tensor<?x?x4xf32>
+    %y = quench.add %l, %x residual : (tensor<?x?x4xf32>, tensor<?x?x4xf32>) -> tensor<?x?x4xf32>)";
+  EXPECT_TRUE(isIndependent(attention));
+  // Keys of another batch, and a batch that is a later dimension.
+  EXPECT_FALSE(isIndependent(attention, R"("t", "t")"));
+  EXPECT_FALSE(isIndependent(attention, R"("b", "b")"));
+  // Scales of tokens, and of the whole tensor.
+  EXPECT_TRUE(isIndependent(R"(
+    %d = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x?x4xf32>) -> tensor<?x?xf32>
+    %y = quench.fake_quant %x, %d by(#quench.uniform<i8, token>) : (tensor<?x?x4xf32>, tensor<?x?xf32>) -> tensor<?x?x4xf32>)"));
+  EXPECT_TRUE(isIndependent(R"(
+    %y = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<?x?x4xf32>, tensor<f32>) -> tensor<?x?x4xf32>)"));
+  EXPECT_FALSE(isIndependent(R"(
+    %d = quench.dynamic_scale %x by(#quench.uniform<i8>) : (tensor<?x?x4xf32>) -> tensor<f32>
+    %y = quench.fake_quant %x, %d by(#quench.uniform<i8>) : (tensor<?x?x4xf32>, tensor<f32>) -> tensor<?x?x4xf32>)"));
+  // Positions within a sequence, and within the batch.
+  EXPECT_TRUE(isIndependent(R"(
+    %p = quench.positions %ids dim 1 : tensor<?x?xi64> -> tensor<?xi64>
+    %e = quench.embedding %p, %w : (tensor<?xi64>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %y = quench.add %x, %e : (tensor<?x?x4xf32>, tensor<?x4xf32>) -> tensor<?x?x4xf32>)"));
+  EXPECT_FALSE(isIndependent(R"(
+    %p = quench.positions %ids dim 0 : tensor<?x?xi64> -> tensor<?xi64>
+    %e = quench.embedding %p, %w : (tensor<?xi64>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %y = quench.add %x, %e : (tensor<?x?x4xf32>, tensor<?x4xf32>) -> tensor<?x?x4xf32>)"));
+  // The batch and the sequence in one dimension; the size as a number; an op
+  // that is not known.
+  EXPECT_FALSE(isIndependent(R"(
+    %f = tensor.collapse_shape %x [[0, 1], [2]] : tensor<?x?x4xf32> into tensor<?x4xf32>
+    %y = tensor.expand_shape %f [[0, 1], [2]] output_shape [%b, %t, 4] : tensor<?x4xf32> into tensor<?x?x4xf32>)"));
+  EXPECT_FALSE(isIndependent(R"(
+    %n = arith.index_cast %b : index to i64
+    %p = quench.positions %ids dim 1 from %n : tensor<?x?xi64> -> tensor<?xi64>
+    %e = quench.embedding %p, %w : (tensor<?xi64>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %y = quench.add %x, %e : (tensor<?x?x4xf32>, tensor<?x4xf32>) -> tensor<?x?x4xf32>)"));
+  EXPECT_FALSE(isIndependent("%y = arith.negf %x : tensor<?x?x4xf32>"));
 }
 
 TEST_F(Manifest, NeedsAnEntryPoint) {

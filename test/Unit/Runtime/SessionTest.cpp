@@ -10,7 +10,9 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -320,6 +322,82 @@ TEST_F(Session, RunsBesideOthers) {
     thread.join();
 }
 
+namespace {
+std::mutex partsMutex;
+std::vector<int64_t> parts;
+
+/// encode, which also notes how large its batch is.
+void encodePart(qrt_context *ctx, void *const *args) {
+  {
+    std::lock_guard<std::mutex> lock(partsMutex);
+    parts.push_back(static_cast<const int64_t *>(args[1])[3]);
+  }
+  fakeEntries[0](ctx, args);
+}
+
+void giveUp(qrt_context *ctx, void *const *) { qrt_wrong_shape(ctx, 1); }
+} // namespace
+
+// In parts of 128 numbers of the largest input, by one thread, by several, and
+// by more than there are parts.
+TEST_F(Session, TakesBatchesApart) {
+  const qrt_entry_fn entries[] = {encodePart, fakeEntries[1], fakeEntries[2],
+                                  fakeEntries[3]};
+  model.entries = entries;
+  for (int threads : {1, 2, 4}) {
+    SCOPED_TRACE(threads);
+    qrt_options options = {};
+    options.num_threads = threads;
+    auto expect = [&](int64_t batch, int64_t sequence,
+                      std::vector<int64_t> sizes) {
+      std::vector<int64_t> values(batch * sequence), ones(batch * sequence, 1);
+      for (size_t i = 0; i < values.size(); ++i)
+        values[i] = i % FAKE_VOCAB;
+      I64 ids("input_ids", QRT_I64, {batch, sequence}, values);
+      I64 mask("attention_mask", QRT_I64, {batch, sequence}, ones);
+      ASSERT_EQ(open("", "", &options), QRT_OK) << qrt_last_error();
+      parts.clear();
+      ASSERT_EQ(run("encode", {ids, mask}), QRT_OK) << qrt_last_error();
+      EXPECT_EQ(parts, std::vector<int64_t>{batch});
+      std::vector<float> rows = outputs->values<float>(0),
+                         sums = outputs->values<float>(1);
+      ASSERT_EQ(open("\"name\": \"encode\"",
+                     "\"name\": \"encode\", \"independent\": \"batch\"",
+                     &options),
+                QRT_OK)
+          << qrt_last_error();
+      parts.clear();
+      ASSERT_EQ(run("encode", {ids, mask}), QRT_OK) << qrt_last_error();
+      std::sort(parts.rbegin(), parts.rend());
+      EXPECT_EQ(parts, sizes);
+      EXPECT_EQ(outputs->values<float>(0), rows);
+      EXPECT_EQ(outputs->values<float>(1), sums);
+    };
+    expect(40, 8, {16, 16, 8});
+    expect(33, 5, {26, 7});
+    expect(16, 8, {16});
+    expect(1, 8, {1});
+  }
+}
+
+TEST_F(Session, GivesUpPartsToo) {
+  const qrt_entry_fn entries[] = {giveUp, fakeEntries[1], fakeEntries[2],
+                                  fakeEntries[3]};
+  model.entries = entries;
+  for (int threads : {1, 2}) {
+    qrt_options options = {};
+    options.num_threads = threads;
+    ASSERT_EQ(open("\"name\": \"encode\"",
+                   "\"name\": \"encode\", \"independent\": \"batch\"",
+                   &options),
+              QRT_OK);
+    I64 ids("input_ids", QRT_I64, {32, 8}, std::vector<int64_t>(256, 1));
+    EXPECT_EQ(run("encode", {ids}), QRT_FAILED);
+    EXPECT_STREQ(qrt_last_error(),
+                 "result 1 is not as large as the model declares it");
+  }
+}
+
 TEST_F(Session, RefusesWrongModels) {
   auto expectFailure = [&](const char *from, const char *to,
                            const std::string &message) {
@@ -343,6 +421,11 @@ TEST_F(Session, RefusesWrongModels) {
   expectFailure(
       "\"dtype\": \"I64\"", "\"dtype\": \"I63\"",
       "manifest: entries[0].inputs[0].dtype is 'I63', expected a type");
+  expectFailure("\"name\": \"encode\"",
+                "\"name\": \"encode\", \"independent\": \"sequence\"",
+                "manifest: entries[0].independent is 'sequence', expected the "
+                "first dimension of all outputs; 'input_ids' is I64 [batch, "
+                "sequence]");
   model.num_entries = 3;
   expectFailure("", "",
                 "manifest: entries has 4 elements, but the model has 3 entry "
