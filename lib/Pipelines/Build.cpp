@@ -461,6 +461,8 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
     compile.symbol += "_" + makeIdentifier(compile.name);
   compile.recipe = describeRecipe(*module, options.phases);
   compile.baseDir = modelDirectory(input);
+  compile.optimize = options.optimize;
+  compile.verifyPasses = options.verifyPasses;
   compile.paramsMode =
       outputs.isExternal() ? ParamsMode::External : ParamsMode::Embed;
   if (outputs.isExternal())

@@ -231,7 +231,8 @@ LogicalResult quench::calibrate(ModuleOp module, StringRef directory,
   if (!key)
     return fail(key.takeError());
   function->removeAttr(observedAttrName);
-  auto model = compileInProcess(module, directory, target, options.params);
+  auto model = compileInProcess(module, directory, target, options.params,
+                                options.optimize);
   if (failed(model))
     return failure();
   Calibration calibration(sites, **data, options, output, std::move(*key));

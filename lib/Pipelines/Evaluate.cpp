@@ -331,13 +331,15 @@ FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
       return fail(
           makeError("the reference has no entry point '", result.entry, "'"));
     auto created = ModelSession::create(entry, reference.directory, target,
-                                        reference.params, options.threads);
+                                        reference.params, options.threads,
+                                        options.optimize);
     if (failed(created))
       return failure();
     other = std::move(*created);
   }
-  auto session = ModelSession::create(function, model.directory, target,
-                                      model.params, options.threads);
+  auto session =
+      ModelSession::create(function, model.directory, target, model.params,
+                           options.threads, options.optimize);
   if (failed(session))
     return failure();
   if (llvm::Error error = (*data)->prepare((*session)->get()))

@@ -23,16 +23,15 @@ func::FuncOp quench::findEntry(ModuleOp module, StringRef name) {
   return {};
 }
 
-FailureOr<std::unique_ptr<ModelSession>>
-ModelSession::create(func::FuncOp function, StringRef directory,
-                     const CPUTarget &target,
-                     const llvm::StringMap<std::string> &params, int threads) {
+FailureOr<std::unique_ptr<ModelSession>> ModelSession::create(
+    func::FuncOp function, StringRef directory, const CPUTarget &target,
+    const llvm::StringMap<std::string> &params, int threads, bool optimize) {
   MLIRContext *context = function.getContext();
   auto module = function->getParentOfType<ModuleOp>();
   for (auto other : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
     if (other != function && other->hasAttr(attrs::entry))
       other.erase();
-  auto compiled = compileInProcess(module, directory, target, params);
+  auto compiled = compileInProcess(module, directory, target, params, optimize);
   if (failed(compiled))
     return failure();
   std::unique_ptr<ModelSession> result(new ModelSession());

@@ -29,12 +29,12 @@ class ModelSession {
 public:
   /// Compiles `function`, which is an entry point, and consumes the module
   /// around it: the other entry points are dropped. Relative paths start from
-  /// `directory`. `threads` run it, one a core where that is 0. Fails with a
-  /// diagnostic.
+  /// `directory`. `threads` run it, one a core where that is 0; `optimize` is
+  /// as in CompileOptions. Fails with a diagnostic.
   static mlir::FailureOr<std::unique_ptr<ModelSession>>
   create(mlir::func::FuncOp function, llvm::StringRef directory,
          const CPUTarget &target, const llvm::StringMap<std::string> &params,
-         int threads);
+         int threads, bool optimize);
   ~ModelSession();
 
   /// The outputs of a run; they live until the next one.

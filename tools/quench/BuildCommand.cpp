@@ -82,6 +82,9 @@ public:
                   cl::desc("Last phase to run")),
         dumpPhasesTo("dump-phases-to", cl::sub(sub), cl::value_desc("folder"),
                      cl::desc("Write the IR after every phase")),
+        verifyPasses("verify-passes", cl::sub(sub),
+                     cl::desc("Verify the IR after each pass of codegen, not "
+                              "only at its end")),
         force("force", cl::sub(sub),
               cl::desc("Replace an output that exists")) {}
 
@@ -117,6 +120,7 @@ private:
   cl::opt<std::string> startFrom;
   cl::opt<std::string> stopAfter;
   cl::opt<std::string> dumpPhasesTo;
+  cl::opt<bool> verifyPasses;
   cl::opt<bool> force;
 };
 } // namespace
@@ -163,6 +167,8 @@ llvm::Error BuildCommand::get(const Environment &environment,
   options.weights = weights;
   options.linker = linker;
   options.runtime = runtime;
+  options.verifyPasses = verifyPasses;
+  options.optimize = !compile.quick;
   options.force = force;
   return llvm::Error::success();
 }

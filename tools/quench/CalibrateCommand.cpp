@@ -104,6 +104,7 @@ public:
     options.weighting = weighting;
     options.leastWeight = leastWeight;
     options.threads = model.getThreads();
+    options.optimize = !compile.quick;
     options.force = force;
     options.onProgress = [first = true](int64_t seen, int64_t all) mutable {
       if (first && seen > 0)

@@ -243,6 +243,9 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
           cl::desc("native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, "
                    "x86-64-v4+vnni, x86-64-v4+amx or an LLVM CPU name, then "
                    "[,+feature...] (default native)")),
+      quick("quick", cl::sub(sub),
+            cl::desc("Do not optimize the code: compiles in less than half of "
+                     "the time, runs several times longer, same numbers")),
       recipes(sub), insertBefore("insert-before", cl::sub(sub),
                                  cl::value_desc("phase=pipeline"),
                                  cl::desc("Run passes before a phase")),

@@ -158,6 +158,7 @@ public:
   mlir::LogicalResult writeCertificates(mlir::MLIRContext &context) const;
 
   llvm::cl::opt<std::string> cpu;
+  llvm::cl::opt<bool> quick;
   RecipeOptions recipes;
 
 private:

@@ -117,6 +117,7 @@ ExitStatus EvalCommand::run(const Environment &environment) {
     return badCommandLine(llvm::toString(target.takeError()));
   options.labels = labels;
   options.threads = model.getThreads();
+  options.optimize = !compile.quick;
   if (failed(model.configure(environment.context)))
     return ExitFailed;
   if (!json.empty() && json != "-")

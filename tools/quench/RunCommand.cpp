@@ -56,7 +56,7 @@ public:
     if (failed(compile.writeCertificates(environment.context)) || !module)
       return ExitFailed;
     auto jit = compileInProcess(*module, modelDirectory(model.path()), *target,
-                                params);
+                                params, /*optimize=*/!compile.quick);
     if (failed(jit))
       return ExitFailed;
     std::string name = (environment.program + " run " + model.path()).str();

@@ -96,6 +96,8 @@ struct BuildOptions {
   llvm::StringMap<std::string> params;
   /// See LinkTools::find().
   std::string linker, runtime;
+  /// As in CompileOptions.
+  bool optimize = true, verifyPasses = false;
   /// Replace an output that exists.
   bool force = false;
 };

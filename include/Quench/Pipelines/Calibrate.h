@@ -33,6 +33,8 @@ struct CalibrationOptions : DataOptions {
   double leastWeight = 0.005;
   /// Threads that run the model; 0: one a core. The result is the same.
   int threads = 0;
+  /// As in CompileOptions.
+  bool optimize = true;
   /// Archives by scope, in place of those that the IR names.
   llvm::StringMap<std::string> params;
   /// Replace an output that exists.

@@ -36,6 +36,8 @@ struct EvaluationOptions : DataOptions {
   std::string labels;
   /// Threads that run the model; 0: one a core. The result is the same.
   int threads = 0;
+  /// As in CompileOptions.
+  bool optimize = true;
   /// Told how many of how many examples have been run.
   std::function<void(int64_t done, int64_t all)> onProgress;
 };

@@ -15,6 +15,7 @@
 #include "quench-rt/quench_rt.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/DiagnosticInfo.h"
@@ -222,9 +223,7 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   MLIRContext *context = module.getContext();
   OwningOpRef<ModuleOp> code = module.clone();
   PassManager toPrograms(context);
-  // It would take a third of the time of compiling without optimization, and
-  // every other compilation verifies what the same passes make.
-  toPrograms.enableVerifier(options.optimize);
+  toPrograms.enableVerifier(options.verifyPasses);
   buildCPUCodegenPipeline(toPrograms, getKernelOptions(target));
   if (failed(toPrograms.run(*code)))
     return failure();
@@ -234,9 +233,9 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   auto params = code->lookupSymbol<func::FuncOp>("quench_params");
   params->moveBefore(programs->getBody(), programs->getBody()->end());
   PassManager toLLVM(context);
-  toLLVM.enableVerifier(options.optimize);
+  toLLVM.enableVerifier(options.verifyPasses);
   buildCPULoweringPipeline(toLLVM);
-  if (failed(toLLVM.run(*code)))
+  if (failed(toLLVM.run(*code)) || failed(verify(*code)))
     return failure();
   CompiledModel result;
   if (options.output == CPUOutput::MLIR) {

@@ -43,10 +43,12 @@ struct CompileOptions {
   std::string paramsFile;
   /// Folder that relative paths in the IR start at.
   std::string baseDir;
-  /// Whether code is optimized, and IR verified between passes. Without, a
-  /// small model compiles in a third of the time and runs several times longer,
-  /// with the same numbers.
+  /// Whether code is optimized. Without, a small model compiles in a third of
+  /// the time and runs several times longer, with the same numbers.
   bool optimize = true;
+  /// Verify the IR after each pass, not only when all of them have run: a
+  /// quarter of the time, of use to who writes passes.
+  bool verifyPasses = false;
   /// Gives the memory for the parameter bytes, for example a mapped file. They
   /// are written there once. Without it CompiledModel owns them.
   std::function<llvm::Expected<llvm::MutableArrayRef<char>>(uint64_t bytes)>

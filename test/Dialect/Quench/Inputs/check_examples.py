@@ -14,7 +14,7 @@ def main():
     opt, *pages = sys.argv[1:]
     failed = count = 0
     for page in pages:
-        text = open(page).read()
+        text, found = open(page).read(), []
         for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
             title = section.partition("\n")[0]
             name = re.match(r"`(quench\.\w+)`", title)
@@ -22,12 +22,13 @@ def main():
             if name and not any(name[1] + " " in example for example in examples):
                 failed += 1
                 print(f"{page}: {name[1]} has no example")
-            for example in examples:
-                count += 1
-                run = subprocess.run([opt, "--verify-roundtrip"], input=example, text=True, capture_output=True)
-                if run.returncode:
-                    failed += 1
-                    print(f"{page}: example of {title}:\n{example}{run.stderr}")
+            found += [f"// {title}\n{example}" for example in examples]
+        run = subprocess.run([opt, "--verify-roundtrip", "--split-input-file"], input="// -----\n".join(found),
+                             text=True, capture_output=True)
+        count += len(found)
+        if run.returncode:
+            failed += 1
+            print(f"{page}:\n{run.stderr}")
     print(f"{count} examples")
     sys.exit(1 if failed else 0)
 

@@ -63,7 +63,7 @@ class Model:
         path.write_text(text)
         source, target = str(self.directory / "in.safetensors"), str(self.directory / "out.safetensors")
         tensorfile.save(source, {"in": value})
-        ran = subprocess.run([self.quench, "run", str(path), "--input", f"in={source}", "--output", target, "--force"],
+        ran = subprocess.run([self.quench, "run", "--quick", str(path), "--input", f"in={source}", "--output", target, "--force"],
                              text=True, capture_output=True)
         if ran.returncode:
             sys.exit(text + ran.stderr)
