@@ -85,3 +85,12 @@ if subprocess.run([config.python_executable, "-c", "import numpy"], capture_outp
     config.available_features.add("numpy")
 else:
     lit_config.note("tests of the Python package are skipped: no numpy for " + config.python_executable)
+
+# What browsers make of reports.
+config.chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+if config.chromium:
+    config.available_features.add("chromium")
+    flags = "--headless=new --no-sandbox --disable-gpu --enable-logging=stderr --dump-dom"
+    config.substitutions.append(("%chromium", f"{config.chromium} {flags}"))
+else:
+    lit_config.note("reports are not opened in a browser: no chromium")

@@ -428,6 +428,8 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
     OwningOpRef<ModuleOp> module = prepareModel(context, input, options.phases);
     if (!module)
       return failure();
+    if (options.onPrepared)
+      options.onPrepared(*module);
     rebasePaths(*module, modelDirectory(input), modelDirectory(output));
     return writeModel(*module, output, options.force);
   }
@@ -452,6 +454,8 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   OwningOpRef<ModuleOp> module = prepareModel(context, input, options.phases);
   if (!module)
     return failure();
+  if (options.onPrepared)
+    options.onPrepared(*module);
   CompileOptions compile;
   compile.output = codegenOutput(emit);
   compile.name = module->getSymName().value_or("").str();

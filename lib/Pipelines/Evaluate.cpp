@@ -10,24 +10,30 @@
 
 #include "ExampleData.h"
 #include "ModelSession.h"
+#include "OutputMetrics.h"
 
-#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Error.h"
-#include "Quench/Support/FloatBytes.h"
-
-#include "llvm/ADT/STLExtras.h"
 
 #include <cmath>
-#include <map>
+#include <limits>
 
 using namespace mlir;
 using namespace quench;
 namespace json = llvm::json;
 
+double quench::getDecibels(double signal, double noise) {
+  return noise == 0 ? std::numeric_limits<double>::infinity()
+                    : 10 * std::log10(signal / noise);
+}
+
+json::Value quench::getJSONNumber(double value) {
+  return std::isfinite(value) ? json::Value(value) : json::Value(nullptr);
+}
+
 json::Object Evaluation::toJSON() const {
   json::Object values, counts;
   for (const Metric &metric : metrics) {
-    values[metric.name] = metric.value;
+    values[metric.name] = getJSONNumber(metric.value);
     counts[metric.name] = metric.count;
   }
   return json::Object{{"entry", entry},
@@ -35,251 +41,6 @@ json::Object Evaluation::toJSON() const {
                       {"metrics", std::move(values)},
                       {"counts", std::move(counts)}};
 }
-
-//===----------------------------------------------------------------------===//
-// Rows of tensors
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// The vectors along the last dimension of a tensor, as numbers.
-struct Rows {
-  explicit Rows(const qrt_tensor &tensor)
-      : shape(tensor.shape, tensor.shape + tensor.rank), tensor(tensor) {
-    if (shape.empty())
-      shape.push_back(1);
-    size = shape.pop_back_val();
-    for (int64_t dim : shape)
-      count *= dim;
-  }
-
-  /// Reads row `row`; fails where a number is not finite, or no float.
-  llvm::Error read(int64_t row, std::vector<double> &numbers) const;
-
-  /// Without the last dimension.
-  SmallVector<int64_t> shape;
-  int64_t count = 1, size = 1;
-
-private:
-  const qrt_tensor &tensor;
-};
-} // namespace
-
-llvm::Error Rows::read(int64_t row, std::vector<double> &numbers) const {
-  static constexpr std::pair<qrt_dtype, DType> types[] = {
-      {QRT_F16, DType::F16},
-      {QRT_BF16, DType::BF16},
-      {QRT_F32, DType::F32},
-      {QRT_F64, DType::F64}};
-  const auto *type = llvm::find_if(
-      types, [&](const auto &t) { return t.first == tensor.dtype; });
-  if (type == std::end(types))
-    return makeError("'", tensor.name, "' is no tensor of floats");
-  numbers.resize(size);
-  int64_t bytes = getBitWidth(type->second) / 8 * size;
-  decodeFloats(type->second,
-               static_cast<const char *>(tensor.data) + row * bytes, numbers);
-  if (!llvm::all_of(numbers, [](double x) { return std::isfinite(x); }))
-    return makeError("found a number in '", tensor.name,
-                     "' that is not finite");
-  return llvm::Error::success();
-}
-
-static const qrt_tensor *findTensor(ArrayRef<qrt_tensor> tensors,
-                                    StringRef name) {
-  const auto *it = llvm::find_if(
-      tensors, [&](const qrt_tensor &tensor) { return name == tensor.name; });
-  return it == tensors.end() ? nullptr : it;
-}
-
-/// The integers of `tensor`; none where it has others.
-static std::optional<std::vector<int64_t>>
-getIntegers(const qrt_tensor &tensor) {
-  int64_t count = 1;
-  for (int32_t dim = 0; dim < tensor.rank; ++dim)
-    count *= tensor.shape[dim];
-  auto read = [&](auto type) {
-    const auto *data = static_cast<const decltype(type) *>(tensor.data);
-    return std::vector<int64_t>(data, data + count);
-  };
-  switch (tensor.dtype) {
-  case QRT_BOOL:
-  case QRT_U8:
-    return read(uint8_t());
-  case QRT_I8:
-    return read(int8_t());
-  case QRT_I16:
-    return read(int16_t());
-  case QRT_I32:
-    return read(int32_t());
-  case QRT_I64:
-    return read(int64_t());
-  default:
-    return std::nullopt;
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Metrics
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Sums over all examples.
-class Metrics {
-public:
-  Metrics(func::FuncOp function, bool areBytes);
-
-  /// Adds what a run on `inputs` gave; `expected` is what the reference gave,
-  /// and empty without one.
-  llvm::Error add(ArrayRef<qrt_tensor> inputs, const qrt_tensor *labels,
-                  ArrayRef<qrt_tensor> outputs, ArrayRef<qrt_tensor> expected);
-
-  std::vector<Evaluation::Metric> get() const;
-
-private:
-  llvm::Error addOutput(const qrt_tensor &output, const qrt_tensor *reference,
-                        ArrayRef<qrt_tensor> inputs, const qrt_tensor *labels);
-  void add(const std::string &name, double value) {
-    auto &[sum, count] = sums[name];
-    sum += value;
-    ++count;
-  }
-
-  /// What follows each token is what the logits are to say.
-  bool isCausal = false;
-  bool areBytes;
-  std::string tokensName;
-  std::map<std::string, std::pair<double, int64_t>> sums;
-  std::vector<double> numbers, referenceNumbers;
-};
-} // namespace
-
-Metrics::Metrics(func::FuncOp function, bool areBytes) : areBytes(areBytes) {
-  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-    auto role = function.getArgAttrOfType<StringAttr>(index, attrs::role);
-    isCausal |= role && role.getValue() == "state";
-    if (tokensName.empty() &&
-        getElementTypeOrSelf(function.getArgumentTypes()[index]).isInteger(64))
-      if (auto name = function.getArgAttrOfType<StringAttr>(index, attrs::name))
-        tokensName = name.str();
-  }
-}
-
-/// Subtracts the logarithm of the sum of exponentials.
-static void makeLogProbabilities(std::vector<double> &numbers) {
-  double most = *llvm::max_element(numbers), sum = 0;
-  for (double number : numbers)
-    sum += std::exp(number - most);
-  double norm = most + std::log(sum);
-  for (double &number : numbers)
-    number -= norm;
-}
-
-static int64_t getLargest(ArrayRef<double> numbers) {
-  return std::distance(numbers.begin(), llvm::max_element(numbers));
-}
-
-/// The cosine of the angle; 1 where both are zero.
-static double getCosine(ArrayRef<double> a, ArrayRef<double> b) {
-  double aa = 0, bb = 0, ab = 0;
-  for (auto [x, y] : llvm::zip_equal(a, b)) {
-    aa += x * x;
-    bb += y * y;
-    ab += x * y;
-  }
-  if (aa == 0 || bb == 0)
-    return aa == bb;
-  return ab / std::sqrt(aa) / std::sqrt(bb);
-}
-
-llvm::Error Metrics::addOutput(const qrt_tensor &output,
-                               const qrt_tensor *reference,
-                               ArrayRef<qrt_tensor> inputs,
-                               const qrt_tensor *labels) {
-  Rows rows(output);
-  bool areLogits = StringRef(output.name) == "logits";
-  auto hasShape = [&](const qrt_tensor &tensor) {
-    return ArrayRef(tensor.shape, tensor.rank) == ArrayRef(rows.shape);
-  };
-  // One integer for each row, where there is such a tensor.
-  auto getForRows = [&](const qrt_tensor *tensor) {
-    return tensor && hasShape(*tensor) ? getIntegers(*tensor) : std::nullopt;
-  };
-  auto mask = getForRows(findTensor(inputs, "attention_mask"));
-  auto classes = areLogits ? getForRows(labels) : std::nullopt;
-  auto tokens = areLogits && isCausal
-                    ? getForRows(findTensor(inputs, tokensName))
-                    : std::nullopt;
-  if (areLogits && labels && !classes)
-    return makeError("expected a label, an integer, for each row of 'logits'");
-  if (reference && (Rows(*reference).count != rows.count ||
-                    Rows(*reference).size != rows.size))
-    return makeError("'", output.name, "' of the reference has another shape");
-
-  for (int64_t row = 0; row < rows.count; ++row) {
-    if (mask && !(*mask)[row])
-      continue;
-    if (llvm::Error error = rows.read(row, numbers))
-      return error;
-    int64_t largest = getLargest(numbers);
-    if (classes && (*classes)[row] >= 0)
-      add("accuracy", largest == (*classes)[row]);
-    if (reference) {
-      if (llvm::Error error = Rows(*reference).read(row, referenceNumbers))
-        return makeError(llvm::toString(std::move(error)), " of the reference");
-      add("cosine." + std::string(output.name),
-          getCosine(numbers, referenceNumbers));
-      if (areLogits)
-        add("agreement", largest == getLargest(referenceNumbers));
-    }
-    if (!areLogits || (!tokens && !reference))
-      continue;
-    makeLogProbabilities(numbers);
-    if (reference) {
-      makeLogProbabilities(referenceNumbers);
-      double divergence = 0;
-      for (auto [p, q] : llvm::zip_equal(referenceNumbers, numbers))
-        divergence += std::exp(p) * (p - q);
-      add("kl", divergence);
-    }
-    bool hasNext = tokens && (row + 1) % rows.shape.back() != 0 &&
-                   (!mask || (*mask)[row + 1]);
-    if (!hasNext)
-      continue;
-    int64_t next = (*tokens)[row + 1];
-    if (next < 0 || next >= rows.size)
-      return makeError("found token ", next, ", expected less than ",
-                       rows.size);
-    add(areBytes ? "bits_per_byte" : "bits_per_token",
-        -numbers[next] / std::log(2.0));
-    add("next_token_accuracy", largest == next);
-  }
-  return llvm::Error::success();
-}
-
-llvm::Error Metrics::add(ArrayRef<qrt_tensor> inputs, const qrt_tensor *labels,
-                         ArrayRef<qrt_tensor> outputs,
-                         ArrayRef<qrt_tensor> expected) {
-  for (const qrt_tensor &output : outputs)
-    if (llvm::Error error = addOutput(output, findTensor(expected, output.name),
-                                      inputs, labels))
-      return error;
-  return llvm::Error::success();
-}
-
-std::vector<Evaluation::Metric> Metrics::get() const {
-  std::vector<Evaluation::Metric> metrics;
-  for (const auto &[name, total] : sums) {
-    auto [sum, count] = total;
-    metrics.push_back({name, sum / count, count});
-    if (StringRef(name).starts_with("bits_per"))
-      metrics.push_back({"perplexity", std::exp2(sum / count), count});
-  }
-  return metrics;
-}
-
-//===----------------------------------------------------------------------===//
-// evaluateModel
-//===----------------------------------------------------------------------===//
 
 FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
                                             const LocatedModel &reference,
@@ -304,24 +65,13 @@ FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
   if (available == 0)
     return fail(makeError("'", options.data, "' has no example"));
 
-  std::unique_ptr<ExampleData> labels;
-  StringRef labelsPath = options.labels;
-  if (labelsPath.empty() && StringRef(options.data).ends_with(".safetensors"))
-    labelsPath = options.data;
-  if (!labelsPath.empty()) {
-    auto opened = ExampleData::openLabels(labelsPath, batch);
-    if (!opened)
-      return fail(opened.takeError());
-    labels = std::move(*opened);
-    if (!labels && !options.labels.empty())
-      return fail(makeError("'", labelsPath, "' has no tensor 'labels'"));
-    if (labels && labels->size() != (*data)->size())
-      return fail(makeError("expected ", (*data)->size(), " labels in '",
-                            labelsPath, "', as there are examples, found ",
-                            labels->size()));
-  }
+  auto labels = ExampleData::openLabels(options.labels, options.data, **data);
+  if (!labels)
+    return fail(labels.takeError());
 
-  Metrics metrics(function, (*data)->areBytes());
+  bool optimize = options.optimize &&
+                  isWorthOptimizing(function, available * options.length);
+  OutputMetrics metrics(function, (*data)->areBytes());
   Evaluation result;
   result.entry = function.getName().str();
   std::unique_ptr<ModelSession> other;
@@ -330,16 +80,15 @@ FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
     if (!entry)
       return fail(
           makeError("the reference has no entry point '", result.entry, "'"));
-    auto created = ModelSession::create(entry, reference.directory, target,
-                                        reference.params, options.threads,
-                                        options.optimize);
+    auto created =
+        ModelSession::create(entry, reference.directory, target,
+                             reference.params, options.threads, optimize);
     if (failed(created))
       return failure();
     other = std::move(*created);
   }
-  auto session =
-      ModelSession::create(function, model.directory, target, model.params,
-                           options.threads, options.optimize);
+  auto session = ModelSession::create(function, model.directory, target,
+                                      model.params, options.threads, optimize);
   if (failed(session))
     return failure();
   if (llvm::Error error = (*data)->prepare((*session)->get()))
@@ -351,8 +100,8 @@ FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
     if (!inputs)
       return fail(inputs.takeError());
     ArrayRef<qrt_tensor> expected, given;
-    if (labels) {
-      auto read = labels->get(result.examples, count);
+    if (*labels) {
+      auto read = (*labels)->get(result.examples, count);
       if (!read)
         return fail(read.takeError());
       given = *read;

@@ -269,13 +269,27 @@ openNpy(StringRef path, StringRef name, int64_t batch) {
 }
 
 llvm::Expected<std::unique_ptr<ExampleData>>
-ExampleData::openLabels(StringRef path, int64_t batch) {
-  if (!path.ends_with(".safetensors"))
-    return openNpy(path, "labels", batch);
-  auto labels = openArchive(path, std::string("labels"), batch);
-  if (labels && (*labels)->size() == 0)
+ExampleData::openLabels(StringRef path, StringRef data,
+                        const ExampleData &examples) {
+  bool isAsked = !path.empty();
+  if (!isAsked && !data.ends_with(".safetensors"))
     return nullptr;
-  return labels;
+  StringRef file = isAsked ? path : data;
+  int64_t batch = examples.getBatch();
+  auto labels = file.ends_with(".safetensors")
+                    ? openArchive(file, std::string("labels"), batch)
+                    : openNpy(file, "labels", batch);
+  if (!labels)
+    return labels.takeError();
+  int64_t count = (*labels)->size();
+  if (count == 0 && !isAsked)
+    return nullptr;
+  if (count == 0)
+    return makeError("'", file, "' has no tensor 'labels'");
+  if (count != examples.size())
+    return makeError("expected ", examples.size(), " labels in '", file,
+                     "', as there are examples, found ", count);
+  return std::move(*labels);
 }
 
 //===----------------------------------------------------------------------===//

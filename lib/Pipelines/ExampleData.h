@@ -28,10 +28,13 @@ public:
   static llvm::Expected<std::unique_ptr<ExampleData>>
   open(mlir::func::FuncOp function, const DataOptions &options);
 
-  /// Opens labels, an npy file or what safetensors have under `labels`, as the
-  /// tensor of that name; null where safetensors have none.
+  /// Opens the labels of `examples`, one for each, as the tensor `labels`: an
+  /// npy file or what safetensors have under that name. Where `path` is empty
+  /// they are those in `data`, the file of the examples; null where that has
+  /// none.
   static llvm::Expected<std::unique_ptr<ExampleData>>
-  openLabels(llvm::StringRef path, int64_t batch);
+  openLabels(llvm::StringRef path, llvm::StringRef data,
+             const ExampleData &examples);
 
   /// Called before the examples are asked for, with what will run them.
   virtual llvm::Error prepare(qrt_session *session) {

@@ -9,13 +9,13 @@
 #include "Quench/Pipelines/Inspect.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Support/TextTable.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace quench;
@@ -151,59 +151,13 @@ int64_t ModelSummary::numBytes() const {
 // Text
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Columns as wide as their widest cell; the columns of numbers align right.
-class Table {
-public:
-  explicit Table(std::vector<bool> numeric) : numeric(std::move(numeric)) {}
-
-  void addRow(std::vector<std::string> cells) {
-    rows.push_back(std::move(cells));
-  }
-
-  void print(raw_ostream &os) const {
-    std::vector<size_t> widths(numeric.size());
-    for (const auto &row : rows)
-      for (auto [width, cell] : llvm::zip(widths, row))
-        width = std::max(width, cell.size());
-    for (const auto &row : rows) {
-      std::string line;
-      for (auto [i, cell] : llvm::enumerate(row)) {
-        std::string padding(widths[i] - cell.size(), ' ');
-        line +=
-            (i ? "  " : "") + (numeric[i] ? padding + cell : cell + padding);
-      }
-      os << StringRef(line).rtrim() << '\n';
-    }
-  }
-
-private:
-  std::vector<bool> numeric;
-  std::vector<std::vector<std::string>> rows;
-};
-} // namespace
-
-static std::string formatBytes(int64_t bytes) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  if (bytes < 1024)
-    os << bytes << " B";
-  else if (bytes < 1024 * 1024)
-    os << llvm::format("%.1f KiB", bytes / 1024.0);
-  else if (bytes < 1024 * 1024 * 1024)
-    os << llvm::format("%.1f MiB", bytes / (1024.0 * 1024));
-  else
-    os << llvm::format("%.2f GiB", bytes / (1024.0 * 1024 * 1024));
-  return text;
-}
-
 static std::string formatShape(const ModelSummary::Tensor &tensor) {
   return "[" + llvm::join(tensor.shape, ", ") + "]";
 }
 
 static void printEntry(const ModelSummary::Entry &entry, raw_ostream &os) {
   os << "\nentry point " << entry.name << "\n";
-  Table table({false, false, false, false, false});
+  TextTable table({false, false, false, false, false});
   for (const ModelSummary::Tensor &input : entry.inputs)
     table.addRow({"  in", input.name, input.dtype, formatShape(input),
                   input.role == "data" ? "" : input.role});
@@ -223,7 +177,7 @@ void quench::printSummary(const ModelSummary &summary, raw_ostream &os) {
     printEntry(entry, os);
 
   os << "\n";
-  Table table({false, false, false, false, false, true, true});
+  TextTable table({false, false, false, false, false, true, true});
   table.addRow(
       {"layer", "op", "parameter", "dtype", "shape", "elements", "bytes"});
   for (const ModelSummary::Layer &layer : summary.layers) {

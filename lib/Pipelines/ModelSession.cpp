@@ -9,6 +9,7 @@
 #include "ModelSession.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Pipelines/Build.h"
 #include "Quench/Support/Error.h"
 
@@ -21,6 +22,16 @@ func::FuncOp quench::findEntry(ModuleOp module, StringRef name) {
         (name.empty() || function.getName() == name))
       return function;
   return {};
+}
+
+bool quench::isWorthOptimizing(func::FuncOp function, int64_t tokens) {
+  int64_t parameters = 0;
+  function.walk([&](ParamOp param) {
+    parameters += cast<RankedTensorType>(param.getType()).getNumElements();
+  });
+  // Products that code which is not optimized computes in a second or two.
+  constexpr double affordable = 2e9;
+  return static_cast<double>(parameters) * tokens > affordable;
 }
 
 FailureOr<std::unique_ptr<ModelSession>> ModelSession::create(
@@ -44,18 +55,16 @@ FailureOr<std::unique_ptr<ModelSession>> ModelSession::create(
   return result;
 }
 
-ModelSession::~ModelSession() {
-  qrt_tensors_free(outputs, numOutputs);
-  qrt_session_destroy(session);
-}
+ModelSession::~ModelSession() { qrt_session_destroy(session); }
 
 llvm::Expected<llvm::ArrayRef<qrt_tensor>>
 ModelSession::run(llvm::ArrayRef<qrt_tensor> inputs) {
-  qrt_tensors_free(outputs, numOutputs);
-  outputs = nullptr;
-  numOutputs = 0;
-  if (qrt_run(session, nullptr, inputs.data(), inputs.size(), &outputs,
-              &numOutputs) != QRT_OK)
+  outputs = {};
+  qrt_tensor *tensors = nullptr;
+  size_t count = 0;
+  if (qrt_run(session, nullptr, inputs.data(), inputs.size(), &tensors,
+              &count) != QRT_OK)
     return makeError(qrt_last_error());
-  return llvm::ArrayRef(outputs, numOutputs);
+  outputs = OwnedTensors(tensors, count);
+  return outputs.get();
 }

@@ -17,6 +17,7 @@
 #include "llvm/Support/Error.h"
 
 #include <memory>
+#include <utility>
 
 namespace quench {
 
@@ -24,12 +25,37 @@ namespace quench {
 /// empty; null where there is none.
 mlir::func::FuncOp findEntry(mlir::ModuleOp module, llvm::StringRef name);
 
+/// Whether running `function` on that many tokens takes longer than optimizing
+/// its code.
+bool isWorthOptimizing(mlir::func::FuncOp function, int64_t tokens);
+
+/// Tensors that the runtime gave.
+class OwnedTensors {
+public:
+  OwnedTensors() = default;
+  OwnedTensors(qrt_tensor *tensors, size_t count)
+      : tensors(tensors), count(count) {}
+  OwnedTensors(OwnedTensors &&other) { *this = std::move(other); }
+  OwnedTensors &operator=(OwnedTensors &&other) {
+    std::swap(tensors, other.tensors);
+    std::swap(count, other.count);
+    return *this;
+  }
+  ~OwnedTensors() { qrt_tensors_free(tensors, count); }
+
+  llvm::ArrayRef<qrt_tensor> get() const { return {tensors, count}; }
+
+private:
+  qrt_tensor *tensors = nullptr;
+  size_t count = 0;
+};
+
 /// One entry point of a model, compiled and ready to run.
 class ModelSession {
 public:
   /// Compiles `function`, which is an entry point, and consumes the module
   /// around it: the other entry points are dropped. Relative paths start from
-  /// `directory`. `threads` run it, one a core where that is 0; `optimize` is
+  /// `directory`. `threads` run it, one a core where that is 0. `optimize` is
   /// as in CompileOptions. Fails with a diagnostic.
   static mlir::FailureOr<std::unique_ptr<ModelSession>>
   create(mlir::func::FuncOp function, llvm::StringRef directory,
@@ -41,6 +67,9 @@ public:
   llvm::Expected<llvm::ArrayRef<qrt_tensor>>
   run(llvm::ArrayRef<qrt_tensor> inputs);
 
+  /// The outputs of the last run, which live on.
+  OwnedTensors take() { return std::move(outputs); }
+
   qrt_session *get() const { return session; }
 
 private:
@@ -48,8 +77,7 @@ private:
 
   std::unique_ptr<JitModel> model;
   qrt_session *session = nullptr;
-  qrt_tensor *outputs = nullptr;
-  size_t numOutputs = 0;
+  OwnedTensors outputs;
 };
 
 } // namespace quench

@@ -8,6 +8,7 @@
 
 #include "Quench/Pipelines/VerifyEquivalence.h"
 
+#include "Quench/Pipelines/Evaluate.h"
 #include "Quench/Support/Archive.h"
 #include "Quench/Support/Hash.h"
 #include "Quench/Support/OutputFile.h"
@@ -102,6 +103,33 @@ static remark::RemarkOpts remarkOpts(StringRef name) {
   return remark::RemarkOpts::name(name).category("quench-verify-equivalence");
 }
 
+LogicalResult
+EquivalenceVerifier::compare(ModuleOp before, ModuleOp after,
+                             EquivalenceCertificate &certificate) {
+  auto fail = [&] {
+    return emitError(after.getLoc()) << "pass '" << certificate.pass << "' ";
+  };
+  if (lastHash != certificate.hashBefore) {
+    lastHash.clear();
+    auto model = EquivalenceModel::create(before, directory, options);
+    if (failed(model))
+      return fail() << "cannot be checked: the model before it does not run";
+    last = std::move(*model);
+  }
+  auto model = EquivalenceModel::create(after, directory, options);
+  if (failed(model))
+    return fail() << "cannot be checked: the model after it does not run";
+  certificate.report = compareModels(*last, **model, options);
+  archives.insert(last->getArchives().begin(), last->getArchives().end());
+  archives.insert((*model)->getArchives().begin(),
+                  (*model)->getArchives().end());
+  if (certificate.report.isEqual()) {
+    last = std::move(*model);
+    lastHash = certificate.hashAfter;
+  }
+  return success();
+}
+
 LogicalResult EquivalenceVerifier::check(ModuleOp before, ModuleOp after,
                                          EquivalenceCertificate &certificate) {
   using Result = EquivalenceCertificate::Result;
@@ -125,25 +153,16 @@ LogicalResult EquivalenceVerifier::check(ModuleOp before, ModuleOp after,
     return fail() << certificate.report.failure;
   }
 
-  if (lastHash != certificate.hashBefore) {
-    lastHash.clear();
-    auto model = EquivalenceModel::create(before, directory, options);
-    if (failed(model))
-      return fail() << "cannot be checked: the model before it does not run";
-    last = std::move(*model);
-  }
-  auto model = EquivalenceModel::create(after, directory, options);
-  if (failed(model))
-    return fail() << "cannot be checked: the model after it does not run";
-  certificate.report = compareModels(*last, **model, options);
-  archives.insert(last->getArchives().begin(), last->getArchives().end());
-  archives.insert((*model)->getArchives().begin(),
-                  (*model)->getArchives().end());
+  if (muted)
+    muted->setMuted(true);
+  LogicalResult hasRun = compare(before, after, certificate);
+  if (muted)
+    muted->setMuted(false);
+  if (failed(hasRun))
+    return failure();
   if (!certificate.report.isEqual())
     return fail() << "does not keep what the model computes: "
                   << certificate.report.failure;
-  last = std::move(*model);
-  lastHash = certificate.hashAfter;
   certificate.result = Result::Equal;
   remark::analysis(after.getLoc(), remarkOpts("equal"))
       << llvm::formatv("{0}: {1} sites, {2} outputs differ by at most {3:e1}",
@@ -158,7 +177,7 @@ LogicalResult EquivalenceVerifier::check(ModuleOp before, ModuleOp after,
 // Certificates
 //===----------------------------------------------------------------------===//
 
-static StringRef stringify(EquivalenceCertificate::Result result) {
+StringRef quench::stringify(EquivalenceCertificate::Result result) {
   switch (result) {
   case EquivalenceCertificate::Result::Equal:
     return "equal";
@@ -170,33 +189,28 @@ static StringRef stringify(EquivalenceCertificate::Result result) {
   llvm_unreachable("unknown result");
 }
 
-/// JSON has no infinity.
-static json::Value toNumber(double value) {
-  return std::isfinite(value) ? json::Value(value) : json::Value(nullptr);
-}
-
-static json::Object toJSON(const EquivalenceCertificate &certificate) {
-  json::Array sites, refusals, outputs;
-  for (const EquivalenceClaim::Site &site : certificate.sites)
-    sites.push_back(json::Object{{"name", site.name}, {"note", site.note}});
-  for (const EquivalenceClaim::Refusal &refusal : certificate.refusals)
-    refusals.push_back(json::Object{{"name", refusal.name},
-                                    {"reason", refusal.reason},
-                                    {"op", refusal.op}});
-  for (const OutputComparison &output : certificate.report.outputs)
+json::Object EquivalenceCertificate::toJSON() const {
+  json::Array jsonSites, jsonRefusals, outputs;
+  for (const EquivalenceClaim::Site &site : sites)
+    jsonSites.push_back(json::Object{{"name", site.name}, {"note", site.note}});
+  for (const EquivalenceClaim::Refusal &refusal : refusals)
+    jsonRefusals.push_back(json::Object{{"name", refusal.name},
+                                        {"reason", refusal.reason},
+                                        {"op", refusal.op}});
+  for (const OutputComparison &output : report.outputs)
     outputs.push_back(json::Object{{"entry", output.entry},
                                    {"output", output.output},
-                                   {"error", toNumber(output.error)}});
-  json::Object object{{"pass", certificate.pass},
-                      {"result", stringify(certificate.result)},
-                      {"sites", std::move(sites)},
-                      {"refusals", std::move(refusals)},
-                      {"error", toNumber(certificate.report.getLargestError())},
-                      {"outputs", std::move(outputs)},
-                      {"ir", json::Object{{"before", certificate.hashBefore},
-                                          {"after", certificate.hashAfter}}}};
-  if (!certificate.report.isEqual())
-    object["failure"] = certificate.report.failure;
+                                   {"error", getJSONNumber(output.error)}});
+  json::Object object{
+      {"pass", pass},
+      {"result", stringify(result)},
+      {"sites", std::move(jsonSites)},
+      {"refusals", std::move(jsonRefusals)},
+      {"error", getJSONNumber(report.getLargestError())},
+      {"outputs", std::move(outputs)},
+      {"ir", json::Object{{"before", hashBefore}, {"after", hashAfter}}}};
+  if (!report.isEqual())
+    object["failure"] = report.failure;
   return object;
 }
 
@@ -215,7 +229,7 @@ llvm::Expected<json::Value> EquivalenceVerifier::toJSON() const {
   }
   json::Array passes;
   for (const EquivalenceCertificate &certificate : certificates)
-    passes.push_back(::toJSON(certificate));
+    passes.push_back(certificate.toJSON());
   return json::Object{
       {"format", "quench-certificates"},
       {"version", 1},

@@ -9,6 +9,8 @@
 #include "Command.h"
 
 #include "Quench/Codegen/CPU/CPUTarget.h"
+#include "Quench/Pipelines/Model.h"
+#include "Quench/Support/OutputFile.h"
 
 namespace cl = llvm::cl;
 using namespace quench;
@@ -40,6 +42,9 @@ EXAMPLES:
 
   Quantized by a scheme, with a layer in another format:
     quench build llama -o small --scheme W4A8 --rule '*.down_proj=i8'
+
+  With a report on what that costs:
+    quench build llama -o small --scheme W4A8 --data text.bin --report small.html
 
   Own passes:
     quench build all-MiniLM-L6-v2 -o minilm --insert-before codegen=cse
@@ -85,8 +90,14 @@ public:
         verifyPasses("verify-passes", cl::sub(sub),
                      cl::desc("Verify the IR after each pass of codegen, not "
                               "only at its end")),
-        force("force", cl::sub(sub),
-              cl::desc("Replace an output that exists")) {}
+        force("force", cl::sub(sub), cl::desc("Replace an output that exists")),
+        report("report", cl::sub(sub), cl::value_desc("file"),
+               cl::desc("Write a page for browsers on what quantizing costs, "
+                        "layer by layer; what outputs lose is measured on "
+                        "--data")),
+        json("report-json", cl::sub(sub), cl::value_desc("file"),
+             cl::desc("The same as JSON")),
+        data(sub), measuring(sub) {}
 
   ExitStatus run(const Environment &environment) override {
     BuildOptions options;
@@ -94,20 +105,55 @@ public:
       return badCommandLine(llvm::toString(std::move(error)));
     if (compile.recipes.printsPipeline())
       return printPipeline(options.phases);
-    if (llvm::Error error =
-            compile.verify(options.phases, model.path(), options.params))
+    RemarkCollector remarks;
+    if (llvm::Error error = compile.verify(options.phases, model.path(),
+                                           options.params, &remarks))
       return badCommandLine(llvm::toString(std::move(error)));
-    if (failed(model.configure(environment.context)))
+    bool isReported = !report.empty() || !json.empty();
+    MeasureOptions measured;
+    if (data.isGiven()) {
+      if (!isReported)
+        return badCommandLine(
+            "--data is what --report is measured on, expected "
+            "that too");
+      if (llvm::Error error = data.get(measured))
+        return badCommandLine(llvm::toString(std::move(error)));
+      if (llvm::Error error = measuring.get(measured))
+        return badCommandLine(llvm::toString(std::move(error)));
+      measured.threads = model.getThreads();
+      measured.optimize = !compile.quick;
+    }
+    mlir::MLIRContext &context = environment.context;
+    if (failed(model.configure(context, isReported ? &remarks : nullptr)))
       return ExitFailed;
+    for (const std::string &path : {report.getValue(), json.getValue()})
+      if (!path.empty() && path != "-")
+        if (llvm::Error error = checkOutput(path, /*force=*/true))
+          return fail(context, std::move(error));
+    mlir::OwningOpRef<mlir::ModuleOp> prepared;
+    if (isReported)
+      options.onPrepared = [&](mlir::ModuleOp module) {
+        prepared = module.clone();
+      };
     mlir::LogicalResult built =
-        buildModel(environment.context, model.path(), output, options);
-    if (failed(compile.writeCertificates(environment.context)))
+        buildModel(context, model.path(), output, options);
+    if (failed(compile.writeCertificates(context)) || failed(built))
       return ExitFailed;
-    return succeeded(built) ? ExitDone : ExitFailed;
+    if (!isReported)
+      return ExitDone;
+    Report result;
+    result.remarks = remarks.get();
+    result.certificates = compile.getCertificates();
+    return writeReport(context, *prepared, options, measured,
+                       std::move(result));
   }
 
 private:
   llvm::Error get(const Environment &environment, BuildOptions &options) const;
+  /// Measures `module`, which was built, and writes what was asked for.
+  ExitStatus writeReport(mlir::MLIRContext &context, mlir::ModuleOp module,
+                         const BuildOptions &options, MeasureOptions measured,
+                         Report report) const;
 
   ModelOptions model;
   CodeOptions compile;
@@ -122,8 +168,47 @@ private:
   cl::opt<std::string> dumpPhasesTo;
   cl::opt<bool> verifyPasses;
   cl::opt<bool> force;
+  cl::opt<std::string> report;
+  cl::opt<std::string> json;
+  DataFlags data;
+  MeasureFlags measuring;
 };
 } // namespace
+
+ExitStatus BuildCommand::writeReport(mlir::MLIRContext &context,
+                                     mlir::ModuleOp module,
+                                     const BuildOptions &options,
+                                     MeasureOptions measured,
+                                     Report result) const {
+  LocatedModel located{module, modelDirectory(model.path()), options.params};
+  mlir::FailureOr<LayerReport> layers = mlir::failure();
+  if (data.isGiven()) {
+    // Another machine's code does not run here.
+    llvm::Expected<CPUTarget> host = CPUTarget::parse("native");
+    if (!host)
+      return fail(context, host.takeError());
+    measured.onProgress = [](int64_t done, int64_t all) {
+      reportProgress(done, all, "examples, layer by layer");
+    };
+    layers = measureLayers(located, *host, measuring.getSamples(measured));
+    clearProgress();
+  } else {
+    layers = describeLayers(located, measured.entry);
+  }
+  if (failed(layers))
+    return ExitFailed;
+  result.model = {model.path(), std::move(*layers)};
+  result.data = measured.data;
+  if (output != "-" && report != "-" && json != "-")
+    printReport(result, /*limit=*/10, llvm::outs());
+  if (!json.empty())
+    if (llvm::Error error = writeJSON(toJSON(result), json))
+      return fail(context, std::move(error));
+  if (!report.empty())
+    if (llvm::Error error = writeHTML(result, report))
+      return fail(context, std::move(error));
+  return ExitDone;
+}
 
 /// Reads the name of a phase into `phase` where `option` was given.
 static llvm::Error getPhase(const cl::opt<std::string> &option, Phase &phase) {

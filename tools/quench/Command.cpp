@@ -8,13 +8,15 @@
 
 #include "Command.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Pipelines/Model.h"
-#include "Quench/Pipelines/Remarks.h"
 #include "Quench/Plugin/Passes.h"
+#include "Quench/Support/OutputFile.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
@@ -56,6 +58,43 @@ void reportProgress(int64_t done, int64_t all, llvm::StringRef things) {
     llvm::errs() << done << "/" << all << " " << things;
 }
 
+llvm::StringMap<std::string>
+getUsedArchives(const llvm::StringMap<std::string> &archives,
+                mlir::ModuleOp module) {
+  llvm::StringMap<std::string> used;
+  module.walk([&](ParamOp param) {
+    auto it = archives.find(param.getRef().getScope());
+    if (it != archives.end())
+      used.insert({it->getKey(), it->getValue()});
+  });
+  return used;
+}
+
+/// Lets `write` fill the file `path`, or standard output where that is `-`.
+static llvm::Error
+writeFile(llvm::StringRef path,
+          llvm::function_ref<void(llvm::raw_ostream &)> write) {
+  if (path == "-") {
+    write(llvm::outs());
+    return llvm::Error::success();
+  }
+  auto file = OutputFile::create(path, /*force=*/true);
+  if (!file)
+    return file.takeError();
+  write((*file)->os());
+  return (*file)->commit();
+}
+
+llvm::Error writeJSON(const llvm::json::Value &value, llvm::StringRef path) {
+  return writeFile(path, [&](llvm::raw_ostream &os) {
+    os << llvm::formatv("{0:2}\n", value);
+  });
+}
+
+llvm::Error writeHTML(const Report &report, llvm::StringRef path) {
+  return writeFile(path, [&](llvm::raw_ostream &os) { writeHTML(report, os); });
+}
+
 ExitStatus fail(mlir::MLIRContext &context, llvm::Error error) {
   mlir::emitError(mlir::UnknownLoc::get(&context))
       << llvm::toString(std::move(error));
@@ -83,8 +122,8 @@ static void reportPhase(bool verbose, Phase phase,
 // ModelOptions
 //===----------------------------------------------------------------------===//
 
-ModelOptions::ModelOptions(cl::SubCommand &sub)
-    : input(cl::Positional, cl::sub(sub), cl::desc("MODEL")),
+ModelOptions::ModelOptions(cl::SubCommand &sub, llvm::StringRef name)
+    : input(cl::Positional, cl::sub(sub), cl::desc(name)),
       dtype("dtype", cl::sub(sub), cl::init("f32"), cl::value_desc("type"),
             cl::desc("Compute in f32, f64, f16 or bf16 (checkpoints only, "
                      "default f32)")),
@@ -100,7 +139,7 @@ llvm::Error ModelOptions::get(const Environment &environment,
                               PhaseOptions &options) const {
   if (input.empty())
     return llvm::createStringError(
-        "no MODEL: expected a checkpoint folder or an IR file");
+        "no " + input.HelpStr + ": expected a checkpoint folder or an IR file");
   if (!llvm::is_contained({"f32", "f64", "f16", "bf16"}, dtype.getValue()))
     return llvm::createStringError("--dtype: found '" + dtype +
                                    "', expected f32, f64, f16 or bf16");
@@ -114,12 +153,13 @@ llvm::Error ModelOptions::get(const Environment &environment,
   return llvm::Error::success();
 }
 
-mlir::LogicalResult ModelOptions::configure(mlir::MLIRContext &context) const {
+mlir::LogicalResult ModelOptions::configure(mlir::MLIRContext &context,
+                                            RemarkCollector *collector) const {
   if (threads == 1)
     context.disableMultithreading();
-  if (remarks.empty())
+  if (remarks.empty() && !collector)
     return mlir::success();
-  return enableRemarks(context, remarks);
+  return enableRemarks(context, remarks, collector);
 }
 
 //===----------------------------------------------------------------------===//
@@ -284,7 +324,8 @@ llvm::Error CodeOptions::get(PhaseOptions &phases,
 }
 
 llvm::Error CodeOptions::verify(PhaseOptions &phases, llvm::StringRef model,
-                                const llvm::StringMap<std::string> &params) {
+                                const llvm::StringMap<std::string> &params,
+                                RemarkCollector *collector) {
   EquivalenceOptions options;
   options.params = params;
   llvm::Expected<bool> isVerified = equivalence.get(options);
@@ -293,9 +334,16 @@ llvm::Error CodeOptions::verify(PhaseOptions &phases, llvm::StringRef model,
   if (*isVerified) {
     verifier = std::make_unique<EquivalenceVerifier>(std::move(options),
                                                      modelDirectory(model));
+    if (collector)
+      verifier->mute(*collector);
     phases.verifier = verifier.get();
   }
   return llvm::Error::success();
+}
+
+llvm::ArrayRef<EquivalenceCertificate> CodeOptions::getCertificates() const {
+  return verifier ? verifier->getCertificates()
+                  : llvm::ArrayRef<EquivalenceCertificate>();
 }
 
 mlir::LogicalResult
@@ -336,4 +384,32 @@ llvm::Error DataFlags::get(DataOptions &options) const {
   options.batch = batch;
   options.length = length;
   return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// MeasureFlags
+//===----------------------------------------------------------------------===//
+
+MeasureFlags::MeasureFlags(cl::SubCommand &sub)
+    : samples("samples", cl::sub(sub), cl::init(32), cl::value_desc("n"),
+              cl::desc("Examples that layers are measured on (default 32)")),
+      ablations("ablations", cl::sub(sub), cl::init(64), cl::value_desc("n"),
+                cl::desc("Layers that are quantized alone, and left in floats, "
+                         "those with the largest error (default 64)")) {}
+
+llvm::Error MeasureFlags::get(MeasureOptions &options) const {
+  if (samples < 1)
+    return llvm::createStringError("expected a positive number after "
+                                   "--samples");
+  if (ablations < 0)
+    return llvm::createStringError("expected 0 or more after --ablations");
+  options.ablations = ablations;
+  return llvm::Error::success();
+}
+
+MeasureOptions MeasureFlags::getSamples(const MeasureOptions &options) const {
+  MeasureOptions result = options;
+  result.limit =
+      options.limit ? std::min(options.limit, samples.getValue()) : samples;
+  return result;
 }

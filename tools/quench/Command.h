@@ -11,11 +11,13 @@
 
 #include "../EquivalenceFlags.h"
 #include "Quench/Pipelines/Build.h"
-#include "Quench/Pipelines/DataOptions.h"
+#include "Quench/Pipelines/MeasureLayers.h"
 #include "Quench/Plugin/PluginLoader.h"
+#include "Quench/Report/Report.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/JSON.h"
 
 #include <memory>
 #include <string>
@@ -55,6 +57,7 @@ public:
 std::unique_ptr<Command> makeBuildCommand();
 std::unique_ptr<Command> makeCalibrateCommand();
 std::unique_ptr<Command> makeCheckEquivalenceCommand();
+std::unique_ptr<Command> makeCompareCommand();
 std::unique_ptr<Command> makeEvalCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();
@@ -76,22 +79,38 @@ void clearProgress();
 /// Shows at the terminal how many of how many `things` are done.
 void reportProgress(int64_t done, int64_t all, llvm::StringRef things);
 
+/// The archives of scopes that `module` has parameters of.
+llvm::StringMap<std::string>
+getUsedArchives(const llvm::StringMap<std::string> &archives,
+                mlir::ModuleOp module);
+
+/// Writes `value` to the file `path`, or to standard output where that is `-`.
+llvm::Error writeJSON(const llvm::json::Value &value, llvm::StringRef path);
+
+/// Writes the page of `report` to the file `path`, or to standard output where
+/// that is `-`.
+llvm::Error writeHTML(const quench::Report &report, llvm::StringRef path);
+
 /// Emits `error` as a diagnostic of no place.
 ExitStatus fail(mlir::MLIRContext &context, llvm::Error error);
 
 /// The options of every command that reads a model.
 class ModelOptions {
 public:
-  explicit ModelOptions(llvm::cl::SubCommand &sub);
+  /// `name` is what the help calls the model.
+  explicit ModelOptions(llvm::cl::SubCommand &sub,
+                        llvm::StringRef name = "MODEL");
 
   /// Fills what `options` says about reading a model. Fails with a mistake in
   /// the command line.
   llvm::Error get(const Environment &environment,
                   quench::PhaseOptions &options) const;
 
-  /// Sets the threads of the compiler and where remarks go. Fails with a
-  /// diagnostic.
-  mlir::LogicalResult configure(mlir::MLIRContext &context) const;
+  /// Sets the threads of the compiler and where remarks go, to `collector` too
+  /// unless it is null. Fails with a diagnostic.
+  mlir::LogicalResult
+  configure(mlir::MLIRContext &context,
+            quench::RemarkCollector *collector = nullptr) const;
 
   const std::string &path() const { return input; }
   /// Threads of the compiler; 0: one a core.
@@ -149,10 +168,15 @@ public:
                   llvm::StringMap<std::string> &params) const;
 
   /// Lets `phases` check passes that claim equivalence where that was asked
-  /// for; `model` and `params` are what is compiled. Fails with a mistake in
-  /// the command line.
+  /// for; `model` and `params` are what is compiled. `collector`, unless it is
+  /// null, hears nothing of the checks. Fails with a mistake in the command
+  /// line.
   llvm::Error verify(quench::PhaseOptions &phases, llvm::StringRef model,
-                     const llvm::StringMap<std::string> &params);
+                     const llvm::StringMap<std::string> &params,
+                     quench::RemarkCollector *collector = nullptr);
+
+  /// What was checked so far.
+  llvm::ArrayRef<quench::EquivalenceCertificate> getCertificates() const;
 
   /// Writes certificates where they were asked for. Failures are diagnostics.
   mlir::LogicalResult writeCertificates(mlir::MLIRContext &context) const;
@@ -174,12 +198,31 @@ class DataFlags {
 public:
   explicit DataFlags(llvm::cl::SubCommand &sub);
 
+  /// Whether there are data at all.
+  bool isGiven() const { return !data.empty(); }
+
   /// Fills `options`. Fails with a mistake in the command line.
   llvm::Error get(quench::DataOptions &options) const;
 
 private:
   llvm::cl::opt<std::string> data, entry;
   llvm::cl::opt<int64_t> limit, batch, length;
+};
+
+/// The options of commands that measure layers.
+class MeasureFlags {
+public:
+  explicit MeasureFlags(llvm::cl::SubCommand &sub);
+
+  /// Fills `options`. Fails with a mistake in the command line.
+  llvm::Error get(quench::MeasureOptions &options) const;
+
+  /// `options` with as many examples as layers are measured on.
+  quench::MeasureOptions
+  getSamples(const quench::MeasureOptions &options) const;
+
+private:
+  llvm::cl::opt<int64_t> samples, ablations;
 };
 
 #endif // QUENCH_TOOLS_QUENCH_COMMAND_H

@@ -15,7 +15,6 @@
 #include "Quench/Support/OutputFile.h"
 
 #include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
 
 namespace cl = llvm::cl;
 using namespace quench;
@@ -31,6 +30,8 @@ Runs the model on FILE and measures what comes out, as far as it applies:
                   in nats, mean over rows of the logits
   agreement       rows with the largest logit where the reference has it
   cosine.OUTPUT   cosine to what the reference gives, mean over rows
+  sqnr.OUTPUT     signal to noise of all rows, the reference being the signal,
+                  in dB
 
 FILE is safetensors with inputs by name, and labels as 'labels', or an npy file,
 the first dimension counting examples; or text: lines where the model has a
@@ -88,18 +89,6 @@ static void print(const Evaluation &evaluation) {
   }
 }
 
-/// The archives of scopes that `module` has parameters of.
-static llvm::StringMap<std::string>
-getUsed(const llvm::StringMap<std::string> &archives, mlir::ModuleOp module) {
-  llvm::StringMap<std::string> used;
-  module.walk([&](ParamOp param) {
-    auto it = archives.find(param.getRef().getScope());
-    if (it != archives.end())
-      used.insert({it->getKey(), it->getValue()});
-  });
-  return used;
-}
-
 ExitStatus EvalCommand::run(const Environment &environment) {
   PhaseOptions phases;
   EvaluationOptions options;
@@ -140,7 +129,7 @@ ExitStatus EvalCommand::run(const Environment &environment) {
     second = {*other, modelDirectory(path), {}};
     if (isFloat) {
       dropQuantizers(*other);
-      second.params = getUsed(first.params, *other);
+      second.params = getUsedArchives(first.params, *other);
     }
   }
   options.onProgress = [](int64_t done, int64_t all) {
@@ -154,17 +143,7 @@ ExitStatus EvalCommand::run(const Environment &environment) {
     print(*evaluation);
   if (json.empty())
     return ExitDone;
-  std::string text =
-      llvm::formatv("{0:2}\n", llvm::json::Value(evaluation->toJSON()));
-  if (json == "-") {
-    llvm::outs() << text;
-    return ExitDone;
-  }
-  auto file = OutputFile::create(json, /*force=*/true);
-  if (!file)
-    return fail(environment.context, file.takeError());
-  (*file)->os() << text;
-  if (llvm::Error error = (*file)->commit())
+  if (llvm::Error error = writeJSON(evaluation->toJSON(), json))
     return fail(environment.context, std::move(error));
   return ExitDone;
 }

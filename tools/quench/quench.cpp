@@ -65,6 +65,7 @@ int main(int argc, char **argv) {
   std::unique_ptr<Command> commands[] = {makeBuildCommand(),
                                          makeCalibrateCommand(),
                                          makeCheckEquivalenceCommand(),
+                                         makeCompareCommand(),
                                          makeEvalCommand(),
                                          makeImportCommand(),
                                          makeInspectCommand(),

@@ -100,6 +100,9 @@ struct BuildOptions {
   bool optimize = true, verifyPasses = false;
   /// Replace an output that exists.
   bool force = false;
+  /// Told the model that code is going to be made of, whose relative paths
+  /// start from the folder of the input.
+  std::function<void(mlir::ModuleOp)> onPrepared;
 };
 
 /// Builds `output` from `input`, a checkpoint folder or an IR file. Stopping

@@ -55,9 +55,17 @@ struct Evaluation {
   int64_t examples = 0;
   std::vector<Metric> metrics;
 
-  /// `{"entry", "examples", "metrics": {NAME: value}, "counts": {NAME: n}}`.
+  /// `{"entry", "examples", "metrics": {NAME: value}, "counts": {NAME: n}}`; a
+  /// value that is infinite is null.
   llvm::json::Object toJSON() const;
 };
+
+/// The ratio of two powers in dB, `10 log10(signal / noise)`; infinite where
+/// there is no noise.
+double getDecibels(double signal, double noise);
+
+/// `value` in JSON, which has numbers that are finite only: else null.
+llvm::json::Value getJSONNumber(double value);
 
 /// A model and where its parameters are.
 struct LocatedModel {

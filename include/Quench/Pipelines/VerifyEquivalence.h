@@ -11,6 +11,7 @@
 
 #include "Quench/Dialect/Quench/Transforms/EquivalenceClaim.h"
 #include "Quench/Pipelines/Equivalence.h"
+#include "Quench/Pipelines/Remarks.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/Error.h"
@@ -39,7 +40,13 @@ struct EquivalenceCertificate {
   EquivalenceReport report;
   /// XXH3-128 of the text of the IR, without locations.
   std::string hashBefore, hashAfter;
+
+  /// As docs/equivalence.md describes a pass.
+  llvm::json::Object toJSON() const;
 };
+
+/// The word for it in certificates.
+llvm::StringRef stringify(EquivalenceCertificate::Result result);
 
 /// Compares the model before and after every pass that derives from
 /// EquivalenceClaim in the pass managers that it is attached to. A pass whose
@@ -53,6 +60,11 @@ public:
 
   /// Checks the passes of `pm` from now on.
   void attach(mlir::PassManager &pm);
+
+  /// Mutes `collector`, which outlives the verifier's pass managers, while
+  /// models run to be compared: what is said about their code in f64 says
+  /// nothing about the model.
+  void mute(RemarkCollector &collector) { muted = &collector; }
 
   /// Of all passes so far, in their order.
   llvm::ArrayRef<EquivalenceCertificate> getCertificates() const {
@@ -68,6 +80,9 @@ public:
 
 private:
   class Instrumentation;
+  /// Runs and compares the models; see check().
+  mlir::LogicalResult compare(mlir::ModuleOp before, mlir::ModuleOp after,
+                              EquivalenceCertificate &certificate);
   /// Compares, fills `certificate`, and says whether the pass may go on.
   mlir::LogicalResult check(mlir::ModuleOp before, mlir::ModuleOp after,
                             EquivalenceCertificate &certificate);
@@ -79,6 +94,7 @@ private:
   std::map<std::string, std::string> archives;
   /// The model after the last pass, which the next one often starts from.
   std::unique_ptr<EquivalenceModel> last;
+  RemarkCollector *muted = nullptr;
   std::string lastHash;
 };
 
