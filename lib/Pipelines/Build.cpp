@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/Build.h"
 
 #include "Quench/Codegen/CPU/Compile.h"
+#include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 #include "Quench/Interfaces/QuantizerAttrInterface.h"
@@ -23,6 +24,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -169,65 +171,143 @@ static LogicalResult checkStatistics(ModuleOp module, StringRef file,
   return success();
 }
 
-/// Binds the archives that the recipes need to `module`, the relative paths of
-/// which start from `directory`.
-static LogicalResult bindRecipeArchives(ModuleOp module, StringRef directory,
-                                        const PhaseOptions &options) {
-  for (const auto &entry : options.recipeArchives)
-    if (failed(checkStatistics(module, entry.getValue(), directory)))
-      return failure();
-  for (const auto &entry : options.recipeArchives)
-    if (failed(bindArchive(module, entry.getKey(), entry.getValue(),
-                           rebasePath(entry.getValue(), ".", directory))))
-      return failure();
-  return success();
-}
-
 /// Whether `phase` is among those that `options` asks for.
 static bool isAsked(Phase phase, const PhaseOptions &options) {
   return options.startFrom <= phase && options.stopAfter >= phase;
 }
 
+/// Whether a parameter of `module` has the scope `scope`.
+static bool readsScope(ModuleOp module, StringRef scope) {
+  return module
+      .walk([&](ParamOp param) {
+        return param.getRef().getScope() == scope ? WalkResult::interrupt()
+                                                  : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+namespace {
+/// A model on its way through the phases before codegen.
+class Preparation {
+public:
+  Preparation(MLIRContext &context, StringRef input,
+              const PhaseOptions &options)
+      : context(context), input(input), directory(modelDirectory(input)),
+        options(options) {}
+
+  LogicalResult run();
+  OwningOpRef<ModuleOp> takeModule() { return std::move(module); }
+
+private:
+  LogicalResult runImport();
+  LogicalResult runOnIR(Phase phase);
+  LogicalResult runPasses(Phase phase) {
+    return ::runPasses(*module, options, [&](OpPassManager &pm) {
+      addPasses(phase, options, pm);
+    });
+  }
+  /// Binds the archive that users gave for `scope` to the module.
+  LogicalResult bind(StringRef scope);
+  /// Binds those that the passes of `phase` read.
+  LogicalResult bindArchives(Phase phase);
+  /// Tells the module of archives that no pass reads.
+  void nameUnreadArchives();
+
+  MLIRContext &context;
+  StringRef input;
+  std::string directory;
+  const PhaseOptions &options;
+  OwningOpRef<ModuleOp> module;
+  llvm::StringSet<> bound;
+};
+} // namespace
+
+LogicalResult Preparation::bind(StringRef scope) {
+  StringRef file = options.recipeArchives.find(scope)->getValue();
+  if (bound.insert(scope).second &&
+      failed(checkStatistics(*module, file, directory)))
+    return failure();
+  return bindArchive(*module, scope, file, rebasePath(file, ".", directory));
+}
+
+LogicalResult Preparation::bindArchives(Phase phase) {
+  llvm::StringSet<> needed;
+  if (phase == Phase::Transform)
+    for (const RecipeUse &use : options.recipes)
+      needed.insert_range(use.recipe.needs);
+  if (phase == Phase::Quantize && options.recipeArchives.contains("stats")) {
+    auto statistics = findNeededStatistics(*module);
+    if (failed(statistics))
+      return failure();
+    if (!statistics->empty())
+      needed.insert("stats");
+  }
+  for (const auto &entry : options.recipeArchives)
+    if (needed.contains(entry.getKey()) && failed(bind(entry.getKey())))
+      return failure();
+  return success();
+}
+
+void Preparation::nameUnreadArchives() {
+  NamedAttrList named(
+      module->getOperation()->getAttrOfType<DictionaryAttr>(attrs::archives));
+  for (const auto &entry : options.recipeArchives) {
+    StringRef scope = entry.getKey();
+    if (bound.contains(scope))
+      continue;
+    // A model that was read as IR may have programs of its own.
+    if (readsScope(*module, scope))
+      named.set(scope, StringAttr::get(&context, rebasePath(entry.getValue(),
+                                                            ".", directory)));
+    else
+      emitWarning(UnknownLoc::get(&context))
+          << "nothing reads the archive '" << entry.getValue() << "' of scope '"
+          << scope << "'";
+  }
+  if (!named.empty())
+    (*module)->setAttr(attrs::archives, named.getDictionary(&context));
+}
+
+LogicalResult Preparation::runImport() {
+  module = loadModel(context, input, options.import, *options.importers);
+  if (!module)
+    return failure();
+  if (options.startFrom > Phase::Import)
+    return success();
+  if (failed(runPasses(Phase::Import)))
+    return failure();
+  return dumpPhase(Phase::Import, *module, directory, options);
+}
+
+LogicalResult Preparation::runOnIR(Phase phase) {
+  if (failed(bindArchives(phase)) || failed(runPasses(phase)))
+    return failure();
+  (*module)->removeAttr(boundAttrName);
+  return dumpPhase(phase, *module, directory, options);
+}
+
+LogicalResult Preparation::run() {
+  if (failed(runPhase(Phase::Import, options, [&] { return runImport(); })))
+    return failure();
+  for (Phase phase :
+       {Phase::Canonical, Phase::Transform, Phase::Assign, Phase::Quantize})
+    if (isAsked(phase, options) &&
+        failed(runPhase(phase, options, [&] { return runOnIR(phase); })))
+      return failure();
+  if (options.stopAfter >= Phase::Quantize)
+    nameUnreadArchives();
+  if (isAsked(Phase::Codegen, options))
+    return runPasses(Phase::Codegen);
+  return success();
+}
+
 OwningOpRef<ModuleOp> quench::prepareModel(MLIRContext &context,
                                            StringRef input,
                                            const PhaseOptions &options) {
-  std::string directory = modelDirectory(input);
-  OwningOpRef<ModuleOp> module;
-  auto run = [&](Phase phase) {
-    return runPasses(*module, options,
-                     [&](OpPassManager &pm) { addPasses(phase, options, pm); });
-  };
-
-  auto import = [&]() -> LogicalResult {
-    module = loadModel(context, input, options.import, *options.importers);
-    if (!module)
-      return failure();
-    if (options.startFrom > Phase::Import)
-      return success();
-    if (failed(run(Phase::Import)))
-      return failure();
-    return dumpPhase(Phase::Import, *module, directory, options);
-  };
-  if (failed(runPhase(Phase::Import, options, import)))
+  Preparation preparation(context, input, options);
+  if (failed(preparation.run()))
     return nullptr;
-
-  for (Phase phase :
-       {Phase::Canonical, Phase::Transform, Phase::Assign, Phase::Quantize}) {
-    auto body = [&]() -> LogicalResult {
-      if (phase == Phase::Transform &&
-          failed(bindRecipeArchives(*module, directory, options)))
-        return failure();
-      if (failed(run(phase)))
-        return failure();
-      (*module)->removeAttr(boundAttrName);
-      return dumpPhase(phase, *module, directory, options);
-    };
-    if (isAsked(phase, options) && failed(runPhase(phase, options, body)))
-      return nullptr;
-  }
-  if (isAsked(Phase::Codegen, options) && failed(run(Phase::Codegen)))
-    return nullptr;
-  return module;
+  return preparation.takeModule();
 }
 
 std::string quench::getPipeline(const PhaseOptions &options) {

@@ -264,6 +264,13 @@ RecipeOptions::getRecipes(PhaseOptions &phases,
     }
     phases.recipes.push_back(std::move(*use));
   }
+  // Formats may need statistics, too: which is known when they are assigned.
+  if (phases.startFrom <= Phase::Quantize &&
+      phases.stopAfter >= Phase::Transform)
+    if (auto archive = archives.find("stats"); archive != archives.end()) {
+      phases.recipeArchives["stats"] = archive->getValue();
+      archives.erase(archive);
+    }
   if (phases.recipes.empty())
     return llvm::Error::success();
   return checkPhase("recipe", Phase::Transform, phases);

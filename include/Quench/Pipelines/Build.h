@@ -43,7 +43,8 @@ struct PhaseOptions {
   PhaseExtensions extensions;
   /// What the phase transform runs, one after another.
   std::vector<RecipeUse> recipes;
-  /// The archives that the recipes need, by scope.
+  /// Archives that recipes and formats take numbers from, by scope: `stats` and
+  /// `learned`.
   llvm::StringMap<std::string> recipeArchives;
   /// What the phase assign does; nothing where there is no rule.
   FormatOptions formats;

@@ -377,5 +377,8 @@ func.func @rotations(%x: tensor<?x24xf32>) {
   // CHECK-NEXT: quench.dynamic_scale
   // CHECK-NEXT: cost: 0 macs, 240 elementwise
   %1 = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x24xf32>) -> tensor<?xf32>
+  // CHECK-NEXT: quench.dynamic_parameters
+  // CHECK-NEXT: cost: 0 macs, 480 elementwise
+  %2, %3 = quench.dynamic_parameters %x by(#quench.uniform<u8, asymmetric, token>) : (tensor<?x24xf32>) -> (tensor<?xf32>, tensor<?xi8>)
   return
 }

@@ -171,3 +171,27 @@ func.func @f(%x: tensor<?x6xf32>) {
   %0 = quench.dynamic_scale %x by(#quench.uniform<u8, asymmetric, token>) : (tensor<?x6xf32>) -> tensor<?xf32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<?x6xf32>) {
+  // expected-error @below {{'quench.dynamic_parameters' op expected a format with zero points, found #quench.uniform<u8, token>}}
+  %0, %1 = quench.dynamic_parameters %x by(#quench.uniform<u8, token>) : (tensor<?x6xf32>) -> (tensor<?xf32>, tensor<?xi8>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error @below {{'quench.dynamic_parameters' op expected scales that are not multiples of one for the whole tensor, found #quench.uniform<u4, asymmetric, token, group = 16, scale = e4m3>}}
+  %0, %1 = quench.dynamic_parameters %x by(#quench.uniform<u4, asymmetric, token, group = 16, scale = e4m3>) : (tensor<?x16xf32>) -> (tensor<?x1xf32>, tensor<?x1xi8>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x6xf32>) {
+  // expected-error @below {{'quench.dynamic_parameters' op}}
+  %0, %1 = quench.dynamic_parameters %x by(#quench.uniform<u4, asymmetric, token>) : (tensor<?x6xf32>) -> (tensor<?xf32>, tensor<?xi4>)
+  return
+}

@@ -63,6 +63,15 @@ mlir::Value mapByParameters(
                                    mlir::Value scale, mlir::Value zero)>
         body);
 
+/// One number of type `type` for each set of elements of `input` that shares
+/// parameters, a tensor of `sizes`: what `body` makes of `init` and all of
+/// them.
+mlir::Value foldByParameters(TensorBuilder &builder, mlir::Value input,
+                             QuantizerAttrInterface quantizer,
+                             llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                             mlir::Type type, double init,
+                             TensorBuilder::FoldBody body);
+
 /// The product of the sizes of `value`.
 int64_t countElements(
     mlir::Value value,

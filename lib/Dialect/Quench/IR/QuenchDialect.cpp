@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
@@ -42,6 +43,10 @@ void QuenchDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "Quench/Dialect/Quench/IR/QuenchAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchDynamicOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -11,6 +11,8 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace quench;
 
@@ -158,6 +160,17 @@ Value quench::mapByParameters(
   return split.isSplit() ? builder.collapse(result, split.groups) : result;
 }
 
+Value quench::foldByParameters(TensorBuilder &builder, Value input,
+                               QuantizerAttrInterface quantizer,
+                               ArrayRef<OpFoldResult> sizes, Type type,
+                               double init, TensorBuilder::FoldBody body) {
+  SplitTensor split = splitBlocks(builder, input, quantizer, sizes);
+  unsigned numLoops = split.sizes.size();
+  return builder.fold(builder.fill(sizes, type, init), split.parameterLoops,
+                      numLoops, {{split.value, TensorBuilder::range(numLoops)}},
+                      body);
+}
+
 int64_t quench::countElements(
     Value value,
     llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
@@ -174,9 +187,13 @@ int64_t quench::countElements(
 LogicalResult FakeQuantOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   QuantizerAttrInterface quantizer = op.getQuantizer();
+  // Zero points may have bytes.
+  Type code = quantizer.getStorageType();
+  if (op.getZero() && shapes.getElementType(op.getZero()).isInteger(8))
+    code = shapes.getElementType(op.getZero());
   if (failed(checkParameters(shapes, quantizer, input, op.getScale(),
                              getComputeType(shapes.getElementType(input)),
-                             op.getZero(), quantizer.getStorageType())))
+                             op.getZero(), code)))
     return failure();
   shapes.addResultLike(input);
   return success();
@@ -189,6 +206,9 @@ FailureOr<SmallVector<Value>> FakeQuantOp::decomposeOperation(OpBuilder &b) {
       builder, getInput(), getScale(), getZero(), getQuantizer(),
       type.getElementType(),
       [&](OpBuilder &body, Value number, Value scale, Value zero) {
+        Type code = getQuantizer().getStorageType();
+        if (zero && zero.getType() != code)
+          zero = arith::TruncIOp::create(body, getLoc(), code, zero);
         return getQuantizer().emitFakeQuantize(body, getLoc(), number, scale,
                                                zero);
       });
@@ -219,15 +239,12 @@ FailureOr<SmallVector<Value>> DynamicScaleOp::decomposeOperation(OpBuilder &b) {
   QuantizerAttrInterface quantizer = getQuantizer();
   RankedTensorType type = getResult().getType();
   SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this);
-  SplitTensor split = splitBlocks(builder, getInput(), quantizer, sizes);
-  unsigned numLoops = split.sizes.size();
   auto getLargest = [](LoopBody &loop, Scalar largest) {
     return max(largest, abs(loop[0]));
   };
   Type element = type.getElementType();
-  Value absmax = builder.fold(
-      builder.fill(sizes, element, 0), split.parameterLoops, numLoops,
-      {{split.value, TensorBuilder::range(numLoops)}}, getLargest);
+  Value absmax = foldByParameters(builder, getInput(), quantizer, sizes,
+                                  element, /*init=*/0, getLargest);
   unsigned rank = type.getRank();
   SmallVector<LoopInput> inputs = {{absmax, TensorBuilder::range(rank)}};
   std::optional<double> divisor = getOuterDivisor(quantizer);

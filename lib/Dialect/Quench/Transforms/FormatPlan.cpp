@@ -10,6 +10,7 @@
 
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/Transforms/StaticRange.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Support/Error.h"
 #include "Quench/Support/Spelling.h"
@@ -234,10 +235,10 @@ LogicalResult Planner::decide(size_t index, ArrayRef<SitePattern> patterns) {
   if (!rule || rule->format == "float")
     return success();
   SiteFormat &format = decision.format;
-  format.scale = rule->scale;
+  format.range = site.isWeight() ? "" : rule->range;
   format.method = site.isWeight() ? rule->method : "";
   format.quantizer =
-      parseQuantizer(spellFormat(rule->format, site, rule->scale == "dynamic"),
+      parseQuantizer(spellFormat(rule->format, site, rule->range.empty()),
                      module.getContext());
   if (!format.quantizer)
     return module.emitError()
@@ -274,6 +275,14 @@ std::string Planner::check(const FormatUse &use) const {
     llvm::raw_string_ostream(text) << type;
     return text;
   }
+  const std::string &range = plan.decisions[use.site].format.range;
+  if (range.empty() && quantizer.hasZeroPoint() && !site.isWeight() &&
+      quantizer.getScaling().form == numerics::ScaleForm::E4M3)
+    return "no scales of " + format + " are computed at run time";
+  if (!range.empty())
+    if (std::string reason = getRangeObstacle(site, type, quantizer, range);
+        !reason.empty())
+      return reason;
   // What a cache holds becomes numbers again when it is read.
   if (site.isCached)
     return "";
@@ -391,9 +400,9 @@ void quench::annotateFormats(const FormatPlan &plan) {
         builder.getNamedAttr("format", format.quantizer),
         builder.getNamedAttr("site",
                              builder.getStringAttr(plan.sites[use.site].name))};
-    if (format.scale != SiteFormat().scale)
+    if (!format.range.empty())
       entries.push_back(
-          builder.getNamedAttr("scale", builder.getStringAttr(format.scale)));
+          builder.getNamedAttr("range", builder.getStringAttr(format.range)));
     if (!format.method.empty())
       entries.push_back(
           builder.getNamedAttr("method", builder.getStringAttr(format.method)));
@@ -412,8 +421,8 @@ SiteFormat quench::getAnnotatedFormat(Operation *op, StringRef key) {
   if (!entry)
     return format;
   format.quantizer = entry.getAs<QuantizerAttrInterface>("format");
-  if (auto scale = entry.getAs<StringAttr>("scale"))
-    format.scale = scale.str();
+  if (auto range = entry.getAs<StringAttr>("range"))
+    format.range = range.str();
   if (auto method = entry.getAs<StringAttr>("method"))
     format.method = method.str();
   return format;

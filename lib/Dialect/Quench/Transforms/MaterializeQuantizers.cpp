@@ -6,10 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
+#include "Quench/Dialect/Quench/Transforms/StaticRange.h"
+#include "Quench/Dialect/Quench/Transforms/Statistics.h"
+#include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Dialect/Quench/Transforms/WeightQuantizer.h"
 
 #include "mlir/IR/Remarks.h"
@@ -43,17 +48,19 @@ private:
   /// Quantizes what `use` reads.
   LogicalResult quantizeActivation(const FormatUse &use, const QuantSite &site,
                                    const SiteFormat &format);
-  /// `input` quantized by `format`.
+  /// `input` quantized by `format`; null, with the reason, where statistics do
+  /// not have its range.
   Value createQuantizer(Value input, const QuantSite &site,
-                        const SiteFormat &format);
+                        const SiteFormat &format, std::string &reason);
 
-  /// The names of the inputs of ops.
-  DenseMap<Operation *, StringRef> inputs;
-  /// Ops whose weights got no codes.
+  /// The inputs of ops.
+  DenseMap<Operation *, const QuantSite *> inputs;
+  /// Ops whose weights got no codes, and why the first did not.
   llvm::DenseSet<Operation *> declined;
+  std::string firstReason;
   llvm::StringMap<WeightQuantizer> methods;
-  /// What became of activations.
-  DenseMap<std::pair<Value, Attribute>, Value> quantized;
+  /// What became of activations, by their format and the range of a site.
+  DenseMap<std::tuple<Value, Attribute, Attribute>, Value> quantized;
 };
 } // namespace
 
@@ -61,16 +68,8 @@ FailureOr<WeightQuantizer> MaterializeQuantizers::getMethod(StringRef text) {
   WeightQuantizer &known = methods[text];
   if (known)
     return known;
-  auto [name, words] = text.split('{');
-  words.consume_back("}");
-  std::vector<std::string> options;
-  for (StringRef word : llvm::split(words, ','))
-    if (!word.empty())
-      options.push_back(word.str());
-  FailureOr<WeightQuantizer> created =
-      getWeightQuantizers(&getContext())
-          .create(name.empty() ? StringRef("rtn") : name, options,
-                  [&]() { return getOperation()->emitError(); });
+  FailureOr<WeightQuantizer> created = parseWeightQuantizer(
+      &getContext(), text, [&]() { return getOperation()->emitError(); });
   if (succeeded(created))
     known = *created;
   return created;
@@ -82,21 +81,27 @@ LogicalResult MaterializeQuantizers::quantizeWeight(const FormatUse &use,
   FailureOr<WeightQuantizer> method = getMethod(format.method);
   if (failed(method))
     return failure();
-  std::string reason = quench::quantizeWeight(
-      {use.operand, site.operand, inputs.lookup(use.op).str()},
-      format.quantizer, *method);
+  WeightSite weight = {use.operand, site.operand, "", ""};
+  if (const QuantSite *input = inputs.lookup(use.op)) {
+    weight.input = input->name;
+    (void)hasStatistics(*input, {}, weight.obstacle);
+  }
+  std::string reason =
+      quench::quantizeWeight(weight, format.quantizer, *method);
   if (reason.empty())
     return success();
-  declined.insert(use.op);
   remark::missed(use.op->getLoc(), remarkOpts("float"))
       << (site.name + ": " + reason);
+  if (declined.empty())
+    firstReason = site.name + ": " + reason;
+  declined.insert(use.op);
   return success();
 }
 
 /// Whether the codes of what a cache takes are those of what it gives: no
 /// scale is computed from several tokens.
 static bool passesCache(const SiteFormat &format, Value value) {
-  if (format.scale != SiteFormat().scale)
+  if (!format.range.empty())
     return true;
   SmallVector<QuantAxis> axes;
   format.quantizer.getQuantAxes(
@@ -104,18 +109,50 @@ static bool passesCache(const SiteFormat &format, Value value) {
   return llvm::any_of(axes, [](QuantAxis axis) { return axis.dim == 1; });
 }
 
+/// Whether `value` is what a quantizer of `format` made for `site`.
+static bool isQuantized(Value value, const QuantSite &site,
+                        const SiteFormat &format) {
+  auto op = value.getDefiningOp<FakeQuantOp>();
+  if (!op || op.getQuantizer() != format.quantizer)
+    return false;
+  if (format.range.empty())
+    return op.getScale().getDefiningOp<DynamicScaleOp>() ||
+           op.getScale().getDefiningOp<DynamicParametersOp>();
+  return isWeightProgram(op.getScale()) && getSiteName(op) == site.name;
+}
+
 Value MaterializeQuantizers::createQuantizer(Value input, const QuantSite &site,
-                                             const SiteFormat &format) {
-  Value &known = quantized[{input, format.quantizer}];
+                                             const SiteFormat &format,
+                                             std::string &reason) {
+  OpBuilder builder(&getContext());
+  // What is computed from the input is the same for all that read it.
+  std::string range =
+      format.range.empty() ? "" : site.name + " " + format.range;
+  Value &known =
+      quantized[{input, format.quantizer, builder.getStringAttr(range)}];
   if (known)
     return known;
-  OpBuilder builder(&getContext());
   builder.setInsertionPointAfterValue(input);
   // The name stays with the quantizer.
   Location loc = NameLoc::get(builder.getStringAttr(site.name));
-  Value scale = DynamicScaleOp::create(builder, loc, input, format.quantizer);
-  known = FakeQuantOp::create(builder, loc, input, scale, Value(),
-                              format.quantizer);
+  StaticParameters parameters;
+  if (!format.range.empty()) {
+    std::optional<StaticParameters> built = buildStaticParameters(
+        builder, site, cast<RankedTensorType>(input.getType()),
+        format.quantizer, format.range, reason);
+    if (!built)
+      return {};
+    parameters = *built;
+  } else if (format.quantizer.hasZeroPoint()) {
+    auto op =
+        DynamicParametersOp::create(builder, loc, input, format.quantizer);
+    parameters = {op.getScale(), op.getZero()};
+  } else {
+    parameters.scale =
+        DynamicScaleOp::create(builder, loc, input, format.quantizer);
+  }
+  known = FakeQuantOp::create(builder, loc, input, parameters.scale,
+                              parameters.zero, format.quantizer);
   return known;
 }
 
@@ -124,20 +161,18 @@ LogicalResult MaterializeQuantizers::quantizeActivation(
   if (!use.operand)
     return use.op->emitError()
            << site.name << ": no quantizer of probabilities is supported";
-  if (format.quantizer.hasZeroPoint() || format.scale != SiteFormat().scale)
-    return use.op->emitError()
-           << site.name << ": expected a format without zero points and "
-           << "dynamic scales, found " << format.quantizer << " with scale '"
-           << format.scale << "'";
   // What is kept is kept as codes.
   OpOperand *operand = use.operand;
   auto cache = operand->get().getDefiningOp<KVCacheOp>();
   if (cache && passesCache(format, operand->get()))
     operand = &cache.getInputMutable();
-  auto same = operand->get().getDefiningOp<FakeQuantOp>();
-  if (same && same.getQuantizer() == format.quantizer)
+  if (isQuantized(operand->get(), site, format))
     return success();
-  operand->set(createQuantizer(operand->get(), site, format));
+  std::string reason;
+  Value result = createQuantizer(operand->get(), site, format, reason);
+  if (!result)
+    return use.op->emitError() << site.name << ": " << reason;
+  operand->set(result);
   return success();
 }
 
@@ -150,7 +185,7 @@ void MaterializeQuantizers::runOnOperation() {
   for (const QuantSite &site : sites)
     if (site.role == SiteRole::Input)
       for (Operation *op : site.ops)
-        inputs.try_emplace(op, site.name);
+        inputs.try_emplace(op, &site);
   // Weights come first: where one gets no codes, its input stays as it is.
   std::vector<FormatUse> uses = getFormatUses(sites);
   for (bool isWeight : {true, false}) {
@@ -170,4 +205,9 @@ void MaterializeQuantizers::runOnOperation() {
         return signalPassFailure();
     }
   }
+  // Nobody asks for remarks who thinks that all is well.
+  if (!declined.empty())
+    getOperation().emitWarning()
+        << declined.size() << (declined.size() == 1 ? " op stays" : " ops stay")
+        << " in floats; " << firstReason;
 }

@@ -9,6 +9,7 @@
 #include "Quench/Dialect/Quench/Transforms/QuantScheme.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Dialect/Quench/Transforms/StaticRange.h"
 #include "Quench/Support/SharedFile.h"
 #include "Quench/Support/Spelling.h"
 
@@ -114,8 +115,10 @@ llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
   rest.drop_front(end).split(words, ' ', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   for (StringRef word : words) {
     auto [key, value] = word.split('=');
-    if (key == "scale" && !value.empty())
-      rule.scale = value.str();
+    if (word == "static" || (key == "static" && !value.empty()))
+      rule.staticWord = value.empty() ? "true" : value.str();
+    else if (key == "range" && !value.empty())
+      rule.range = value.str();
     else if (key == "method" && !value.empty())
       rule.method = value.str();
     else if (key == "roles" && !value.empty())
@@ -123,17 +126,19 @@ llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
         rule.roles.push_back(role.str());
     else
       return makeError("found '", word, "' behind the format of '", sites,
-                       "', expected scale=, method= or roles=");
+                       "', expected static, range=, method= or roles=");
   }
-  if (llvm::Error error = rule.verify())
+  if (llvm::Error error = rule.complete())
     return error;
   return rule;
 }
 
 std::string QuantRule::str() const {
   std::string text = sites + "=" + format;
-  if (scale != "dynamic")
-    text += " scale=" + scale;
+  if (!staticWord.empty())
+    text += " static=" + staticWord;
+  if (!range.empty())
+    text += " range=" + range;
   if (!method.empty())
     text += " method=" + method;
   if (!roles.empty())
@@ -141,17 +146,27 @@ std::string QuantRule::str() const {
   return text;
 }
 
-llvm::Error QuantRule::verify() const {
+llvm::Error QuantRule::complete() {
+  if (!llvm::is_contained({"", "true", "false"}, staticWord))
+    return makeError("found static '", staticWord, "', expected true or false");
+  if (staticWord == "true" && range.empty())
+    range = getRangeMethods().front().str();
+  staticWord.clear();
   if (llvm::Expected<SitePattern> pattern = SitePattern::parse(sites); !pattern)
     return pattern.takeError();
+  auto check = [](StringRef kind, StringRef word, auto known) -> llvm::Error {
+    if (llvm::is_contained(known, word))
+      return llvm::Error::success();
+    return makeError("no ", kind, " '", word, "'",
+                     suggest(word, llvm::map_to_vector(known, [](StringRef it) {
+                               return it.str();
+                             })));
+  };
   for (const std::string &role : roles)
-    if (!llvm::is_contained(getRoleWords(), role))
-      return makeError(
-          "no role '", role, "'",
-          suggest(role, llvm::map_to_vector(getRoleWords(), [](StringRef word) {
-                    return word.str();
-                  })));
-  return llvm::Error::success();
+    if (llvm::Error error = check("role", role, getRoleWords()))
+      return error;
+  return range.empty() ? llvm::Error::success()
+                       : check("range", range, getRangeMethods());
 }
 
 bool QuantRule::isAboutRole(const QuantSite &site) const {
@@ -183,7 +198,8 @@ void llvm::yaml::MappingTraits<QuantRule>::mapping(IO &io, QuantRule &rule) {
   io.mapOptional("sites", rule.sites, std::string("*"));
   io.mapOptional("roles", rule.roles);
   io.mapRequired("format", rule.format);
-  io.mapOptional("scale", rule.scale, std::string("dynamic"));
+  io.mapOptional("static", rule.staticWord);
+  io.mapOptional("range", rule.range);
   io.mapOptional("method", rule.method);
   io.mapOptional("when", rule.when);
 }
@@ -243,15 +259,15 @@ llvm::Expected<QuantScheme> QuantScheme::find(StringRef text) {
       return fail(chosen.takeError());
     if (!*chosen)
       continue;
-    for (std::string *word :
-         {&rule.sites, &rule.format, &rule.scale, &rule.method}) {
+    for (std::string *word : {&rule.sites, &rule.format, &rule.range,
+                              &rule.staticWord, &rule.method}) {
       llvm::Expected<std::string> value =
           substituteParameters(*word, file.parameters);
       if (!value)
         return fail(value.takeError());
       *word = std::move(*value);
     }
-    if (llvm::Error error = rule.verify())
+    if (llvm::Error error = rule.complete())
       return fail(makeError("rule ", index + 1, ": ",
                             llvm::toString(std::move(error))));
     scheme.rules.push_back(std::move(rule));

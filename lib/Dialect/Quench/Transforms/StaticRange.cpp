@@ -13,7 +13,6 @@
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Support/Distribution.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -66,26 +65,44 @@ struct Channels {
 };
 } // namespace
 
-std::optional<StaticParameters> quench::buildStaticParameters(
-    OpBuilder &builder, const QuantSite &site, RankedTensorType type,
-    QuantizerAttrInterface format, StringRef method, std::string &reason) {
-  if (!llvm::is_contained(getRangeMethods(), method)) {
-    reason = "found the range '" + method.str() + "', expected " +
-             llvm::join(getRangeMethods(), ", ");
-    return std::nullopt;
-  }
+/// Whether `method` takes its range from the ends of channels.
+static bool isOfChannels(StringRef method) {
+  return method == "minmax" || method == "moving";
+}
+
+std::string quench::getRangeObstacle(const QuantSite &site,
+                                     RankedTensorType type,
+                                     QuantizerAttrInterface format,
+                                     StringRef method) {
+  std::string reason;
+  llvm::raw_string_ostream os(reason);
   SmallVector<QuantAxis> axes;
   format.getQuantAxes(type.getRank(), axes);
   Channels channels(site.role, type);
-  std::optional<int64_t> parts = channels.getParts(axes, type);
-  bool isWhole = axes.empty();
-  bool isRange = method == "minmax" || method == "moving";
-  if (channels.size == 0 || !parts || !(isWhole || isRange)) {
-    llvm::raw_string_ostream(reason)
-        << "statistics have no '" << method << "' range for the parameters of "
-        << format;
+  if (!llvm::is_contained(getRangeMethods(), method))
+    os << "found the range '" << method << "', expected "
+       << llvm::join(getRangeMethods(), ", ");
+  else if (format.getScaling().form == numerics::ScaleForm::E4M3)
+    os << "scales of " << format << " are multiples of one for the whole "
+       << "tensor, which no range gives";
+  else if (channels.size == 0 || !channels.getParts(axes, type) ||
+           !(axes.empty() || isOfChannels(method)))
+    os << "statistics have no '" << method << "' range for the parameters of "
+       << format;
+  return reason;
+}
+
+std::optional<StaticParameters> quench::buildStaticParameters(
+    OpBuilder &builder, const QuantSite &site, RankedTensorType type,
+    QuantizerAttrInterface format, StringRef method, std::string &reason) {
+  reason = getRangeObstacle(site, type, format, method);
+  if (!reason.empty())
     return std::nullopt;
-  }
+  SmallVector<QuantAxis> axes;
+  format.getQuantAxes(type.getRank(), axes);
+  Channels channels(site.role, type);
+  int64_t parts = *channels.getParts(axes, type);
+  bool isWhole = axes.empty(), isRange = isOfChannels(method);
   StringRef data = method == "entropy" ? "histogram" : "quantiles";
   SmallVector<StringRef> names;
   if (method == "moving")
@@ -106,10 +123,11 @@ std::optional<StaticParameters> quench::buildStaticParameters(
   };
   Value range;
   if (isRange) {
-    range = ExtentOp::create(
-        builder, loc, getStatistic(names[0], channels.size),
-        getStatistic(names[1], channels.size),
-        isWhole ? IntegerAttr() : builder.getI64IntegerAttr(*parts));
+    Value low = getStatistic(names[0], channels.size);
+    Value high = getStatistic(names[1], channels.size);
+    range = ExtentOp::create(builder, loc, low, high,
+                             isWhole ? IntegerAttr()
+                                     : builder.getI64IntegerAttr(parts));
   } else {
     Value record = getStatistic(data, method == "entropy" ? histogram::size
                                                           : sketch::size);
@@ -146,12 +164,5 @@ std::optional<StaticParameters> quench::buildStaticParameters(
       *value = ReshapeOp::create(
           builder, loc, cast<RankedTensorType>(value->getType()).clone(shape),
           *value);
-  // Zero points are bytes in programs, codes in models.
-  if (IntegerType storage = format.getStorageType();
-      parameters.zero && storage.getWidth() < 8)
-    parameters.zero = arith::TruncIOp::create(
-        builder, loc,
-        cast<RankedTensorType>(parameters.zero.getType()).clone(storage),
-        parameters.zero);
   return parameters;
 }

@@ -260,7 +260,7 @@ static bool hasStatistics(Operation *op, StringRef prefix, StringRef key,
       reason = ("the statistics have no '" + name + "' of it").str();
       return false;
     }
-  if (isCurrent(*basis))
+  if (!basis || isCurrent(*basis))
     return true;
   reason = "its statistics were taken before its values were transformed; "
            "calibrate again from what the model is now";

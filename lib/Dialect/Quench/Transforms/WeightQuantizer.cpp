@@ -39,6 +39,10 @@ static ArrayRef<int64_t> getShape(Value value) {
 static Value getStatistic(OpBuilder &builder, const WeightSite &site,
                           StringRef what, ArrayRef<int64_t> shape,
                           std::string &reason) {
+  if (!site.obstacle.empty()) {
+    reason = site.input + ": " + site.obstacle;
+    return {};
+  }
   std::string key = (site.input + "." + what).str();
   Location loc = site.use->get().getLoc();
   auto module = site.use->getOwner()->getParentOfType<ModuleOp>();
@@ -391,6 +395,19 @@ WeightQuantizerRegistry quench::getWeightQuantizers(MLIRContext *context) {
             dialect->getRegisteredInterface<WeightQuantizerDialectInterface>())
       quantizers->addWeightQuantizers(registry);
   return registry;
+}
+
+FailureOr<WeightQuantizer> quench::parseWeightQuantizer(
+    MLIRContext *context, StringRef text,
+    llvm::function_ref<InFlightDiagnostic()> emitError) {
+  auto [name, words] = text.split('{');
+  words.consume_back("}");
+  std::vector<std::string> options;
+  for (StringRef word : llvm::split(words, ','))
+    if (!word.empty())
+      options.push_back(word.str());
+  return getWeightQuantizers(context).create(
+      name.empty() ? StringRef("rtn") : name, options, emitError);
 }
 
 //===----------------------------------------------------------------------===//

@@ -516,6 +516,16 @@ def cases(dtype):
             words = form.text[:-1] + ", token, group = 2" + (f", scale = {scales}>" if scales else ">")
             yield (f"quench.dynamic_scale %0 by({words}) : ({{0}}) -> {{r0}}", [rows],
                    [Tensor((2, 3, 3), [formats.scale_of_range(form, -m, m, outer, scales, dtype) for m in most])])
+        # The last rows hold zeros; the first is made positive.
+        rows = Tensor((2, 3, 6), [abs(v) if i < 6 else v for i, v in enumerate(rows.data)])
+        for bits, signed, words, shape, runs in ((8, False, ", token", (2, 3), 6), (4, True, "", (), 36),
+                                                 (4, False, ", token, group = 3", (2, 3, 2), 3)):
+            form = formats.Uniform(bits, signed, asymmetric=True)
+            ends = [(min(part), max(part)) for part in (rows.data[i:i + runs] for i in range(0, 36, runs))]
+            scales = [formats.scale_of_range(form, low, high, 1.0, None, dtype) for low, high in ends]
+            zeros = [formats.zero_of_range(form, low, s, dtype) for (low, _), s in zip(ends, scales)]
+            yield (f"quench.dynamic_parameters %0 by({form.text[:-1]}{words}>) : ({{0}}) -> ({{r0}}, {{r1}})", [rows],
+                   [Tensor(shape, scales), Tensor(shape, [z - 256 if z > 127 else z for z in zeros], "i8")])
 
 
 # -- Modules ------------------------------------------------------------------
@@ -611,7 +621,7 @@ def compare(name, value, value_type, expected, dtype):
     identity = "affine_map<(" + ", ".join(f"d{i}" for i in range(rank)) + ") -> (" + ", ".join(
         f"d{i}" for i in range(rank)) + ")>"
     scalar = identity.split("->")[0] + "-> ()>"
-    convert = ("%x = arith.sitofp %e : i64 to f64" if expected.itype else
+    convert = (f"%x = arith.sitofp %e : {element} to f64" if expected.itype else
                f"%x = arith.extf %e : {element} to f64" if element != "f64" else "%x = arith.addf %e, %zero : f64")
     reductions = ", ".join(['"reduction"'] * rank)
     return lines + [

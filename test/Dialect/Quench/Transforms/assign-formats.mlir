@@ -10,6 +10,14 @@
 // RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=i8 roles=quer}})" 2>&1 | FileCheck %s --check-prefix=WORD
 // RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.uniform<i8, axis = 2>}})" 2>&1 | FileCheck %s --check-prefix=IMPOSSIBLE
 // RUN: not quench-opt-plain %s --quench-assign-formats="rules=abc" 2>&1 | FileCheck %s --check-prefix=RULE
+// RUN: quench-opt %s --pass-pipeline="builtin.module(quench-assign-formats{scheme={W8A8{static=true activations=u8}} rules={re:.*query=i8 range=mse}})" | FileCheck %s --check-prefix=STATIC
+// RUN: quench-opt %s --pass-pipeline="builtin.module(quench-assign-formats{scheme={W8A8{range=moving}}})" | FileCheck %s --check-prefix=MOVING
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=i8 range=minmx}})" 2>&1 | FileCheck %s --check-prefix=RANGE
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{scheme={W8A8{static=yes}}})" 2>&1 | FileCheck %s --check-prefix=YES
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=i8 scale=x}})" 2>&1 | FileCheck %s --check-prefix=KEY
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.uniform<i8, token> static}})" 2>&1 | FileCheck %s --check-prefix=TOKEN
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.small_float<e2m1, group = 16, scale = e4m3> static}})" 2>&1 | FileCheck %s --check-prefix=OUTER
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.uniform<u8, asymmetric, token, group = 16, scale = e4m3>}})" 2>&1 | FileCheck %s --check-prefix=DYNAMIC
 
 // SCHEME: error: no scheme 'W8A9'; did you mean 'W8A8'?
 // SITE: error: rule 'layer.c=i8' is about no site; did you mean 'layer.a' or 'layer.b'?
@@ -18,6 +26,12 @@
 // WORD: error: no role 'quer'; did you mean 'query'?
 // IMPOSSIBLE: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: no scale of #quench.uniform<i8, axis = 2> is the same within a sum over its input
 // RULE: error: found 'abc', expected SITES=FORMAT
+// RANGE: error: no range 'minmx'; did you mean 'minmax'?
+// YES: error: scheme 'W8A8': rule 2: found static 'yes', expected true or false
+// KEY: error: found 'scale=x' behind the format of 'layer.a', expected static, range=, method= or roles=
+// TOKEN: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: statistics have no 'minmax' range for the parameters of #quench.uniform<i8, token>
+// OUTER: error: {{.*}}is impossible at 'layer.a.input': {{.*}}scales of #quench.small_float<e2m1, group = 16, scale = e4m3> are multiples of one for the whole tensor, which no range gives
+// DYNAMIC: error: {{.*}}is impossible at 'layer.a.input': {{.*}}no scales of #quench.uniform<u8, asymmetric, token, group = 16, scale = e4m3> are computed at run time
 
 // A convolution has no scales of tokens; the head stays in floats.
 // REMARK: layer.a.input: #quench.uniform<i8, token> by scheme W8A8, rule 2
@@ -29,6 +43,12 @@
 // CHECK: quench.linear {{.*}} {quench.formats = {input = {format = #quench.uniform<i8, token>, site = "layer.a.input"}, weight = {format = #quench.uniform<i8, axis = 0>, site = "layer.a.weight"}}}
 // CHECK: quench.linear {{.*}} {quench.formats = {input = {format = #quench.uniform<i8, token>, site = "layer.a.input"}, weight = {format = #quench.uniform<i8, axis = 0>, site = "layer.b.weight"}}}
 // CHECK-NOT: quench.formats
+// One scale for the tensor, also for the convolution.
+// STATIC-LABEL: func.func @f(
+// STATIC: query = {format = #quench.uniform<i8>, range = "mse", site = "attn.query"}
+// STATIC: input = {format = #quench.uniform<u8, asymmetric>, range = "minmax", site = "layer.a.input"}, weight = {format = #quench.uniform<i8, axis = 0>, site = "layer.a.weight"}
+// STATIC: quench.causal_conv1d {{.*}}format = #quench.uniform<u8, asymmetric>, range = "minmax"
+// MOVING: input = {format = #quench.uniform<i8>, range = "moving", site = "layer.a.input"}
 // RULES: quench.attention {{.*}} {quench.formats = {query = {format = #quench.uniform<i8, token>, site = "attn.query"}}}
 // RULES: quench.linear {{.*}}weight = {format = #quench.uniform<i8, axis = 0>
 // RULES: quench.linear {{.*}}weight = {format = #quench.uniform<i4, axis = 0>

@@ -1,10 +1,24 @@
 // RUN: quench-opt %s --quench-assign-formats=scheme=W4A8 --quench-materialize-quantizers | FileCheck %s
 // RUN: quench-opt %s --quench-assign-formats=scheme=W4A8 --quench-materialize-quantizers=what=weights | FileCheck %s --check-prefix=WEIGHTS
 // RUN: not quench-opt-plain %s --quench-assign-formats="scheme=W4A8 weight-method=none" --quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=METHOD
-// RUN: not quench-opt-plain %s --quench-assign-formats="rules=a=u8" --quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=ZERO
+// RUN: quench-opt %s --quench-assign-formats="rules=a=u8" --quench-materialize-quantizers | FileCheck %s --check-prefix=ZERO
+// RUN: quench-opt %s --pass-pipeline="builtin.module(quench-assign-formats{rules={a=u4 static}},quench-materialize-quantizers)" | FileCheck %s --check-prefix=STATIC
+// RUN: quench-opt %s --pass-pipeline="builtin.module(quench-assign-formats{rules={a=i8 range=percentile}},quench-materialize-quantizers)" | FileCheck %s --check-prefix=RANGE
 
 // METHOD: error: no policy 'none'; there are
-// ZERO: error: {{.*}}a.input: expected a format without zero points and dynamic scales, found #quench.uniform<u8, asymmetric, token> with scale 'dynamic'
+
+// Zero points are computed with scales, or come from statistics.
+// ZERO: %[[S:.*]], %[[Z:.*]] = quench.dynamic_parameters %[[X:.*]] by(#quench.uniform<u8, asymmetric, token>)
+// ZERO: quench.fake_quant %[[X]], %[[S]], %[[Z]] by(#quench.uniform<u8, asymmetric, token>)
+// STATIC: %[[MIN:.*]] = quench.param <"stats"::"a.input.min"> : tensor<8xf64>
+// STATIC: %[[MAX:.*]] = quench.param <"stats"::"a.input.max"> : tensor<8xf64>
+// STATIC: %[[E:.*]] = quench.extent %[[MIN]] to %[[MAX]]
+// STATIC: %[[R:.*]] = quench.cast %[[E]] : (tensor<2xf64>) -> tensor<2xf32>
+// STATIC: %[[S:.*]] = quench.static_scale %[[R]] by(#quench.uniform<u4, asymmetric>) : (tensor<2xf32>) -> tensor<f32>
+// STATIC: %[[B:.*]] = quench.static_zero %[[R]] by(#quench.uniform<u4, asymmetric>) : (tensor<2xf32>) -> tensor<i8>
+// STATIC: %[[Q:.*]] = quench.fake_quant %{{.*}}, %[[S]], %[[B]] by(#quench.uniform<u4, asymmetric>)
+// STATIC: quench.linear %[[Q]],
+// RANGE: quench.percentile_range {{.*}} within {{.*}} by(#quench.uniform<i8>)
 
 // Two readers of one activation share its codes.
 // CHECK-LABEL: func.func @f(

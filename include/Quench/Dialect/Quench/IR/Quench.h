@@ -10,6 +10,7 @@
 #define QUENCH_DIALECT_QUENCH_IR_QUENCH_H
 
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
+#include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"

@@ -10,6 +10,7 @@
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
 
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
+include "Quench/Dialect/Quench/IR/QuenchDynamicOps.td"
 include "Quench/Dialect/Quench/IR/QuenchIntegerOps.td"
 include "Quench/Dialect/Quench/IR/QuenchKernelOps.td"
 include "Quench/Dialect/Quench/IR/QuenchModelOps.td"

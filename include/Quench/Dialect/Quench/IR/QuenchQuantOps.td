@@ -23,7 +23,7 @@ def Quench_FakeQuantOp : Quench_ModelOp<"fake_quant"> {
 
     `scale` has the shape that the quantizer asks for, its elements are f32, or f64
     for an input of f64, positive and finite. `zero`, given exactly when the
-    quantizer has zero points, has the same shape, its elements are codes. Grouped
+    quantizer has zero points, has the same shape, its elements are codes, or bytes with codes. Grouped
     dimensions are multiples of the group, dynamic ones too.
 
     ```mlir

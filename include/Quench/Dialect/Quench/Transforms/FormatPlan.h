@@ -19,6 +19,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,15 +29,16 @@ namespace quench {
 /// dictionary from `input`, `weight` and the other words of
 /// `stringifySiteRole`, with `.1`, `.2`, ... for further operands of a role, to
 /// dictionaries with `format`, a quantizer, `site`, the name of the site, and
-/// where they are not the default `scale` or `method`.
+/// where there are any `range` or `method`.
 inline constexpr llvm::StringLiteral formatsAttrName = "quench.formats";
 
 /// A quantizer, and where its parameters come from.
 struct SiteFormat {
   /// Null where the site stays in floats.
   QuantizerAttrInterface quantizer;
-  /// Of activations: `dynamic`, or how their range is chosen.
-  std::string scale = "dynamic";
+  /// Of activations: how their range follows from statistics; empty: their
+  /// parameters are computed at run time.
+  std::string range;
   /// Of weights: who chooses the codes.
   std::string method;
 
@@ -105,6 +107,12 @@ SiteFormat getAnnotatedFormat(mlir::Operation *op, llvm::StringRef key);
 
 /// Takes that format from the op.
 void removeAnnotatedFormat(mlir::Operation *op, llvm::StringRef key);
+
+/// The tensors of the scope `stats` that the quantizers of annotated `module`,
+/// which stays as it is, are made from. Fails with a diagnostic where a method
+/// of weights is none.
+mlir::FailureOr<std::set<std::string>>
+findNeededStatistics(mlir::ModuleOp module);
 
 /// The operands of `sites`, and probabilities, with their keys.
 std::vector<FormatUse> getFormatUses(llvm::ArrayRef<QuantSite> sites);

@@ -785,9 +785,11 @@ def QuenchMaterializeQuantizers
     Makes of `quench.formats` (`quench-assign-formats`) what it stands for, and
     removes it. A weight becomes the numbers that its codes stand for; its codes are
     chosen when the model is compiled. An activation is read through a
-    `quench.fake_quant`; ops that read one value with one format share it. Scales of
-    activations are computed at run time, or from statistics when the model is
-    compiled. What goes into a cache is quantized before it gets there, where that
+    `quench.fake_quant`; ops that read one value with one format share it. Scales and
+    zero points of activations are computed at run time; where the format has a
+    `range`, they are made of the statistics of the site when the model is compiled,
+    and it is an error where the archive that is bound to `stats` lacks them or had
+    other values. What goes into a cache is quantized before it gets there, where that
     gives the same codes.
 
     Everything is computed in floats: this shows what quantization costs in

@@ -62,8 +62,13 @@ struct QuantRule {
   std::string sites = "*";
   std::vector<std::string> roles;
   std::string format;
-  /// Of activations: `dynamic`, or how their range is chosen from statistics.
-  std::string scale = "dynamic";
+  /// Of activations: how their range, which is then known before the model
+  /// runs, follows from statistics, one of `getRangeMethods`; empty: parameters
+  /// are computed at run time.
+  std::string range;
+  /// As the user wrote it: `true` stands for the range `minmax` where none is
+  /// named, `false` for nothing.
+  std::string staticWord;
   /// Of weights: who chooses the codes; empty is the choice of the user.
   std::string method;
   /// `NAME=VALUE` of a parameter of the scheme, without which there is no such
@@ -75,12 +80,14 @@ struct QuantRule {
   /// It is about heads too, although its pattern names none.
   bool coversHeads = false;
 
-  /// Parses `SITES=FORMAT [scale=WORD] [method=WORD] [roles=A|B]`.
+  /// Parses `SITES=FORMAT [static[=WORD]] [range=WORD] [method=WORD]
+  /// [roles=A|B]`, where `static` alone is `range=minmax`.
   static llvm::Expected<QuantRule> parse(llvm::StringRef text);
   /// The text that `parse` takes.
   std::string str() const;
-  /// Fails unless the pattern and the roles are ones.
-  llvm::Error verify() const;
+  /// Makes of `staticWord` what it stands for. Fails unless it and the pattern,
+  /// the range and the roles are ones.
+  llvm::Error complete();
   /// Whether it names sites, so that it is a mistake when there are none.
   bool namesSites() const { return sites != "*"; }
   /// Whether it is about `site`, whose name its pattern matches. Without roles

@@ -33,11 +33,17 @@ struct StaticParameters {
   mlir::Value scale, zero;
 };
 
-/// Builds the parameters by `format` of a value of `type` that is what `site`
-/// is, from the statistics of the scope `stats`. Methods but `minmax` and
-/// `moving` need one scale for the whole value. Where the method cannot, or
-/// statistics are missing or of another basis, it returns none and says in
-/// `reason` why, as what follows "NAME: ".
+/// Why no statistics have a range by `method` for parameters by `format` of a
+/// value of `type` that is what `site` is, as what follows "NAME: "; empty
+/// where they may. Methods but `minmax` and `moving` need one scale for the
+/// whole value, and those one for channels, heads or groups of channels.
+std::string getRangeObstacle(const QuantSite &site, mlir::RankedTensorType type,
+                             QuantizerAttrInterface format,
+                             llvm::StringRef method);
+
+/// Builds these parameters from the statistics of the scope `stats`. Where
+/// there is an obstacle, or statistics are missing or of another basis, it
+/// returns none and says in `reason` why, as what follows "NAME: ".
 std::optional<StaticParameters>
 buildStaticParameters(mlir::OpBuilder &builder, const QuantSite &site,
                       mlir::RankedTensorType type,

@@ -62,7 +62,7 @@ std::string hashBasis(const QuantSite &site);
 /// is bound to the scope `stats`. If not, `reason` says why, as what follows
 /// "NAME: ": it has none, or the values were transformed since they were taken,
 /// by other than scales. Where no archive is bound whose header could tell, all
-/// can.
+/// can. With no `names` it tells whether the values are those of the archive.
 bool hasStatistics(const ChannelClass &site,
                    llvm::ArrayRef<llvm::StringRef> names, std::string &reason);
 bool hasStatistics(const QuantSite &site, llvm::ArrayRef<llvm::StringRef> names,

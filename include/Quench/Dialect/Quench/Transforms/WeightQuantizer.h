@@ -38,6 +38,8 @@ struct WeightSite {
   /// The site of what the op multiplies the weight by: statistics are the
   /// tensors `INPUT.gram` and so on of the scope `stats`.
   std::string input;
+  /// Why these cannot be used, as what follows "NAME: "; empty where they can.
+  std::string obstacle;
 };
 
 /// Codes with their scales and zero points, as the format has them, zero points
@@ -50,7 +52,8 @@ struct QuantizedWeight {
 };
 
 /// Builds the codes by `format` of `wide`, the weight of `site` in f64. Where
-/// it cannot it returns none and says in `reason` why, as what follows "NAME: ".
+/// it cannot it returns none and says in `reason` why, as what follows "NAME:
+/// ".
 using WeightQuantizer = std::function<std::optional<QuantizedWeight>(
     mlir::OpBuilder &builder, mlir::Value wide, QuantizerAttrInterface format,
     const WeightSite &site, std::string &reason)>;
@@ -67,12 +70,17 @@ class WeightQuantizerDialectInterface
     : public mlir::DialectInterface::Base<WeightQuantizerDialectInterface> {
 public:
   using Base::Base;
-  virtual void
-  addWeightQuantizers(WeightQuantizerRegistry &registry) const = 0;
+  virtual void addWeightQuantizers(WeightQuantizerRegistry &registry) const = 0;
 };
 
 /// The quantizers of this tree and of all dialects that `context` has loaded.
 WeightQuantizerRegistry getWeightQuantizers(mlir::MLIRContext *context);
+
+/// The quantizer that `text`, `NAME` or `NAME{OPTION=VALUE,...}`, says; empty
+/// is `rtn`. Fails with a diagnostic where it is none.
+mlir::FailureOr<WeightQuantizer>
+parseWeightQuantizer(mlir::MLIRContext *context, llvm::StringRef text,
+                     llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 
 /// Replaces the weight of `site` by the numbers of the codes that `quantizer`
 /// gives it by `format`, rounded to the type of the weight, and adds to the
