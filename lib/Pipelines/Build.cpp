@@ -112,17 +112,62 @@ static std::string describeRecipe(ModuleOp module,
   return isQuantized ? "quantized IR" : "float";
 }
 
+namespace {
+/// Passes of the phase transform that run at once.
+struct TransformRun {
+  SmallVector<std::function<void(OpPassManager &)>> passes;
+  /// The recipe that statistics are taken for after them.
+  const RecipeUse *takesStatistics = nullptr;
+};
+} // namespace
+
+/// Whether a compilation takes the statistics that `use` needs by itself.
+static bool takesStatistics(const RecipeUse &use, const PhaseOptions &options) {
+  return !options.calibration.data.empty() &&
+         llvm::is_contained(use.recipe.needs, "stats") &&
+         !options.recipeArchives.contains("stats");
+}
+
+static SmallVector<TransformRun> getTransformRuns(const PhaseOptions &options) {
+  using Position = PhaseExtensions::Position;
+  SmallVector<TransformRun> runs(1);
+  auto extend = [&](Position position) {
+    runs.back().passes.push_back([&options, position](OpPassManager &pm) {
+      options.extensions.populate(position, Phase::Transform, pm);
+    });
+  };
+  auto add = [&](StringRef pipeline) {
+    runs.back().passes.push_back([pipeline](OpPassManager &pm) {
+      llvm::cantFail(parseModulePipeline(pipeline, pm));
+    });
+  };
+  extend(Position::Before);
+  for (const RecipeUse &use : options.recipes) {
+    add(use.beforeStatistics);
+    if (takesStatistics(use, options)) {
+      runs.back().takesStatistics = &use;
+      runs.emplace_back();
+    }
+    add(use.pipeline);
+  }
+  extend(Position::After);
+  return runs;
+}
+
 /// Adds the passes of `phase` that run on the IR. Import and codegen have those
 /// of users only, after and before what they are.
 static void addPasses(Phase phase, const PhaseOptions &options,
                       OpPassManager &pm) {
   using Position = PhaseExtensions::Position;
+  if (phase == Phase::Transform) {
+    for (const TransformRun &run : getTransformRuns(options))
+      for (const auto &build : run.passes)
+        build(pm);
+    return;
+  }
   options.extensions.populate(Position::Before, phase, pm);
   if (phase == Phase::Canonical)
     buildCanonicalPipeline(pm);
-  if (phase == Phase::Transform)
-    for (const RecipeUse &use : options.recipes)
-      llvm::cantFail(parseModulePipeline(use.pipeline, pm));
   const FormatOptions &formats = options.formats;
   bool hasRules = !formats.scheme.empty() || !formats.rules.empty();
   if (phase == Phase::Assign && hasRules)
@@ -131,7 +176,7 @@ static void addPasses(Phase phase, const PhaseOptions &options,
          formats.weightMethod}));
   // IR that was written after the phase assign has formats, too.
   if (phase == Phase::Quantize &&
-      (hasRules || options.startFrom == Phase::Quantize)) {
+      (hasRules || options.startFrom > Phase::Assign)) {
     for (const RecipeUse &use : options.recipes)
       llvm::cantFail(parseModulePipeline(use.quantizePipeline, pm));
     pm.addPass(createQuenchMaterializeQuantizers());
@@ -193,7 +238,7 @@ public:
   Preparation(MLIRContext &context, StringRef input,
               const PhaseOptions &options)
       : context(context), input(input), directory(modelDirectory(input)),
-        options(options) {}
+        options(options), archives(options.recipeArchives) {}
 
   LogicalResult run();
   OwningOpRef<ModuleOp> takeModule() { return std::move(module); }
@@ -206,7 +251,17 @@ private:
       addPasses(phase, options, pm);
     });
   }
-  /// Binds the archive that users gave for `scope` to the module.
+  LogicalResult runTransform();
+  LogicalResult runCalibrate();
+  /// Takes the statistics that formats need.
+  LogicalResult takeNeededStatistics();
+  /// The archive that the module names for `scope`; empty where it names none.
+  std::string getNamedArchive(StringRef scope);
+  /// Takes statistics of the module as it is now, which bind() binds from then
+  /// on.
+  LogicalResult takeStatistics(CalibrationOptions calibration);
+  /// Binds the archive of `scope` to the module: statistics that were taken, or
+  /// what users gave.
   LogicalResult bind(StringRef scope);
   /// Binds those that the passes of `phase` read.
   LogicalResult bindArchives(Phase phase);
@@ -218,15 +273,124 @@ private:
   std::string directory;
   const PhaseOptions &options;
   OwningOpRef<ModuleOp> module;
+  /// Archives by scope.
+  llvm::StringMap<std::string> archives;
   llvm::StringSet<> bound;
+  bool tookStatistics = false;
 };
 } // namespace
 
-LogicalResult Preparation::bind(StringRef scope) {
-  StringRef file = options.recipeArchives.find(scope)->getValue();
-  if (bound.insert(scope).second &&
-      failed(checkStatistics(*module, file, directory)))
+/// Gives parameters of the scope `scope` another one, so that a new archive can
+/// have its name.
+static void retireScope(ModuleOp module, StringRef scope) {
+  NamedAttrList named(module->getAttrOfType<DictionaryAttr>(attrs::archives));
+  Attribute path = named.get(scope);
+  if (!path || !readsScope(module, scope))
+    return;
+  std::string retired;
+  for (unsigned number = 1; retired.empty() || named.get(retired); ++number)
+    retired = (scope + "." + llvm::Twine(number)).str();
+  module.walk([&](ParamOp param) {
+    if (param.getRef().getScope() == scope)
+      param.setRefAttr(
+          RefAttr::get(module.getContext(), retired, param.getRef().getKey()));
+  });
+  named.erase(scope);
+  named.set(retired, path);
+  module->setAttr(attrs::archives, named.getDictionary(module.getContext()));
+}
+
+std::string Preparation::getNamedArchive(StringRef scope) {
+  auto named = (*module)->getAttrOfType<DictionaryAttr>(attrs::archives);
+  auto path = named ? named.getAs<StringAttr>(scope) : StringAttr();
+  return path ? rebasePath(path.getValue(), directory, ".") : "";
+}
+
+LogicalResult Preparation::takeStatistics(CalibrationOptions calibration) {
+  llvm::Expected<CPUTarget> target = CPUTarget::parse("native");
+  if (!target)
+    return emitError(UnknownLoc::get(&context))
+           << llvm::toString(target.takeError());
+  retireScope(*module, "stats");
+  OwningOpRef<ModuleOp> observed(module->clone());
+  (*observed)->removeAttr(boundAttrName);
+  observed->walk([](Operation *op) { op->removeAttr(formatsAttrName); });
+  FailureOr<std::string> file = calibrateInto(
+      *observed, directory, *target, options.calibrationFolder, calibration);
+  if (failed(file))
     return failure();
+  archives["stats"] = *file;
+  bound.insert("stats");
+  tookStatistics = true;
+  return success();
+}
+
+LogicalResult Preparation::runTransform() {
+  for (const TransformRun &run : getTransformRuns(options)) {
+    auto build = [&](OpPassManager &pm) {
+      for (const auto &add : run.passes)
+        add(pm);
+    };
+    if (failed(::runPasses(*module, options, build)))
+      return failure();
+    if (!run.takesStatistics)
+      continue;
+    CalibrationOptions calibration = options.calibration;
+    calibration.products = run.takesStatistics->takesProducts;
+    calibration.quantizers = false;
+    if (failed(takeStatistics(calibration)) || failed(bind("stats")))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Preparation::runCalibrate() {
+  auto extend = [&](PhaseExtensions::Position position) {
+    return ::runPasses(*module, options, [&](OpPassManager &pm) {
+      options.extensions.populate(position, Phase::Calibrate, pm);
+    });
+  };
+  return failure(failed(extend(PhaseExtensions::Position::Before)) ||
+                 failed(takeNeededStatistics()) ||
+                 failed(extend(PhaseExtensions::Position::After)));
+}
+
+LogicalResult Preparation::takeNeededStatistics() {
+  auto statistics = findNeededStatistics(*module);
+  if (failed(statistics))
+    return failure();
+  if (statistics->empty())
+    return success();
+  if (options.calibration.data.empty()) {
+    if (archives.contains("stats"))
+      return success();
+    return emitError(UnknownLoc::get(&context))
+           << "formats need statistics such as '" << *statistics->begin()
+           << "': expected an archive of 'quench calibrate' (--param "
+              "stats=FILE) or data (--calib FILE)";
+  }
+  auto needs = [&](StringRef what) {
+    return llvm::any_of(*statistics, [&](StringRef key) {
+      return key.rsplit('.').second == what;
+    });
+  };
+  CalibrationOptions calibration = options.calibration;
+  calibration.products = needs("gram") || needs("cross");
+  if (needs("gram_rsq"))
+    calibration.weighting = TokenWeighting::Linear;
+  calibration.classes = false;
+  return failure(failed(takeStatistics(calibration)) || failed(bind("stats")));
+}
+
+LogicalResult Preparation::bind(StringRef scope) {
+  StringRef file = archives.find(scope)->getValue();
+  if (bound.insert(scope).second) {
+    if (failed(checkStatistics(*module, file, directory)))
+      return failure();
+    // Programs of a model that was read as IR keep their archive.
+    if (getNamedArchive(scope) != file)
+      retireScope(*module, scope);
+  }
   return bindArchive(*module, scope, file, rebasePath(file, ".", directory));
 }
 
@@ -235,28 +399,40 @@ LogicalResult Preparation::bindArchives(Phase phase) {
   if (phase == Phase::Transform)
     for (const RecipeUse &use : options.recipes)
       needed.insert_range(use.recipe.needs);
-  if (phase == Phase::Quantize && options.recipeArchives.contains("stats")) {
+  if (phase == Phase::Quantize && archives.contains("stats")) {
     auto statistics = findNeededStatistics(*module);
     if (failed(statistics))
       return failure();
     if (!statistics->empty())
       needed.insert("stats");
   }
-  for (const auto &entry : options.recipeArchives)
+  for (const auto &entry : archives)
     if (needed.contains(entry.getKey()) && failed(bind(entry.getKey())))
       return failure();
   return success();
 }
 
 void Preparation::nameUnreadArchives() {
+  if (!options.calibration.data.empty() && !tookStatistics)
+    emitWarning(UnknownLoc::get(&context))
+        << "nothing needs statistics: the model did not run on '"
+        << options.calibration.data << "'";
   NamedAttrList named(
       module->getOperation()->getAttrOfType<DictionaryAttr>(attrs::archives));
+  bool hasFormats = (*module)
+                        ->walk([](Operation *op) {
+                          return op->hasAttr(formatsAttrName)
+                                     ? WalkResult::interrupt()
+                                     : WalkResult::advance();
+                        })
+                        .wasInterrupted();
   for (const auto &entry : options.recipeArchives) {
     StringRef scope = entry.getKey();
     if (bound.contains(scope))
       continue;
-    // A model that was read as IR may have programs of its own.
-    if (readsScope(*module, scope))
+    // A model that was read as IR may have programs of its own, and formats
+    // that are not quantizers yet may need statistics.
+    if (readsScope(*module, scope) || hasFormats)
       named.set(scope, StringAttr::get(&context, rebasePath(entry.getValue(),
                                                             ".", directory)));
     else
@@ -280,7 +456,12 @@ LogicalResult Preparation::runImport() {
 }
 
 LogicalResult Preparation::runOnIR(Phase phase) {
-  if (failed(bindArchives(phase)) || failed(runPasses(phase)))
+  if (failed(bindArchives(phase)))
+    return failure();
+  LogicalResult result = phase == Phase::Transform   ? runTransform()
+                         : phase == Phase::Calibrate ? runCalibrate()
+                                                     : runPasses(phase);
+  if (failed(result))
     return failure();
   (*module)->removeAttr(boundAttrName);
   return dumpPhase(phase, *module, directory, options);
@@ -289,12 +470,15 @@ LogicalResult Preparation::runOnIR(Phase phase) {
 LogicalResult Preparation::run() {
   if (failed(runPhase(Phase::Import, options, [&] { return runImport(); })))
     return failure();
-  for (Phase phase :
-       {Phase::Canonical, Phase::Transform, Phase::Assign, Phase::Quantize})
+  // A model that was read as IR may name statistics.
+  if (std::string file = getNamedArchive("stats"); !file.empty())
+    archives.try_emplace("stats", file);
+  for (Phase phase : {Phase::Canonical, Phase::Transform, Phase::Assign,
+                      Phase::Calibrate, Phase::Quantize})
     if (isAsked(phase, options) &&
         failed(runPhase(phase, options, [&] { return runOnIR(phase); })))
       return failure();
-  if (options.stopAfter >= Phase::Quantize)
+  if (options.stopAfter >= Phase::Transform)
     nameUnreadArchives();
   if (isAsked(Phase::Codegen, options))
     return runPasses(Phase::Codegen);

@@ -25,6 +25,7 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace quench;
@@ -34,9 +35,9 @@ using namespace quench;
 static func::FuncOp observe(ModuleOp module,
                             const CalibrationOptions &options) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
-  pm.addPass(
-      createQuenchObserve({options.entry, options.products, options.quantizers,
-                           options.weighting, options.leastWeight}));
+  pm.addPass(createQuenchObserve({options.entry, options.products,
+                                  options.quantizers, options.classes,
+                                  options.weighting, options.leastWeight}));
   if (failed(pm.run(module)))
     return {};
   func::FuncOp observed;
@@ -185,40 +186,52 @@ writeStatistics(ArrayRef<Statistic> statistics,
   return (*writer)->finish();
 }
 
-LogicalResult quench::calibrate(ModuleOp module, StringRef directory,
-                                const CPUTarget &target, StringRef output,
-                                const CalibrationOptions &options) {
-  auto fail = [&](llvm::Error error) -> LogicalResult {
-    return emitError(UnknownLoc::get(module.getContext()))
-           << llvm::toString(std::move(error));
-  };
-  if (llvm::Error error = checkOutput(output, options.force))
-    return fail(std::move(error));
+namespace {
+/// A module that is made ready to be observed, and what its statistics follow
+/// from.
+struct ObservedModel {
+  ArrayAttr sites;
+  std::unique_ptr<ExampleData> data;
+  std::map<std::string, std::string> metadata;
+  std::string key;
+};
+} // namespace
+
+static LogicalResult fail(ModuleOp module, llvm::Error error) {
+  return emitError(UnknownLoc::get(module.getContext()))
+         << llvm::toString(std::move(error));
+}
+
+static FailureOr<ObservedModel>
+prepareToObserve(ModuleOp module, StringRef directory,
+                 const CalibrationOptions &options) {
   func::FuncOp function = observe(module, options);
   if (!function)
     return failure();
-  auto sites = function->getAttrOfType<ArrayAttr>(observedAttrName);
-  if (sites.empty())
-    return fail(makeError("the model has no site to take statistics of"));
+  ObservedModel model;
+  model.sites = function->getAttrOfType<ArrayAttr>(observedAttrName);
+  if (model.sites.empty())
+    return fail(module,
+                makeError("the model has no site to take statistics of"));
   llvm::Expected<std::unique_ptr<ExampleData>> data =
       ExampleData::open(function, options);
   if (!data)
-    return fail(data.takeError());
-  int64_t examples = (*data)->size();
+    return fail(module, data.takeError());
+  model.data = std::move(*data);
+  int64_t examples = model.data->size();
   if (options.limit)
     examples = std::min(examples, options.limit);
   if (examples == 0)
-    return fail(makeError("'", options.data, "' has no example"));
+    return fail(module, makeError("'", options.data, "' has no example"));
   constexpr int64_t few = 16;
   if (examples < few)
     emitWarning(UnknownLoc::get(module.getContext()))
         << "found " << examples << " examples in '" << options.data
         << "'; ranges that so few show may be too narrow, 32 or more are usual";
 
-  std::map<std::string, std::string> metadata = {
-      {"format", statistics::format.str()},
-      {"version", statistics::version.str()}};
-  addBases(sites, metadata);
+  model.metadata = {{"format", statistics::format.str()},
+                    {"version", statistics::version.str()}};
+  addBases(model.sites, model.metadata);
   FailureOr<ArchiveSet> archives =
       ArchiveSet::open(module, options.params, directory);
   if (failed(archives))
@@ -226,25 +239,66 @@ LogicalResult quench::calibrate(ModuleOp module, StringRef directory,
   if (auto named = module->getAttrOfType<DictionaryAttr>(attrs::archives))
     for (NamedAttribute entry : named)
       if (const Archive *archive = archives->find(entry.getName()))
-        metadata["archive." + entry.getName().str()] = archive->hash();
-  llvm::Expected<std::string> key = getKey(module, metadata, options);
+        model.metadata["archive." + entry.getName().str()] = archive->hash();
+  llvm::Expected<std::string> key = getKey(module, model.metadata, options);
   if (!key)
-    return fail(key.takeError());
+    return fail(module, key.takeError());
+  model.key = std::move(*key);
   function->removeAttr(observedAttrName);
+  return model;
+}
+
+/// Runs `observed`, which `module` was made ready as, and writes `output`.
+static LogicalResult run(ObservedModel &observed, ModuleOp module,
+                         StringRef directory, const CPUTarget &target,
+                         StringRef output, const CalibrationOptions &options) {
   auto model = compileInProcess(module, directory, target, options.params,
                                 options.optimize);
   if (failed(model))
     return failure();
-  Calibration calibration(sites, **data, options, output, std::move(*key));
+  Calibration calibration(observed.sites, *observed.data, options, output,
+                          observed.key);
   if (llvm::Error error = calibration.run(**model)) {
     // What failed would fail again from there.
     calibration.removeState();
-    return fail(std::move(error));
+    return fail(module, std::move(error));
   }
-  if (llvm::Error error =
-          writeStatistics(getSiteStatistics(sites, calibration.getTotals()),
-                          metadata, output, options.force))
-    return fail(std::move(error));
+  if (llvm::Error error = writeStatistics(
+          getSiteStatistics(observed.sites, calibration.getTotals()),
+          observed.metadata, output, options.force))
+    return fail(module, std::move(error));
   calibration.removeState();
   return success();
+}
+
+LogicalResult quench::calibrate(ModuleOp module, StringRef directory,
+                                const CPUTarget &target, StringRef output,
+                                const CalibrationOptions &options) {
+  if (llvm::Error error = checkOutput(output, options.force))
+    return fail(module, std::move(error));
+  FailureOr<ObservedModel> model = prepareToObserve(module, directory, options);
+  if (failed(model))
+    return failure();
+  return run(*model, module, directory, target, output, options);
+}
+
+FailureOr<std::string>
+quench::calibrateInto(ModuleOp module, StringRef directory,
+                      const CPUTarget &target, StringRef folder,
+                      const CalibrationOptions &options) {
+  if (std::error_code ec = llvm::sys::fs::create_directories(folder))
+    return fail(module,
+                makeError("cannot make folder '", folder, "': ", describe(ec)));
+  FailureOr<ObservedModel> model = prepareToObserve(module, directory, options);
+  if (failed(model))
+    return failure();
+  SmallString<128> path(folder);
+  llvm::sys::path::append(path, model->key + ".safetensors");
+  if (llvm::sys::fs::exists(path))
+    return std::string(path);
+  CalibrationOptions overwriting = options;
+  overwriting.force = true;
+  if (failed(run(*model, module, directory, target, path, overwriting)))
+    return failure();
+  return std::string(path);
 }

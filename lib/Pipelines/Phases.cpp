@@ -18,8 +18,8 @@ using namespace quench;
 
 ArrayRef<Phase> quench::allPhases() {
   static constexpr Phase phases[] = {
-      Phase::Import,   Phase::Canonical, Phase::Transform, Phase::Assign,
-      Phase::Quantize, Phase::Codegen,   Phase::Link};
+      Phase::Import,    Phase::Canonical, Phase::Transform, Phase::Assign,
+      Phase::Calibrate, Phase::Quantize,  Phase::Codegen,   Phase::Link};
   return phases;
 }
 
@@ -33,6 +33,8 @@ StringRef quench::stringifyPhase(Phase phase) {
     return "transform";
   case Phase::Assign:
     return "assign";
+  case Phase::Calibrate:
+    return "calibrate";
   case Phase::Quantize:
     return "quantize";
   case Phase::Codegen:

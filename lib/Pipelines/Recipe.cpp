@@ -45,9 +45,18 @@ struct yaml::CustomMappingTraits<Options> {
 
 template <>
 struct yaml::MappingTraits<Recipe::Step> {
+  static std::string validate(IO &, Recipe::Step &step) {
+    if (step.pass.empty() == step.calibrate.empty())
+      return "expected a step with either pass or calibrate";
+    if (!is_contained({"", "ranges", "gram"}, step.calibrate))
+      return "found calibrate '" + step.calibrate +
+             "', expected ranges or gram";
+    return "";
+  }
   static void mapping(IO &io, Recipe::Step &step) {
-    io.mapRequired("pass", step.pass);
+    io.mapOptional("pass", step.pass);
     io.mapOptional("options", step.options);
+    io.mapOptional("calibrate", step.calibrate);
   }
 };
 
@@ -69,6 +78,17 @@ Expected<Recipe> Recipe::load(StringRef path) {
   Recipe recipe;
   if (Error error = readYaml(path, "recipe", recipe))
     return error;
+  auto takes = [](const Step &step) { return !step.calibrate.empty(); };
+  if (llvm::any_of(recipe.quantize, takes))
+    return makeError(path, ": statistics are taken among the passes alone");
+  int64_t count = llvm::count_if(recipe.passes, takes);
+  if (count > 1)
+    return makeError(path, ": found ", count,
+                     " steps that take statistics, "
+                     "expected one");
+  if (count == 1 && !is_contained(recipe.needs, "stats"))
+    return makeError(path, ": expected 'stats' among its needs, since it takes "
+                           "statistics");
   return recipe;
 }
 
@@ -109,6 +129,8 @@ Recipe::getPipeline(ArrayRef<Step> steps,
   auto fail = [&](Error error) { return inRecipe(name, std::move(error)); };
   SmallVector<std::string> texts;
   for (const Step &step : steps) {
+    if (!step.calibrate.empty())
+      continue;
     if (!mlir::PassInfo::lookup(step.pass) &&
         !mlir::PassPipelineInfo::lookup(step.pass))
       return fail(makeError("no pass '", step.pass, "'"));
@@ -155,10 +177,18 @@ Expected<RecipeUse> RecipeUse::parse(StringRef text) {
   for (const QuantRule &rule : recipe->rules)
     if (Error error = substitute(rule.str(), use.rules.emplace_back()))
       return error;
+  ArrayRef<Recipe::Step> passes = recipe->passes;
+  ArrayRef<Recipe::Step> before = passes.take_until(
+      [](const Recipe::Step &step) { return !step.calibrate.empty(); });
+  if (before.size() == passes.size())
+    before = {};
+  else
+    use.takesProducts = passes[before.size()].calibrate == "gram";
   for (auto [steps, text] :
-       {std::pair(&recipe->passes, &use.pipeline),
-        std::pair(&recipe->quantize, &use.quantizePipeline)}) {
-    Expected<std::string> pipeline = recipe->getPipeline(*steps, *chosen);
+       {std::pair(before, &use.beforeStatistics),
+        std::pair(passes.drop_front(before.size()), &use.pipeline),
+        std::pair(ArrayRef(recipe->quantize), &use.quantizePipeline)}) {
+    Expected<std::string> pipeline = recipe->getPipeline(steps, *chosen);
     if (!pipeline)
       return pipeline.takeError();
     *text = std::move(*pipeline);

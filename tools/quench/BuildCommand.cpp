@@ -16,7 +16,8 @@ namespace cl = llvm::cl;
 using namespace quench;
 
 static constexpr llvm::StringRef helpText = R"(
-The phases are import, canonical, transform, assign, quantize, codegen and link.
+The phases are import, canonical, transform, assign, calibrate, quantize, codegen
+and link.
 A build that stops before codegen writes IR, and such IR is a MODEL again.
 
 EXAMPLES:
@@ -40,8 +41,10 @@ EXAMPLES:
     quench build llama -o rotated --recipe quarot
     quench build llama --recipe quarot --print-pipeline
 
-  Quantized by a scheme, with a layer in another format:
+  Quantized by a scheme, with a layer in another format; with statistics of data:
     quench build llama -o small --scheme W4A8 --rule '*.down_proj=i8'
+    quench build llama -o small --scheme 'W8A8{static=true}' --calib text.txt
+    quench build llama -o small --scheme W4A16 --weight-method gptq --calib text.txt
 
   With a report on what that costs:
     quench build llama -o small --scheme W4A8 --data text.bin --report small.html
@@ -149,7 +152,7 @@ public:
   }
 
 private:
-  llvm::Error get(const Environment &environment, BuildOptions &options) const;
+  llvm::Error get(const Environment &environment, BuildOptions &options);
   /// Measures `module`, which was built, and writes what was asked for.
   ExitStatus writeReport(mlir::MLIRContext &context, mlir::ModuleOp module,
                          const BuildOptions &options, MeasureOptions measured,
@@ -224,7 +227,7 @@ static llvm::Error getPhase(const cl::opt<std::string> &option, Phase &phase) {
 }
 
 llvm::Error BuildCommand::get(const Environment &environment,
-                              BuildOptions &options) const {
+                              BuildOptions &options) {
   if (llvm::Error error = model.get(environment, options.phases))
     return error;
   if (llvm::Error error = getPhase(startFrom, options.phases.startFrom))
@@ -248,6 +251,9 @@ llvm::Error BuildCommand::get(const Environment &environment,
   if (auto parsed = CPUTarget::parse(options.cpu, options.triple); !parsed)
     return parsed.takeError();
   options.phases.dumpPhasesTo = dumpPhasesTo;
+  if (llvm::Error error = compile.recipes.keepStatistics(
+          options.phases, options.phases.stopAfter < Phase::Codegen))
+    return error;
   options.emit = emit;
   options.weights = weights;
   options.linker = linker;

@@ -15,6 +15,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Process.h"
@@ -190,7 +191,83 @@ RecipeOptions::RecipeOptions(cl::SubCommand &sub)
                             "as lm_head, too")),
       weightMethod("weight-method", cl::sub(sub), cl::value_desc("name"),
                    cl::desc("Who chooses the codes of weights (default: "
-                            "rounding to nearest)")) {}
+                            "rounding to nearest)")),
+      calib("calib", cl::sub(sub), cl::value_desc("file"),
+            cl::desc("Data to take statistics from where recipes or formats "
+                     "need them: safetensors, npy or text")),
+      calibCache("calib-cache", cl::sub(sub), cl::value_desc("folder"),
+                 cl::desc("Keep such statistics there, and take what is there "
+                          "already")),
+      calibLimit("calib-limit", cl::sub(sub), cl::init(128),
+                 cl::value_desc("n"),
+                 cl::desc("Use so many examples of it, 0 for all (default "
+                          "128)")),
+      calibLength("calib-length", cl::sub(sub), cl::init(128),
+                  cl::value_desc("n"),
+                  cl::desc("Tokens that its bytes are cut into (default "
+                           "128)")) {}
+
+TemporaryFolder::~TemporaryFolder() {
+  if (!path.empty())
+    llvm::sys::fs::remove_directories(path);
+}
+
+llvm::Expected<std::string> TemporaryFolder::make() {
+  llvm::SmallString<128> made;
+  if (path.empty()) {
+    if (std::error_code ec =
+            llvm::sys::fs::createUniqueDirectory("quench-calib", made))
+      return llvm::createStringError(ec, "cannot make a temporary folder: " +
+                                             ec.message());
+    path = std::string(made);
+  }
+  return path;
+}
+
+llvm::Error
+RecipeOptions::getCalibration(PhaseOptions &phases,
+                              const llvm::StringMap<std::string> &params) {
+  if (calib.empty()) {
+    for (const llvm::cl::Option *option :
+         std::initializer_list<const llvm::cl::Option *>{
+             &calibCache, &calibLimit, &calibLength})
+      if (option->getNumOccurrences())
+        return llvm::createStringError("--" + option->ArgStr +
+                                       ": there is no --calib");
+    return llvm::Error::success();
+  }
+  if (calibLimit < 0 || calibLength < 1)
+    return llvm::createStringError("expected a positive number after "
+                                   "--calib-limit and --calib-length");
+  CalibrationOptions &calibration = phases.calibration;
+  calibration.data = calib;
+  calibration.limit = calibLimit;
+  calibration.length = calibLength;
+  calibration.params = params;
+  calibration.onProgress = [](int64_t seen, int64_t all) {
+    if (seen == all)
+      return clearProgress();
+    reportProgress(seen, all, "examples");
+  };
+  phases.calibrationFolder = calibCache;
+  return llvm::Error::success();
+}
+
+llvm::Error RecipeOptions::keepStatistics(PhaseOptions &phases, bool writesIR) {
+  if (phases.calibration.data.empty() || !phases.calibrationFolder.empty())
+    return llvm::Error::success();
+  phases.calibrationFolder = phases.dumpPhasesTo;
+  if (!phases.calibrationFolder.empty())
+    return llvm::Error::success();
+  if (writesIR)
+    return llvm::createStringError("--calib: IR names the statistics that it "
+                                   "reads; keep them with --calib-cache");
+  llvm::Expected<std::string> made = folder.make();
+  if (!made)
+    return made.takeError();
+  phases.calibrationFolder = *made;
+  return llvm::Error::success();
+}
 
 /// How a user comes by an archive of the scope that a recipe needs.
 static llvm::StringRef explainScope(llvm::StringRef scope) {
@@ -201,8 +278,10 @@ static llvm::StringRef explainScope(llvm::StringRef scope) {
 }
 
 llvm::Error RecipeOptions::get(PhaseOptions &phases,
-                               llvm::StringMap<std::string> &archives) const {
+                               llvm::StringMap<std::string> &archives) {
   if (llvm::Error error = getRecipes(phases, archives))
+    return error;
+  if (llvm::Error error = getCalibration(phases, archives))
     return error;
   return getFormats(phases);
 }
@@ -255,10 +334,13 @@ RecipeOptions::getRecipes(PhaseOptions &phases,
       if (phases.recipeArchives.contains(scope))
         continue;
       auto archive = archives.find(scope);
+      if (archive == archives.end() && scope == "stats" && !calib.empty())
+        continue;
       if (archive == archives.end())
         return llvm::createStringError(
             "--recipe: '" + use->recipe.name + "' needs an archive" +
-            explainScope(scope) + "; name it with --param " + scope + "=FILE");
+            explainScope(scope) + "; name it with --param " + scope + "=FILE" +
+            (scope == "stats" ? ", or data with --calib FILE" : ""));
       phases.recipeArchives[scope] = archive->getValue();
       archives.erase(archive);
     }
@@ -305,7 +387,7 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
       equivalence(sub) {}
 
 llvm::Error CodeOptions::get(PhaseOptions &phases,
-                             llvm::StringMap<std::string> &archives) const {
+                             llvm::StringMap<std::string> &archives) {
   if (llvm::Error error = recipes.get(phases, archives))
     return error;
   using Position = PhaseExtensions::Position;

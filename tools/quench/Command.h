@@ -125,16 +125,37 @@ private:
   llvm::cl::opt<bool> verbose;
 };
 
+/// A folder that goes away with its owner.
+class TemporaryFolder {
+public:
+  TemporaryFolder() = default;
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder &) = delete;
+  TemporaryFolder &operator=(const TemporaryFolder &) = delete;
+
+  /// Makes the folder and returns its path.
+  llvm::Expected<std::string> make();
+
+private:
+  std::string path;
+};
+
 /// The options of commands that rewrite and quantize models: recipes, the
 /// archives that they take numbers from, and formats.
 class RecipeOptions {
 public:
   explicit RecipeOptions(llvm::cl::SubCommand &sub);
 
-  /// Fills what `phases` says about recipes and formats, and `params` with the
-  /// archives that no recipe needs. Fails with a mistake in the command line.
+  /// Fills what `phases` says about recipes, formats and calibration, and
+  /// `params` with the archives that none of them reads. Fails with a mistake
+  /// in the command line.
   llvm::Error get(quench::PhaseOptions &phases,
-                  llvm::StringMap<std::string> &params) const;
+                  llvm::StringMap<std::string> &params);
+
+  /// Chooses where statistics are written that are taken on the way. IR, which
+  /// `writesIR` says is written, names them. Fails with a mistake in the
+  /// command line.
+  llvm::Error keepStatistics(quench::PhaseOptions &phases, bool writesIR);
 
   /// Whether only the pipeline is asked for.
   bool printsPipeline() const { return printPipeline; }
@@ -143,6 +164,8 @@ private:
   llvm::Error getRecipes(quench::PhaseOptions &phases,
                          llvm::StringMap<std::string> &params) const;
   llvm::Error getFormats(quench::PhaseOptions &phases) const;
+  llvm::Error getCalibration(quench::PhaseOptions &phases,
+                             const llvm::StringMap<std::string> &params);
 
   llvm::cl::list<std::string> recipes;
   llvm::cl::list<std::string> params;
@@ -152,6 +175,10 @@ private:
   llvm::cl::opt<std::string> cacheFormat;
   llvm::cl::opt<bool> quantizeHead;
   llvm::cl::opt<std::string> weightMethod;
+  llvm::cl::opt<std::string> calib, calibCache;
+  llvm::cl::opt<int64_t> calibLimit, calibLength;
+  /// Where statistics are that nobody keeps.
+  TemporaryFolder folder;
 };
 
 /// Prints the pipeline of `options` to standard output.
@@ -165,7 +192,7 @@ public:
   /// Fills `params` and the extensions of `phases`. Fails with a mistake in
   /// the command line.
   llvm::Error get(quench::PhaseOptions &phases,
-                  llvm::StringMap<std::string> &params) const;
+                  llvm::StringMap<std::string> &params);
 
   /// Lets `phases` check passes that claim equivalence where that was asked
   /// for; `model` and `params` are what is compiled. `collector`, unless it is

@@ -45,14 +45,19 @@ public:
     llvm::StringMap<std::string> params;
     if (llvm::Error error = recipes.get(options, params))
       return badCommandLine(llvm::toString(std::move(error)));
-    if (!params.empty())
-      return badCommandLine("--param: no recipe needs an archive of scope '" +
-                            params.begin()->getKey() + "'");
     if (!options.formats.scheme.empty() || !options.formats.rules.empty())
       options.stopAfter = Phase::Quantize;
     else
       options.stopAfter =
           options.recipes.empty() ? Phase::Import : Phase::Transform;
+    if (options.stopAfter == Phase::Import)
+      for (const auto &entry : options.recipeArchives)
+        params.try_emplace(entry.getKey(), entry.getValue());
+    if (!params.empty())
+      return badCommandLine("--param: no recipe needs an archive of scope '" +
+                            params.begin()->getKey() + "'");
+    if (llvm::Error error = recipes.keepStatistics(options, /*writesIR=*/true))
+      return badCommandLine(llvm::toString(std::move(error)));
     if (recipes.printsPipeline())
       return printPipeline(options);
     if (failed(model.configure(environment.context)))

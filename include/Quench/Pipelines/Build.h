@@ -12,6 +12,7 @@
 #include "Quench/Codegen/CPU/Jit.h"
 #include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
 #include "Quench/Import/Importer.h"
+#include "Quench/Pipelines/Calibrate.h"
 #include "Quench/Pipelines/Phases.h"
 #include "Quench/Pipelines/Recipe.h"
 
@@ -46,6 +47,11 @@ struct PhaseOptions {
   /// Archives that recipes and formats take numbers from, by scope: `stats` and
   /// `learned`.
   llvm::StringMap<std::string> recipeArchives;
+  /// Where recipes or formats need statistics, and no archive has them: what
+  /// the model runs on to get them, where `data` is not empty, and the folder
+  /// that they are written to. Programs name the files until codegen.
+  CalibrationOptions calibration;
+  std::string calibrationFolder;
   /// What the phase assign does; nothing where there is no rule.
   FormatOptions formats;
   /// Checks passes that claim equivalence; null: they are believed. Outlives

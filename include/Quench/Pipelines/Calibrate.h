@@ -25,8 +25,8 @@ namespace quench {
 struct CalibrationOptions : DataOptions {
   /// Take products of channels too.
   bool products = false;
-  /// Observe the values that quantizers are for, not only classes of channels.
-  bool quantizers = true;
+  /// Observe the values that quantizers are for, and classes of channels.
+  bool quantizers = true, classes = true;
   /// Sums of products of tokens that weigh what they receive of the attention,
   /// and the least such weight (RSQ).
   TokenWeighting weighting = TokenWeighting::None;
@@ -52,6 +52,15 @@ struct CalibrationOptions : DataOptions {
 mlir::LogicalResult calibrate(mlir::ModuleOp module, llvm::StringRef directory,
                               const CPUTarget &target, llvm::StringRef output,
                               const CalibrationOptions &options);
+
+/// The same into a file of `folder`, which is made where it does not exist, the
+/// name of which follows from everything that the numbers depend on. Where it
+/// is there already nothing runs. Returns its path.
+mlir::FailureOr<std::string> calibrateInto(mlir::ModuleOp module,
+                                           llvm::StringRef directory,
+                                           const CPUTarget &target,
+                                           llvm::StringRef folder,
+                                           const CalibrationOptions &options);
 
 } // namespace quench
 

@@ -29,6 +29,7 @@ enum class Phase {
   Canonical, ///< folds and common subexpressions
   Transform, ///< the recipes that users ask for
   Assign,    ///< formats of weights and activations, as attributes
+  Calibrate, ///< statistics that these formats need, from data
   Quantize,  ///< quantizers in the place of formats
   Codegen,   ///< machine code and the bytes of the parameters
   Link       ///< the file that users run

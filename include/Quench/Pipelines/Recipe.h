@@ -32,6 +32,10 @@ struct Recipe {
     std::string pass;
     /// In the order of the file.
     std::vector<std::pair<std::string, std::string>> options;
+    /// In place of a pass: where a compilation takes statistics by itself, it
+    /// takes those of the model here, `ranges` or, with products of channels,
+    /// `gram`. Without such a step they are ranges, taken before all passes.
+    std::string calibrate;
   };
 
   std::string name, description;
@@ -74,8 +78,11 @@ struct Recipe {
 /// `NAME-OR-FILE` or `NAME-OR-FILE{ARGUMENTS}`.
 struct RecipeUse {
   Recipe recipe;
-  /// The text of its pipelines, of the phases transform and quantize.
-  std::string pipeline, quantizePipeline;
+  /// The text of its pipelines: of the phase transform, before and after
+  /// statistics would be taken, and of the phase quantize.
+  std::string beforeStatistics, pipeline, quantizePipeline;
+  /// Whether these are products of channels too.
+  bool takesProducts = false;
   /// Its scheme and rules, with their parameters.
   std::string scheme;
   std::vector<std::string> rules;

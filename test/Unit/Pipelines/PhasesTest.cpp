@@ -80,7 +80,7 @@ TEST_F(PhasesTest, NothingRunsWhereThereIsNoIR) {
             .starts_with("there is no IR "));
   EXPECT_EQ(llvm::toString(extensions.addTextual(Position::After, "cse")),
             "found 'cse', expected PHASE=PIPELINE, where PHASE is "
-            "import, canonical, transform, assign, quantize or codegen");
+            "import, canonical, transform, assign, calibrate, quantize or codegen");
 }
 
 } // namespace

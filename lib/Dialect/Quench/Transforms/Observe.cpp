@@ -674,6 +674,9 @@ void Observe::runOnOperation() {
       if (DictionaryAttr description = observe(site, function, observer))
         sites.push_back(description);
   // A scale that passes a gate is one of what the gate gives.
+  function->setAttr(observedAttrName, ArrayAttr::get(&getContext(), sites));
+  if (!classes)
+    return;
   FusedSilus silus;
   silus.open(getOperation(), /*all=*/false);
   add(TransformKind::Scale);

@@ -238,6 +238,7 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
     Option<"products", "products", "bool", "false",
            "sums of products, for covariances, too">,
     Option<"quantizers", "quantizers", "bool", "false", "the values that quantizers are for, too">,
+    Option<"classes", "classes", "bool", "true", "classes of channels">,
     Option<"weighting", "weighting", "::quench::TokenWeighting", "::quench::TokenWeighting::None",
            "products of weighted tokens too",
            [{::llvm::cl::values(
