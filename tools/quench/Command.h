@@ -59,6 +59,7 @@ std::unique_ptr<Command> makeCalibrateCommand();
 std::unique_ptr<Command> makeCheckEquivalenceCommand();
 std::unique_ptr<Command> makeCompareCommand();
 std::unique_ptr<Command> makeEvalCommand();
+std::unique_ptr<Command> makeExplainCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeInspectCommand();
 std::unique_ptr<Command> makeMaterializeCommand();

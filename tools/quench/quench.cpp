@@ -67,6 +67,7 @@ int main(int argc, char **argv) {
                                          makeCheckEquivalenceCommand(),
                                          makeCompareCommand(),
                                          makeEvalCommand(),
+                                         makeExplainCommand(),
                                          makeImportCommand(),
                                          makeInspectCommand(),
                                          makeMaterializeCommand(),

@@ -141,9 +141,8 @@ quench::getRules(const FormatOptions &options) {
   return rules;
 }
 
-/// The names that `pattern`, which matches none, may have meant: the ends of
-/// names that have as many parts.
-static std::string suggestSites(StringRef pattern, ArrayRef<QuantSite> sites) {
+std::string quench::suggestSites(StringRef pattern, ArrayRef<QuantSite> sites) {
+  // The ends of names that have as many parts.
   StringRef text = pattern;
   text.consume_front("re:");
   text = text.trim("*.^$?");

@@ -98,6 +98,11 @@ llvm::Expected<std::vector<QuantRule>> getRules(const FormatOptions &options);
 mlir::FailureOr<FormatPlan> planFormats(mlir::ModuleOp module,
                                         std::vector<QuantRule> rules);
 
+/// The names of `sites` that `pattern`, which matches none, may have meant, for
+/// the end of a message.
+std::string suggestSites(llvm::StringRef pattern,
+                         llvm::ArrayRef<QuantSite> sites);
+
 /// Writes the formats of `plan` to the ops.
 void annotateFormats(const FormatPlan &plan);
 

@@ -40,14 +40,14 @@ public:
 
   /// Whether the name of `site`, or the path of one of its ops, matches.
   bool matches(const QuantSite &site) const;
+  /// Whether the name itself matches.
+  bool matches(llvm::StringRef name) const;
 
   llvm::StringRef getText() const { return text; }
   /// Whether everything matches.
   bool isAll() const { return text == "*"; }
 
 private:
-  bool matches(llvm::StringRef name) const;
-
   std::string text;
   /// Refers to its own copy of the text.
   std::shared_ptr<const std::pair<std::string, llvm::GlobPattern>> glob;
