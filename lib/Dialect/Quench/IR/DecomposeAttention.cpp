@@ -11,6 +11,7 @@
 
 #include "DecomposeNorms.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 
@@ -116,17 +117,10 @@ static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
   return buildSoftmax(builder, scores, compute, op.getZeta(), op.getGamma());
 }
 
-FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
-  TensorBuilder builder(b, getLoc());
-  Type type = getQuery().getType().getElementType();
-  Type compute = getComputeType(type);
-  Value key = getKey(), value = getValue();
-  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
-    key = gatherHeads(builder, key, *groups);
-    value = gatherHeads(builder, value, *groups);
-  }
-  Value weights = buildProbabilities(builder, *this, key);
-
+/// The sums of `value`, the heads of which are the groups of `weights`
+/// [B, G, R, T, L], as elements of type `type`: [B, T, G * R, E].
+static Value buildWeightedValues(TensorBuilder &builder, Value weights,
+                                 Value value, Type type) {
   SmallVector<OpFoldResult> sizes = builder.getSizes(weights);
   OpFoldResult batch = sizes[0], groups = sizes[1], repeats = sizes[2],
                tokens = sizes[3];
@@ -134,11 +128,42 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
                                         builder.getSize(value, 3)};
   enum : unsigned { OB, OT, OG, OR, OE, OL };
   Value result = builder.fold(
-      builder.fill(outSizes, compute, 0), {OB, OT, OG, OR, OE}, 6,
+      builder.fill(outSizes, getComputeType(type), 0), {OB, OT, OG, OR, OE}, 6,
       {{weights, {OB, OG, OR, OT, OL}}, {value, {OB, OL, OG, OE}}},
       [](LoopBody &loop, Scalar sum) { return sum + loop[0] * loop[1]; });
   result = builder.convert(result, type);
-  result = builder.collapse(result, {{0}, {1}, {2, 3}, {4}});
+  return builder.collapse(result, {{0}, {1}, {2, 3}, {4}});
+}
+
+FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Value key = getKey(), value = getValue();
+  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
+    key = gatherHeads(builder, key, *groups);
+    value = gatherHeads(builder, value, *groups);
+  }
+  Value weights = buildProbabilities(builder, *this, key);
+  Value result = buildWeightedValues(builder, weights, value,
+                                     getQuery().getType().getElementType());
+  return SmallVector<Value>{builder.cast(result, getResult().getType())};
+}
+
+FailureOr<SmallVector<Value>>
+AttentionValuesOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  Value value = getValue();
+  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups())
+    value = gatherHeads(builder, value, *groups);
+  SmallVector<OpFoldResult> sizes = builder.getSizes(getProbabilities());
+  int64_t heads = *getConstantIntValue(sizes[1]);
+  OpFoldResult groups = builder.getSize(value, 2);
+  OpFoldResult repeats =
+      builder.getIndexAttr(heads / *getConstantIntValue(groups));
+  Value weights =
+      builder.expand(getProbabilities(), {{0}, {1, 2}, {3}, {4}},
+                     {sizes[0], groups, repeats, sizes[2], sizes[3]});
+  Value result = buildWeightedValues(builder, weights, value,
+                                     getValue().getType().getElementType());
   return SmallVector<Value>{builder.cast(result, getResult().getType())};
 }
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
@@ -43,6 +44,10 @@ void QuenchDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "Quench/Dialect/Quench/IR/QuenchAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -36,7 +36,7 @@ static std::string spellFormat(StringRef text, const QuantSite &site,
   std::string sharing;
   if (site.isWeight())
     sharing = ", axis = " + std::to_string(site.operand.channelAxis);
-  else if (site.role != SiteRole::Probabilities && isDynamic)
+  else if (isDynamic)
     sharing = ", token";
   if (text == "nf4")
     return ("#quench.code_book<nf4" + sharing + ">");
@@ -199,6 +199,13 @@ std::vector<FormatUse> quench::getFormatUses(ArrayRef<QuantSite> sites) {
   return all;
 }
 
+RankedTensorType quench::getProbabilitiesType(AttentionOp attention) {
+  RankedTensorType query = attention.getQuery().getType();
+  RankedTensorType key = attention.getKey().getType();
+  return query.clone({query.getDimSize(0), query.getDimSize(2),
+                      query.getDimSize(1), key.getDimSize(1)});
+}
+
 namespace {
 /// Decides about one module.
 class Planner {
@@ -261,14 +268,12 @@ std::string Planner::check(const FormatUse &use) const {
   const QuantSite &site = plan.sites[use.site];
   QuantizerAttrInterface quantizer = plan.decisions[use.site].format.quantizer;
   std::string format = print(quantizer);
-  if (!use.operand)
-    return quantizer.hasZeroPoint()
-               ? format + " has zero points, which probabilities do not need"
-               : "";
-  Value value = use.operand->get();
-  if (site.isWeight() && !isWeightProgram(value))
+  if (!use.operand && quantizer.hasZeroPoint())
+    return format + " has zero points, which probabilities do not need";
+  if (site.isWeight() && !isWeightProgram(use.operand->get()))
     return use.key + " is not known when the model is compiled";
-  auto type = cast<RankedTensorType>(value.getType());
+  auto type = use.operand ? cast<RankedTensorType>(use.operand->get().getType())
+                          : getProbabilitiesType(cast<AttentionOp>(use.op));
   if (!fits(quantizer, type)) {
     std::string text = format + " does not fit its " + use.key + " of type ";
     llvm::raw_string_ostream(text) << type;
@@ -285,10 +290,13 @@ std::string Planner::check(const FormatUse &use) const {
   // What a cache holds becomes numbers again when it is read.
   if (site.isCached)
     return "";
-  SmallVector<QuantOperand> operands;
-  cast<QuantizableOpInterface>(use.op).getQuantOperands(operands);
-  if (!isConstantInSums(quantizer, type.getRank(),
-                        operands[use.operand->getOperandNumber()].reducedAxes))
+  SmallVector<int64_t, 2> reduced = {3};
+  if (use.operand) {
+    SmallVector<QuantOperand> operands;
+    cast<QuantizableOpInterface>(use.op).getQuantOperands(operands);
+    reduced = operands[use.operand->getOperandNumber()].reducedAxes;
+  }
+  if (!isConstantInSums(quantizer, type.getRank(), reduced))
     return "no scale of " + format + " is the same within a sum over its " +
            use.key;
   return "";

@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
@@ -48,6 +50,10 @@ private:
   /// Quantizes what `use` reads.
   LogicalResult quantizeActivation(const FormatUse &use, const QuantSite &site,
                                    const SiteFormat &format);
+  /// Quantizes the probabilities of the attention `use.op`, which goes.
+  LogicalResult quantizeProbabilities(const FormatUse &use,
+                                      const QuantSite &site,
+                                      const SiteFormat &format);
   /// `input` quantized by `format`; null, with the reason, where statistics do
   /// not have its range.
   Value createQuantizer(Value input, const QuantSite &site,
@@ -158,9 +164,6 @@ Value MaterializeQuantizers::createQuantizer(Value input, const QuantSite &site,
 
 LogicalResult MaterializeQuantizers::quantizeActivation(
     const FormatUse &use, const QuantSite &site, const SiteFormat &format) {
-  if (!use.operand)
-    return use.op->emitError()
-           << site.name << ": no quantizer of probabilities is supported";
   // What is kept is kept as codes.
   OpOperand *operand = use.operand;
   auto cache = operand->get().getDefiningOp<KVCacheOp>();
@@ -176,6 +179,30 @@ LogicalResult MaterializeQuantizers::quantizeActivation(
   return success();
 }
 
+LogicalResult MaterializeQuantizers::quantizeProbabilities(
+    const FormatUse &use, const QuantSite &site, const SiteFormat &format) {
+  auto attention = cast<AttentionOp>(use.op);
+  OpBuilder builder(attention);
+  Value probabilities = AttentionProbabilitiesOp::create(
+      builder, attention.getLoc(), attention.getQuery(), attention.getKey(),
+      attention.getMask(), attention.getBias(), attention.getScaleAttr(),
+      attention.getMaskKindAttr(), attention.getWindowAttr(),
+      attention.getHeadGroupsAttr(), attention.getZetaAttr(),
+      attention.getGammaAttr());
+  std::string reason;
+  Value result = createQuantizer(probabilities, site, format, reason);
+  if (!result)
+    return use.op->emitError() << site.name << ": " << reason;
+  builder.setInsertionPoint(attention);
+  auto values = AttentionValuesOp::create(builder, attention.getLoc(), result,
+                                          attention.getValue(),
+                                          attention.getHeadGroupsAttr());
+  values->setDiscardableAttrs(attention->getDiscardableAttrDictionary());
+  attention.replaceAllUsesWith(values.getResult());
+  attention.erase();
+  return success();
+}
+
 void MaterializeQuantizers::runOnOperation() {
   inputs.clear();
   declined.clear();
@@ -188,20 +215,28 @@ void MaterializeQuantizers::runOnOperation() {
         inputs.try_emplace(op, &site);
   // Weights come first: where one gets no codes, its input stays as it is.
   std::vector<FormatUse> uses = getFormatUses(sites);
-  for (bool isWeight : {true, false}) {
+  // Probabilities come last: the op, and with it its operands, goes.
+  enum { Weights, Operands, Probabilities };
+  for (int part : {Weights, Operands, Probabilities}) {
+    bool isWeight = part == Weights;
     if (what ==
         (isWeight ? QuantizerSites::Activations : QuantizerSites::Weights))
       continue;
     for (const FormatUse &use : uses) {
       const QuantSite &site = sites[use.site];
+      bool isProbabilities = site.role == SiteRole::Probabilities;
+      if (site.isWeight() != isWeight ||
+          isProbabilities != (part == Probabilities))
+        continue;
       SiteFormat format = getAnnotatedFormat(use.op, use.key);
-      if (!format || site.isWeight() != isWeight)
+      if (!format)
         continue;
       removeAnnotatedFormat(use.op, use.key);
       if (declined.contains(use.op))
         continue;
-      if (failed(isWeight ? quantizeWeight(use, site, format)
-                          : quantizeActivation(use, site, format)))
+      if (failed(isWeight          ? quantizeWeight(use, site, format)
+                 : isProbabilities ? quantizeProbabilities(use, site, format)
+                                   : quantizeActivation(use, site, format)))
         return signalPassFailure();
     }
   }

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
@@ -43,13 +44,15 @@ quench::findNeededStatistics(ModuleOp original) {
     const QuantSite &site = sites[use.site];
     SiteFormat format = getAnnotatedFormat(use.op, use.key);
     std::string reason;
-    if (!format || !use.operand)
+    if (!format)
       continue;
     if (!format.range.empty()) {
       OpBuilder builder(use.op);
-      (void)buildStaticParameters(
-          builder, site, cast<RankedTensorType>(use.operand->get().getType()),
-          format.quantizer, format.range, reason);
+      auto type = use.operand
+                      ? cast<RankedTensorType>(use.operand->get().getType())
+                      : getProbabilitiesType(cast<AttentionOp>(use.op));
+      (void)buildStaticParameters(builder, site, type, format.quantizer,
+                                  format.range, reason);
     }
     if (!site.isWeight())
       continue;

@@ -19,9 +19,9 @@ using namespace mlir;
 using namespace quench;
 
 ArrayRef<StringRef> quench::getRangeMethods() {
-  static constexpr StringRef methods[] = {"minmax",     "moving", "percentile",
-                                          "mse",        "dual",   "entropy",
-                                          "progressive"};
+  static constexpr StringRef methods[] = {"minmax",      "moving", "percentile",
+                                          "mse",         "dual",   "entropy",
+                                          "progressive", "unit"};
   return methods;
 }
 
@@ -85,6 +85,11 @@ std::string quench::getRangeObstacle(const QuantSite &site,
   else if (format.getScaling().form == numerics::ScaleForm::E4M3)
     os << "scales of " << format << " are multiples of one for the whole "
        << "tensor, which no range gives";
+  else if (method == "unit" && (format.hasZeroPoint() || !axes.empty()))
+    os << "a range from 0 to 1 is for one scale without zero points, not "
+       << format;
+  else if (method == "unit")
+    return reason;
   else if (channels.size == 0 || !channels.getParts(axes, type) ||
            !(axes.empty() || isOfChannels(method)))
     os << "statistics have no '" << method << "' range for the parameters of "
@@ -103,6 +108,18 @@ std::optional<StaticParameters> quench::buildStaticParameters(
   Channels channels(site.role, type);
   int64_t parts = *channels.getParts(axes, type);
   bool isWhole = axes.empty(), isRange = isOfChannels(method);
+  Location loc = NameLoc::get(builder.getStringAttr(site.name));
+  Type f64 = builder.getF64Type();
+  bool isWide = type.getElementType().isF64();
+  if (method == "unit") {
+    double scale = format.getParameters({0, 1}, isWide).scale;
+    return StaticParameters{
+        FillOp::create(
+            builder, loc,
+            RankedTensorType::get({}, isWide ? f64 : builder.getF32Type()),
+            builder.getF64FloatAttr(scale)),
+        Value()};
+  }
   StringRef data = method == "entropy" ? "histogram" : "quantiles";
   SmallVector<StringRef> names;
   if (method == "moving")
@@ -114,8 +131,6 @@ std::optional<StaticParameters> quench::buildStaticParameters(
   if (!hasStatistics(site, names, reason))
     return std::nullopt;
 
-  Location loc = NameLoc::get(builder.getStringAttr(site.name));
-  Type f64 = builder.getF64Type();
   auto getStatistic = [&](StringRef what, int64_t size) {
     return ParamOp::create(builder, loc, RankedTensorType::get(size, f64),
                            RefAttr::get(builder.getContext(), "stats",
@@ -146,7 +161,7 @@ std::optional<StaticParameters> quench::buildStaticParameters(
                                       /*dual=*/method == "dual");
   }
   // In the arithmetic of what is quantized.
-  if (!type.getElementType().isF64())
+  if (!isWide)
     range = CastOp::create(
         builder, loc,
         cast<RankedTensorType>(range.getType()).clone(builder.getF32Type()),

@@ -162,11 +162,13 @@ def softplus(x):
 
 def attention(q, k, v, scale, mask=None, bias=None, causal=False, window=None,
               groups=None, zeta=None, gamma=None):
-    B, T, H, D = q.shape
-    L, G, E = k.shape[1], k.shape[2], v.shape[3]
-    weights = probabilities(q, k, scale, mask, bias, causal, window, groups, zeta, gamma)
+    return weighted(probabilities(q, k, scale, mask, bias, causal, window, groups, zeta, gamma), v, groups)
+
+
+def weighted(weights, v, groups=None):
+    (B, H, T, L), G = weights.shape, v.shape[2]
     groups = groups or [h // (H // G) for h in range(H)]
-    return build([B, T, H, E], lambda b, t, h, e: math.fsum(
+    return build([B, T, H, v.shape[3]], lambda b, t, h, e: math.fsum(
         weights[b, h, t, l] * v[b, l, groups[h], e] for l in range(L)))
 
 
@@ -415,6 +417,10 @@ def cases(dtype):
            ": ({0}, {1}, {2}) -> {r0}", [q, k, v], [attention(q, k, v, 0.4, causal=True, groups=[1, 0, 1, 1])])
     yield ("quench.attention %0, %1, %2 scale 0.4 full {{zeta = 1.2 : f64, gamma = -0.1 : f64}} "
            ": ({0}, {1}, {2}) -> {r0}", [q, k, v], [attention(q, k, v, 0.4, zeta=1.2, gamma=-0.1)])
+    weights = rnd.tensor(q.shape[0], q.shape[2], q.shape[1], k.shape[1], low=0, high=1)
+    yield "quench.attention_values %0, %1 : ({0}, {1}) -> {r0}", [weights, v], [weighted(weights, v)]
+    yield ("quench.attention_values %0, %1 {{head_groups = array<i64: 1, 0, 1, 1>}} : ({0}, {1}) -> {r0}", [weights, v],
+           [weighted(weights, v, [1, 0, 1, 1])])
     yield ("quench.attention_probabilities %0, %1 mask %2 scale 0.4 causal {{head_groups = array<i64: 1, 0, 1, 1>}} "
            ": ({0}, {1}, {2}) -> {r0}", [q, k, mask],
            [probabilities(q, k, 0.4, mask, causal=True, groups=[1, 0, 1, 1])])
@@ -534,10 +540,11 @@ def cases(dtype):
 # result because it follows from that.
 STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1}}, "window_merge": {0: {1}},
                    "online_hadamard": {0: {2}},
-                   "attention_probabilities": {0: {2}, 1: {2}}}
+                   "attention_probabilities": {0: {2}, 1: {2}}, "attention_values": {0: {1}, 1: {2}}}
 STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "patch_embed": [{2}], "conv2d": [{1}],
                   "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}],
-                  "online_hadamard": [{2}], "attention_probabilities": [{1}], "distribution": [{0}, {0}, {0}]}
+                  "online_hadamard": [{2}], "attention_probabilities": [{1}], "attention_values": [{2}],
+                  "distribution": [{0}, {0}, {0}]}
 
 
 def type_of(tensor, dtype, fixed=()):

@@ -9,6 +9,7 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCH_H
 #define QUENCH_DIALECT_QUENCH_IR_QUENCH_H
 
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"

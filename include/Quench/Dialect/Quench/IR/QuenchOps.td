@@ -9,6 +9,7 @@
 #ifndef QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
 #define QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
 
+include "Quench/Dialect/Quench/IR/QuenchAttentionOps.td"
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Dialect/Quench/IR/QuenchDynamicOps.td"
 include "Quench/Dialect/Quench/IR/QuenchIntegerOps.td"

@@ -25,6 +25,8 @@
 
 namespace quench {
 
+class AttentionOp;
+
 /// The attribute of ops that says which formats their operands get: a
 /// dictionary from `input`, `weight` and the other words of
 /// `stringifySiteRole`, with `.1`, `.2`, ... for further operands of a role, to
@@ -102,6 +104,9 @@ mlir::FailureOr<FormatPlan> planFormats(mlir::ModuleOp module,
 /// the end of a message.
 std::string suggestSites(llvm::StringRef pattern,
                          llvm::ArrayRef<QuantSite> sites);
+
+/// The type of the probabilities of `attention`, `[B, H, T, L]`.
+mlir::RankedTensorType getProbabilitiesType(AttentionOp attention);
 
 /// Writes the formats of `plan` to the ops.
 void annotateFormats(const FormatPlan &plan);

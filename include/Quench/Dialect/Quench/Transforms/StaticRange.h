@@ -25,6 +25,7 @@ namespace quench {
 ///   dual         the same, each end by itself
 ///   entropy      the part of all of least divergence of histograms
 ///   progressive  scale and zero point, searched step by step (AdaLog)
+///   unit         0 to 1, whatever was seen: of probabilities
 llvm::ArrayRef<llvm::StringRef> getRangeMethods();
 
 /// The scale and the zero point, null where the format has none, of a
