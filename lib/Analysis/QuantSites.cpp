@@ -11,6 +11,7 @@
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Interfaces/NormOpInterface.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -195,6 +196,8 @@ void SiteCollector::add(Operation *op, SiteRole role, OpOperand &use,
       site.operand = operand;
       site.isActivated = isa_and_present<GeluOp, SiluOp, ReluOp, GatedOp>(
           source.getDefiningOp());
+      site.isNormalized =
+          isa_and_present<NormOpInterface>(source.getDefiningOp());
       site.isCached = isa_and_present<KVCacheOp>(source.getDefiningOp());
     }
     known = siteOf.insert_or_assign({value, role}, &site - sites.data()).first;

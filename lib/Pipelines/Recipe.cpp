@@ -70,6 +70,7 @@ struct yaml::MappingTraits<Recipe> {
     io.mapOptional("passes", recipe.passes);
     io.mapOptional("scheme", recipe.scheme);
     io.mapOptional("rules", recipe.rules);
+    io.mapOptional("weight-method", recipe.weightMethod);
     io.mapOptional("quantize", recipe.quantize);
   }
 };
@@ -173,6 +174,8 @@ Expected<RecipeUse> RecipeUse::parse(StringRef text) {
     return Error::success();
   };
   if (Error error = substitute(recipe->scheme, use.scheme))
+    return error;
+  if (Error error = substitute(recipe->weightMethod, use.weightMethod))
     return error;
   for (const QuantRule &rule : recipe->rules)
     if (Error error = substitute(rule.str(), use.rules.emplace_back()))

@@ -302,6 +302,8 @@ llvm::Error RecipeOptions::getFormats(PhaseOptions &phases) const {
   for (const RecipeUse &use : phases.recipes) {
     if (!use.scheme.empty())
       formats.scheme = use.scheme;
+    if (!use.weightMethod.empty())
+      formats.weightMethod = use.weightMethod;
     llvm::append_range(formats.rules, use.rules);
   }
   if (!scheme.empty())
@@ -310,7 +312,8 @@ llvm::Error RecipeOptions::getFormats(PhaseOptions &phases) const {
     formats.rules.push_back("re:.*=" + cacheFormat + " roles=cache");
   llvm::append_range(formats.rules, rules);
   formats.quantizeHead = quantizeHead;
-  formats.weightMethod = weightMethod;
+  if (!weightMethod.empty())
+    formats.weightMethod = weightMethod;
   llvm::Expected<std::vector<QuantRule>> parsed = getRules(formats);
   if (!parsed)
     return llvm::createStringError("--scheme: " +

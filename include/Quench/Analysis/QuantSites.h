@@ -69,6 +69,8 @@ struct QuantSite {
   QuantOperand operand;
   /// The values are results of activation functions or of gated products.
   bool isActivated = false;
+  /// The values are results of norms.
+  bool isNormalized = false;
   /// The values lie in a cache.
   bool isCached = false;
   /// The site belongs to an op whose result the model gives to its users.

@@ -49,6 +49,8 @@ struct Recipe {
   /// the user alone. See docs/quantizing.md.
   std::string scheme;
   std::vector<QuantRule> rules;
+  /// Who chooses the codes of weights for which no rule names one.
+  std::string weightMethod;
   /// Passes that run before the last quantizers are made.
   std::vector<Step> quantize;
 
@@ -84,7 +86,7 @@ struct RecipeUse {
   /// Whether these are products of channels too.
   bool takesProducts = false;
   /// Its scheme and rules, with their parameters.
-  std::string scheme;
+  std::string scheme, weightMethod;
   std::vector<std::string> rules;
 
   static llvm::Expected<RecipeUse> parse(llvm::StringRef text);

@@ -287,8 +287,9 @@ std::string Planner::check(const FormatUse &use) const {
     if (std::string reason = getRangeObstacle(site, type, quantizer, range);
         !reason.empty())
       return reason;
-  // What a cache holds becomes numbers again when it is read.
-  if (site.isCached)
+  // What a cache holds becomes numbers again when it is read, and scales of
+  // channels that are known may go into weights.
+  if (site.isCached || !range.empty())
     return "";
   SmallVector<int64_t, 2> reduced = {3};
   if (use.operand) {

@@ -75,8 +75,9 @@ bool SitePattern::matches(const QuantSite &site) const {
 
 ArrayRef<llvm::StringLiteral> quench::getRoleWords() {
   static constexpr llvm::StringLiteral words[] = {
-      "weight", "input",         "activation", "query", "key",  "value",
-      "cache",  "probabilities", "embedding",  "head",  "scan", "state"};
+      "weight", "input", "activation", "normalized",    "query",
+      "key",    "value", "cache",      "probabilities", "embedding",
+      "head",   "scan",  "state"};
   return words;
 }
 
@@ -85,6 +86,8 @@ bool quench::isRole(StringRef word, const QuantSite &site) {
     return site.role == SiteRole::Embedding;
   if (word == "activation")
     return site.role == SiteRole::Input && site.isActivated;
+  if (word == "normalized")
+    return site.role == SiteRole::Input && site.isNormalized;
   if (word == "cache")
     return site.isCached &&
            (site.role == SiteRole::Key || site.role == SiteRole::Value);

@@ -99,9 +99,9 @@ struct QuantRule {
 
 /// Whether `word`, a word for roles in rules, is right for `site`: one of
 /// `weight`, `input`, `activation` (an input that an activation function
-/// gives), `query`, `key`, `value`, `cache` (keys and values that are kept),
-/// `probabilities`, `embedding`, `head` (sites of ops that give results),
-/// `scan` and `state`.
+/// gives), `normalized` (one that a norm gives), `query`, `key`, `value`,
+/// `cache` (keys and values that are kept), `probabilities`, `embedding`,
+/// `head` (sites of ops that give results), `scan` and `state`.
 bool isRole(llvm::StringRef word, const QuantSite &site);
 
 /// The words that `isRole` knows.
