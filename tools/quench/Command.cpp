@@ -393,6 +393,7 @@ llvm::Error CodeOptions::get(PhaseOptions &phases,
                              llvm::StringMap<std::string> &archives) {
   if (llvm::Error error = recipes.get(phases, archives))
     return error;
+  phases.calibration.optimize = !quick;
   using Position = PhaseExtensions::Position;
   auto add = [&](llvm::StringRef option, Position position,
                  llvm::ArrayRef<std::string> texts) -> llvm::Error {

@@ -248,9 +248,9 @@ func.func @f(%x: tensor<4x6xf32>, %s: tensor<6xf32>, %z: tensor<4xi8>) {
 
 // -----
 
-func.func @f(%x: tensor<4x6xf32>, %s: tensor<f32>, %z: tensor<i8>) {
-  // expected-error @below {{'quench.fake_quant' op expected zero of element type 'i4', found 'tensor<i8>'}}
-  %0 = quench.fake_quant %x, %s, %z by(#quench.uniform<i4, asymmetric>) : (tensor<4x6xf32>, tensor<f32>, tensor<i8>) -> tensor<4x6xf32>
+func.func @f(%x: tensor<4x6xf32>, %s: tensor<f32>, %z: tensor<i16>) {
+  // expected-error @below {{'quench.fake_quant' op expected zero of element type 'i4', found 'tensor<i16>'}}
+  %0 = quench.fake_quant %x, %s, %z by(#quench.uniform<i4, asymmetric>) : (tensor<4x6xf32>, tensor<f32>, tensor<i16>) -> tensor<4x6xf32>
   return
 }
 

@@ -549,7 +549,7 @@ STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "
 
 def type_of(tensor, dtype, fixed=()):
     element = tensor.itype or dtype
-    if tensor.itype and not tensor.shape:
+    if tensor.itype == "i64" and not tensor.shape:
         return element
     dims = [str(size) if axis in fixed else "?" for axis, size in enumerate(tensor.shape)]
     return "tensor<" + "x".join([*dims, element]) + ">"
