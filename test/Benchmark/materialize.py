@@ -101,7 +101,7 @@ def kill(command, packed, seconds):
     while True:
         process = subprocess.Popen(command)
         try:
-            process.wait(moments.uniform(0, seconds / 2))
+            process.wait(moments.uniform(0, seconds / 4))
             break
         except subprocess.TimeoutExpired:
             process.kill()
