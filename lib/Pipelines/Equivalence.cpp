@@ -87,10 +87,11 @@ static llvm::Error writeRandomArchive(llvm::StringRef path,
   for (ParamOp param : params) {
     auto type = cast<RankedTensorType>(param.getType());
     RefAttr ref = param.getRef();
-    std::vector<char> bytes = encodeTensor(
-        makeRandomParameter(seed, ref.getScope(), ref.getKey(), type),
-        type.getElementType());
-    if (llvm::Error error = (*writer)->append(bytes))
+    auto append = [&](llvm::ArrayRef<double> values) {
+      return (*writer)->append(encodeTensor(values, type.getElementType()));
+    };
+    if (llvm::Error error = makeRandomParameter(seed, ref.getScope(),
+                                                ref.getKey(), type, append))
       return error;
   }
   return (*writer)->finish();
@@ -189,12 +190,19 @@ struct Call {
 };
 } // namespace
 
+/// Tensors by the number of the call that gave them, and name.
+using CallTensors = std::map<std::pair<unsigned, std::string>, Buffer>;
+
 struct EquivalenceModel::Impl {
   std::vector<Entry> entries;
   std::map<std::string, Bounds> symbols;
   std::map<std::string, std::string> archives;
   std::vector<Call> calls;
   unsigned numPieces = 1;
+  /// Where they are kept, the paths of the blocks that end in residual joins,
+  /// and what those computed.
+  std::vector<std::string> blocks;
+  CallTensors joins;
   /// Why it cannot run; empty: it can.
   std::string failure;
 };
@@ -498,12 +506,16 @@ bool Program::run(const Entry &entry, ArrayRef<Buffer *> inputs,
   return true;
 }
 
+/// Whether a tensor of that name is one that pieces give to one another.
+static bool isOfPieces(StringRef name) {
+  return name.starts_with(crossingPrefix) || name.starts_with(joinPrefix);
+}
+
 /// Makes the calls of `model` on one of its pieces. What other pieces gave is
 /// in `crossing`, by call and name. Fails with the reason in `model`.
-static LogicalResult
-runPiece(EquivalenceModel::Impl &model, Program &program,
-         ArrayRef<Sizes> allSizes, uint64_t seed,
-         std::map<std::pair<unsigned, std::string>, Buffer> &crossing) {
+static LogicalResult runPiece(EquivalenceModel::Impl &model, Program &program,
+                              ArrayRef<Sizes> allSizes, uint64_t seed,
+                              CallTensors &crossing) {
   // By sequence and name.
   std::map<std::pair<unsigned, std::string>, Buffer> states;
   for (auto [number, call] : llvm::enumerate(model.calls)) {
@@ -516,7 +528,7 @@ runPiece(EquivalenceModel::Impl &model, Program &program,
     SmallVector<Buffer *> inputs;
     for (const Port &port : entry.inputs) {
       Type type = port.type.getElementType();
-      if (StringRef(port.name).starts_with(crossingPrefix)) {
+      if (isOfPieces(port.name)) {
         inputs.push_back(&crossing[{number, port.name}]);
       } else if (port.role == "state") {
         Buffer &state = states[{call.sequence, port.name}];
@@ -544,7 +556,7 @@ runPiece(EquivalenceModel::Impl &model, Program &program,
       return failure();
     }
     for (auto &[name, output] : outputs) {
-      if (StringRef(name).starts_with(crossingPrefix))
+      if (isOfPieces(name))
         crossing[{number, name}] = std::move(output);
       else
         call.outputs[name] = std::move(output);
@@ -579,17 +591,34 @@ EquivalenceModel::create(ModuleOp module, llvm::StringRef directory,
   for (unsigned i = 0; i < std::size(sequences); ++i)
     sizes.push_back(planCalls(*impl, i));
 
-  std::map<std::pair<unsigned, std::string>, Buffer> crossing;
-  std::vector<OwningOpRef<ModuleOp>> pieces =
-      splitModel(*promoted, options.maxBytes);
-  impl->numPieces = pieces.size();
-  for (OwningOpRef<ModuleOp> &piece : pieces) {
+  SplitModel split =
+      splitModel(*promoted, options.maxBytes, options.keepsBlocks);
+  impl->blocks = std::move(split.blocks);
+  impl->numPieces = split.pieces.size();
+  promoted = {};
+  // The last piece that reads what crosses a cut.
+  std::map<std::string, unsigned> lastReader;
+  for (auto [i, piece] : llvm::enumerate(split.pieces))
+    for (const Entry &entry : describeEntries(*piece))
+      for (const Port &port : entry.inputs)
+        lastReader[port.name] = i;
+  CallTensors crossing;
+  for (auto [i, piece] : llvm::enumerate(split.pieces)) {
     Program program;
     if (failed(program.compile(*piece, directory, options, impl->archives)))
       return failure();
     if (failed(runPiece(*impl, program, sizes, options.seed, crossing)))
       break;
+    piece = {};
+    for (auto it = crossing.begin(); it != crossing.end();) {
+      const std::string &name = it->first.second;
+      bool isKept = StringRef(name).starts_with(joinPrefix) ||
+                    (lastReader.count(name) && lastReader[name] > i);
+      it = isKept ? std::next(it) : crossing.erase(it);
+    }
   }
+  if (options.keepsBlocks)
+    impl->joins = std::move(crossing);
   return std::unique_ptr<EquivalenceModel>(
       new EquivalenceModel(std::move(impl)));
 }
@@ -653,6 +682,132 @@ void OutputState::add(const Buffer &before, const Buffer &after,
       comparison.inputs = inputs.str();
     }
   }
+}
+
+namespace {
+/// Rows of what a residual join computed, before and after.
+struct JoinRows {
+  /// More rows than that say nothing more.
+  static constexpr int64_t most = 128;
+
+  int64_t width = 0;
+  std::vector<double> before, after;
+
+  int64_t size() const { return width ? before.size() / width : 0; }
+  void add(const Buffer &first, const Buffer &second);
+
+  /// Whether what is after may be what is before in another basis: with
+  /// channels that are scaled and shifted, rotated, or rotated without their
+  /// mean.
+  bool isSame(double tolerance) const;
+
+private:
+  bool isScaled(double tolerance) const;
+  bool isRotated(ArrayRef<double> rows, double tolerance) const;
+};
+} // namespace
+
+void JoinRows::add(const Buffer &first, const Buffer &second) {
+  width = first.shape.empty() ? 1 : first.shape.back();
+  int64_t count = std::min(first.size(), (most - size()) * width);
+  for (int64_t i = 0; i < count; ++i) {
+    before.push_back(first.get(i));
+    after.push_back(second.get(i));
+  }
+}
+
+/// Every channel by two rows, the others must follow.
+bool JoinRows::isScaled(double tolerance) const {
+  double largest = 0;
+  for (double value : after)
+    largest = std::max(largest, std::fabs(value));
+  for (int64_t channel = 0; channel < width; ++channel) {
+    auto get = [&](ArrayRef<double> rows, int64_t row) {
+      return rows[row * width + channel];
+    };
+    int64_t low = 0, high = 0;
+    double size = largest / 1000;
+    for (int64_t row = 0; row < this->size(); ++row) {
+      low = get(before, row) < get(before, low) ? row : low;
+      high = get(before, row) > get(before, high) ? row : high;
+      size = std::max(size, std::fabs(get(after, row)));
+    }
+    double range = get(before, high) - get(before, low);
+    double scale = range > 0 ? (get(after, high) - get(after, low)) / range : 0;
+    for (int64_t row = 0; row < this->size(); ++row) {
+      double expected =
+          get(after, low) + scale * (get(before, row) - get(before, low));
+      if (!(std::fabs(get(after, row) - expected) <= tolerance * size))
+        return false;
+    }
+  }
+  return true;
+}
+
+/// A rotation keeps the products of rows.
+bool JoinRows::isRotated(ArrayRef<double> rows, double tolerance) const {
+  auto multiply = [&](ArrayRef<double> of, int64_t i, int64_t j) {
+    double sum = 0;
+    for (int64_t k = 0; k < width; ++k)
+      sum += of[i * width + k] * of[j * width + k];
+    return sum;
+  };
+  double largest = 0;
+  std::vector<double> lengths;
+  for (int64_t i = 0; i < size(); ++i) {
+    lengths.push_back(std::sqrt(multiply(rows, i, i)));
+    largest = std::max(largest, lengths.back());
+  }
+  for (int64_t i = 0; i < size(); ++i)
+    for (int64_t j = 0; j <= i; ++j) {
+      double unit = std::max(lengths[i], largest / 1000) *
+                    std::max(lengths[j], largest / 1000);
+      double difference = multiply(rows, i, j) - multiply(after, i, j);
+      if (!(std::fabs(difference) <= tolerance * unit))
+        return false;
+    }
+  return true;
+}
+
+bool JoinRows::isSame(double tolerance) const {
+  if (isScaled(tolerance) || isRotated(before, tolerance))
+    return true;
+  std::vector<double> centred = before;
+  for (int64_t begin = 0; begin < size() * width; begin += width) {
+    double mean = 0;
+    for (int64_t i = begin; i < begin + width; ++i)
+      mean += centred[i] / width;
+    for (int64_t i = begin; i < begin + width; ++i)
+      centred[i] -= mean;
+  }
+  return isRotated(centred, tolerance);
+}
+
+/// The path of the first block at whose end the models differ, whatever the
+/// basis; empty where that is not known.
+static std::string findBlock(const EquivalenceModel::Impl &before,
+                             const EquivalenceModel::Impl &after,
+                             const EquivalenceOptions &options) {
+  if (before.blocks.size() != after.blocks.size())
+    return {};
+  for (auto [number, block] : llvm::enumerate(before.blocks)) {
+    std::string name = (joinPrefix + llvm::Twine(number)).str();
+    std::map<unsigned, JoinRows> rows;
+    for (auto [index, call] : llvm::enumerate(before.calls)) {
+      auto first = before.joins.find({index, name});
+      auto second = after.joins.find({index, name});
+      if (first == before.joins.end() || second == after.joins.end() ||
+          first->second.shape != second->second.shape)
+        return {};
+      rows[call.entry].add(first->second, second->second);
+    }
+    // Errors of products are twice those of numbers, and outputs are compared
+    // after the last norm, which forgives some.
+    for (auto &[entry, join] : rows)
+      if (!join.isSame(16 * options.tolerance))
+        return block;
+  }
+  return {};
 }
 
 /// Describes how the interfaces differ; empty: they do not.
@@ -730,6 +885,12 @@ EquivalenceReport quench::compareModels(const EquivalenceModel &before,
       report.failure = "output '" + output.comparison.output + "' of entry '" +
                        output.comparison.entry + "' " + reason;
   }
+  if (report.isEqual() || a.blocks.empty() || b.blocks.empty())
+    return report;
+  report.block = findBlock(a, b, options);
+  if (!report.block.empty())
+    report.failure +=
+        "; the first block that differs is '" + report.block + "'";
   return report;
 }
 

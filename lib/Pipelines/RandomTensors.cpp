@@ -8,6 +8,8 @@
 
 #include "RandomTensors.h"
 
+#include "Quench/Support/FloatBytes.h"
+
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/xxhash.h"
 
@@ -90,11 +92,45 @@ static void makeCovariance(std::vector<double> &values, int64_t n) {
   values = std::move(product);
 }
 
-std::vector<double> quench::makeRandomParameter(uint64_t seed,
-                                                llvm::StringRef scope,
-                                                llvm::StringRef key,
-                                                RankedTensorType type) {
+llvm::Error quench::makeRandomParameter(
+    uint64_t seed, llvm::StringRef scope, llvm::StringRef key,
+    RankedTensorType type,
+    llvm::function_ref<llvm::Error(llvm::ArrayRef<double>)> take) {
   RandomStream random(seed, (scope + "::" + key).str());
+  bool isSquare =
+      type.getRank() == 2 && type.getDimSize(0) == type.getDimSize(1);
+  int64_t rows = type.getRank() ? type.getDimSize(0) : 1;
+  bool isFloat = isa<FloatType>(type.getElementType());
+  bool isOrthogonal = isFloat && scope == "learned" && isSquare;
+  if (isFloat && scope != "stats" && !isOrthogonal && type.getRank() >= 2) {
+    // Few rows at a time: it may be large.
+    int64_t rowSize = rows ? type.getNumElements() / rows : 0;
+    double unit = 1 / std::sqrt(static_cast<double>(rowSize));
+    int64_t small = -1, large = -1;
+    if (rows >= 8) {
+      small = random.integer(0, rows);
+      large = random.integer(0, rows);
+    }
+    int64_t step =
+        std::clamp<int64_t>((1 << 16) / std::max<int64_t>(rowSize, 1), 1,
+                            std::max<int64_t>(rows, 1));
+    std::vector<double> some;
+    for (int64_t begin = 0; begin < rows; begin += step) {
+      some.clear();
+      for (int64_t row = begin; row < std::min(begin + step, rows); ++row) {
+        double factor = unit * (row == large ? 10 : 1);
+        // A token of zeros would stay one through all norms, each of which
+        // magnifies what rounding leaves of it by 1/sqrt(eps).
+        factor *= row == small ? 0.03 : 1;
+        for (int64_t i = 0; i < rowSize; ++i)
+          some.push_back(random.normal() * factor);
+      }
+      if (llvm::Error error = take(some))
+        return error;
+    }
+    return llvm::Error::success();
+  }
+
   std::vector<double> values(type.getNumElements());
   auto fill = [&](auto draw) {
     std::generate(values.begin(), values.end(), draw);
@@ -103,10 +139,7 @@ std::vector<double> quench::makeRandomParameter(uint64_t seed,
     double value = random.uniform(0.5, 1.5);
     return random.next() & 1 ? value : -value;
   };
-  bool isSquare =
-      type.getRank() == 2 && type.getDimSize(0) == type.getDimSize(1);
-  int64_t rows = type.getRank() ? type.getDimSize(0) : 1;
-  if (!isa<FloatType>(type.getElementType())) {
+  if (!isFloat) {
     fill([&] { return random.integer(0, 2); });
   } else if (scope == "stats") {
     llvm::StringRef kind = key.rsplit('.').second;
@@ -122,25 +155,13 @@ std::vector<double> quench::makeRandomParameter(uint64_t seed,
       fill([&] { return random.uniform(0.5, 2); });
     if (kind == "covariance" && isSquare)
       makeCovariance(values, rows);
-  } else if (scope == "learned" && isSquare) {
+  } else if (isOrthogonal) {
     fill([&] { return random.normal(); });
     orthonormalize(values, rows);
-  } else if (type.getRank() < 2) {
+  } else {
     fill(ofEitherSign);
-  } else if (!values.empty()) {
-    int64_t rowSize = type.getNumElements() / rows;
-    fill([&] { return random.normal() / std::sqrt(rowSize); });
-    if (rows >= 8) {
-      int64_t small = random.integer(0, rows), large = random.integer(0, rows);
-      for (int64_t i = 0; i < rowSize; ++i) {
-        values[large * rowSize + i] *= 10;
-        // A token of zeros would stay one through all norms, each of which
-        // magnifies what rounding leaves of it by 1/sqrt(eps).
-        values[small * rowSize + i] *= 0.03;
-      }
-    }
   }
-  return values;
+  return take(values);
 }
 
 //===----------------------------------------------------------------------===//
@@ -162,10 +183,10 @@ std::vector<char> quench::encodeTensor(llvm::ArrayRef<double> values,
                                        Type elementType) {
   std::vector<char> bytes;
   unsigned width = elementType.getIntOrFloatBitWidth();
-  if (elementType.isF64()) {
-    encode<double>(values, bytes);
-  } else if (elementType.isF32()) {
-    encode<float>(values, bytes);
+  if (elementType.isF64() || elementType.isF32() || elementType.isBF16() ||
+      elementType.isF16()) {
+    bytes.resize(values.size() * width / 8);
+    encodeFloats(*getDType(elementType), values, bytes.data());
   } else if (auto type = dyn_cast<FloatType>(elementType)) {
     unsigned size = width / 8;
     bytes.resize(values.size() * size);

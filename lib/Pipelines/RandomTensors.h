@@ -10,7 +10,9 @@
 #define QUENCH_LIB_PIPELINES_RANDOMTENSORS_H
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 
 #include <cstdint>
 #include <vector>
@@ -34,7 +36,8 @@ private:
   uint64_t state;
 };
 
-/// Values of the parameter `key` of `scope`, shape `type`, in row-major order.
+/// Gives `take` the values of the parameter `key` of `scope`, shape `type`, in
+/// row-major order, some at a time; it fails as `take` does.
 /// Weights keep activations near 1: tensors of rank 2 and more are normal with
 /// the variance 1/(elements of a row), but one row ten times as large and one
 /// so small that the epsilon of a norm counts; others, gains and biases, lie in
@@ -42,12 +45,13 @@ private:
 /// the key: `.min` is negative, `.mean` of either sign, `.covariance` positive
 /// definite, all else positive. Square matrices of a scope `learned` are
 /// orthogonal.
-std::vector<double> makeRandomParameter(uint64_t seed, llvm::StringRef scope,
-                                        llvm::StringRef key,
-                                        mlir::RankedTensorType type);
+llvm::Error makeRandomParameter(
+    uint64_t seed, llvm::StringRef scope, llvm::StringRef key,
+    mlir::RankedTensorType type,
+    llvm::function_ref<llvm::Error(llvm::ArrayRef<double>)> take);
 
-/// Writes the elements of `values` into bytes of the element type of `type`,
-/// rounded.
+/// `values` as elements of a type, an integer or a float of an archive, each
+/// rounded once.
 std::vector<char> encodeTensor(llvm::ArrayRef<double> values,
                                mlir::Type elementType);
 

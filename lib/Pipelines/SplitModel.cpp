@@ -8,15 +8,18 @@
 
 #include "SplitModel.h"
 
+#include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
-#include "Quench/Support/DType.h"
+#include "Quench/Interfaces/ChannelScalableOpInterface.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace quench;
@@ -27,19 +30,22 @@ class EntrySplitter {
 public:
   explicit EntrySplitter(func::FuncOp func) : func(func) {}
 
+  func::FuncOp getFunc() const { return func; }
+
   /// Looks at the ops. Fails where this entry point cannot be cut.
   LogicalResult analyze();
 
-  /// The ops after which it may be cut.
-  ArrayRef<Operation *> getJoins() const { return joins; }
+  /// The ops after which it may be cut: residual joins, and, where
+  /// `isWithinBlocks`, all that read parameters.
+  SmallVector<Operation *> getPlaces(bool isWithinBlocks);
 
-  /// Bytes of the parameters that are used up to the join number `index`, and
-  /// not up to the one before; the last is the rest.
-  SmallVector<int64_t> countBytes();
+  /// What residual joins compute.
+  ArrayRef<Value> getJoins() const { return joins; }
 
-  /// Says after which joins it is cut, and finds what crosses the cuts. Fails
-  /// where the size of such a value does not follow from arguments.
-  LogicalResult cut(ArrayRef<unsigned> cuts);
+  /// Says after which ops it is cut, and finds what crosses the cuts. Fails
+  /// where the size of such a value does not follow from arguments. With
+  /// `givesJoins` the joins are results.
+  LogicalResult cut(ArrayRef<Operation *> last, bool givesJoins);
 
   /// Adds the piece number `index` to `module`.
   void addPiece(ModuleOp module, unsigned index);
@@ -56,7 +62,7 @@ private:
   FailureOr<StringAttr> findSymbol(Value value, int64_t dim);
 
   func::FuncOp func;
-  SmallVector<Operation *> joins;
+  SmallVector<Value> joins;
   llvm::DenseSet<Value> repeated;
   llvm::DenseMap<Operation *, unsigned> pieces;
   unsigned numPieces = 1;
@@ -70,6 +76,14 @@ private:
 };
 } // namespace
 
+/// Whether `op`, no weight program, reads what one computes.
+static bool readsWeights(Operation &op) {
+  return llvm::any_of(op.getOperands(), [](Value operand) {
+    Operation *source = operand.getDefiningOp();
+    return source && isa<WeightProgramOpInterface>(source);
+  });
+}
+
 LogicalResult EntrySplitter::analyze() {
   if (!func.getBody().hasOneBlock())
     return failure();
@@ -82,44 +96,57 @@ LogicalResult EntrySplitter::analyze() {
     if (op.getNumRegions() || isa<func::CallOp>(op))
       return failure();
     bool isProgram = isa<WeightProgramOpInterface>(op);
-    bool readsWeights = llvm::any_of(op.getOperands(), [](Value operand) {
-      Operation *source = operand.getDefiningOp();
-      return source && isa<WeightProgramOpInterface>(source);
-    });
     if (llvm::all_of(op.getOperands(),
                      [&](Value value) { return isRepeated(value); }) &&
-        (isProgram || !readsWeights))
+        (isProgram || !readsWeights(op)))
       for (Value result : op.getResults())
         repeated.insert(result);
     if (auto add = dyn_cast<AddOp>(op); add && add.getResidual())
-      joins.push_back(&op);
+      joins.push_back(add);
   }
   return success();
 }
 
-SmallVector<int64_t> EntrySplitter::countBytes() {
-  SmallVector<int64_t> bytes(1);
-  llvm::DenseSet<Attribute> counted;
-  auto *nextJoin = joins.begin();
-  for (Operation &op : func.getBody().front()) {
-    if (isa<WeightProgramOpInterface>(op))
+static int64_t countBytes(Value value) {
+  return 8 * cast<ShapedType>(value.getType()).getNumElements();
+}
+
+SmallVector<Operation *> EntrySplitter::getPlaces(bool isWithinBlocks) {
+  llvm::DenseMap<Operation *, unsigned> order;
+  for (Operation &op : func.getBody().front())
+    order[&op] = order.size();
+  // What is made of a state is read in the piece that updates it.
+  SmallVector<std::pair<unsigned, unsigned>> updates;
+  for (BlockArgument state : func.getArguments()) {
+    if (isRepeated(state) || state.use_empty())
       continue;
-    llvm::SetVector<Value> values(op.operand_begin(), op.operand_end());
-    for (unsigned i = 0; i < values.size(); ++i) {
-      Operation *source = values[i].getDefiningOp();
-      if (!source || !isa<WeightProgramOpInterface>(source))
-        continue;
-      if (auto param = dyn_cast<ParamOp>(source);
-          param && counted.insert(param.getRef()).second)
-        bytes.back() += 8 * cast<ShapedType>(param.getType()).getNumElements();
-      values.insert(source->operand_begin(), source->operand_end());
-    }
-    if (nextJoin != joins.end() && &op == *nextJoin) {
-      ++nextJoin;
-      bytes.push_back(0);
+    updates.emplace_back(order.size(), 0);
+    auto add = [&](Operation *op) {
+      if (op->hasTrait<OpTrait::IsTerminator>())
+        return;
+      updates.back().first = std::min(updates.back().first, order[op]);
+      updates.back().second = std::max(updates.back().second, order[op]);
+    };
+    for (Operation *user : state.getUsers()) {
+      add(user);
+      for (Operation *reader : user->getUsers())
+        add(reader);
     }
   }
-  return bytes;
+  SmallVector<Operation *> places;
+  llvm::DenseSet<Value> ends(joins.begin(), joins.end());
+  for (Operation &op : func.getBody().front().without_terminator()) {
+    if (op.getNumResults() != 1)
+      continue;
+    bool isWithin =
+        isWithinBlocks && !isa<WeightProgramOpInterface>(op) &&
+        readsWeights(op) && llvm::none_of(updates, [&](auto update) {
+          return update.first <= order[&op] && order[&op] < update.second;
+        });
+    if (isWithin || ends.contains(op.getResult(0)))
+      places.push_back(&op);
+  }
+  return places;
 }
 
 unsigned EntrySplitter::pieceOf(Value value) {
@@ -155,6 +182,23 @@ FailureOr<StringAttr> EntrySplitter::findSymbol(Value value, int64_t dim) {
         return failure();
       return cast<StringAttr>(dims[type.getDynamicDimIndex(dim)]);
     }
+    // A dynamic dimension that a reshape leaves alone.
+    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>()) {
+      ReassociationIndices group = collapse.getReassociationIndices()[dim];
+      if (group.size() != 1)
+        return failure();
+      value = collapse.getSrc();
+      dim = group.front();
+      continue;
+    }
+    if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>()) {
+      int64_t sourceDim = expand.getCorrespondingSourceDim(dim);
+      if (expand.getReassociationIndices()[sourceDim].size() != 1)
+        return failure();
+      value = expand.getSrc();
+      dim = sourceDim;
+      continue;
+    }
     auto result = cast<OpResult>(value);
     auto op = dyn_cast<ReifyRankedShapedTypeOpInterface>(result.getOwner());
     if (!op)
@@ -188,14 +232,13 @@ FailureOr<ArrayAttr> EntrySplitter::findSymbols(Value value) {
   return ArrayAttr::get(func.getContext(), symbols);
 }
 
-LogicalResult EntrySplitter::cut(ArrayRef<unsigned> cuts) {
-  llvm::DenseSet<Operation *> last;
-  for (unsigned index : cuts)
-    last.insert(joins[index]);
+LogicalResult EntrySplitter::cut(ArrayRef<Operation *> last, bool givesJoins) {
   unsigned piece = 0;
+  pieces.clear();
+  crossings.clear();
   for (Operation &op : func.getBody().front()) {
     pieces[&op] = piece;
-    if (last.contains(&op))
+    if (llvm::is_contained(last, &op))
       ++piece;
   }
   numPieces = piece + 1;
@@ -212,6 +255,9 @@ LogicalResult EntrySplitter::cut(ArrayRef<unsigned> cuts) {
         }))
       for (Value operand : op.getOperands())
         findCrossing(operand, pieces[&op]);
+  if (givesJoins)
+    for (Value join : joins)
+      crossings.insert({join, {}});
   for (auto [index, entry] : llvm::enumerate(crossings)) {
     auto &[value, crossing] = entry;
     FailureOr<ArrayAttr> symbols = findSymbols(value);
@@ -219,6 +265,9 @@ LogicalResult EntrySplitter::cut(ArrayRef<unsigned> cuts) {
       return failure();
     crossing.symbols = *symbols;
     crossing.name = (crossingPrefix + Twine(index)).str();
+    const auto *join = llvm::find(joins, value);
+    if (givesJoins && join != joins.end())
+      crossing.name = (joinPrefix + Twine(join - joins.begin())).str();
   }
   return success();
 }
@@ -296,46 +345,168 @@ void EntrySplitter::addPiece(ModuleOp module, unsigned index) {
   piece.setAllResultAttrs(resultAttrs);
 }
 
-std::vector<OwningOpRef<ModuleOp>> quench::splitModel(ModuleOp module,
-                                                      int64_t maxBytes) {
-  std::vector<OwningOpRef<ModuleOp>> pieces;
-  auto giveWhole = [&] {
-    pieces.clear();
-    pieces.emplace_back(module.clone());
-    return std::move(pieces);
-  };
-  // Reified sizes are ops.
-  OwningOpRef<ModuleOp> scratch(module.clone());
-  std::vector<EntrySplitter> entries;
-  for (auto func : scratch->getOps<func::FuncOp>()) {
-    if (!func->hasAttr(attrs::entry))
-      return giveWhole();
-    if (failed(entries.emplace_back(func).analyze()))
-      return giveWhole();
+/// Does `op` part by part where its weights have more than `maxBytes`: its
+/// result is put together of ranges of the axis that it writes from weights.
+static void splitOp(Operation *op, int64_t maxBytes) {
+  auto scalable = dyn_cast<ChannelScalableOpInterface>(op);
+  if (!scalable || op->getNumResults() != 1)
+    return;
+  SmallVector<ChannelPort> ports;
+  scalable.getScalePorts(ports);
+  const auto *port = llvm::find_if(ports, [&](const ChannelPort &port) {
+    return port.value == op->getResult(0) && port.role == PortRole::Producer;
+  });
+  if (port == ports.end())
+    return;
+  int64_t bytes = 0;
+  for (WeightAxis weight : port->weights) {
+    Value value = op->getOperand(weight.operand);
+    if (!isa_and_nonnull<WeightProgramOpInterface>(value.getDefiningOp()))
+      return;
+    bytes += countBytes(value);
   }
-  if (entries.empty())
-    return giveWhole();
-  SmallVector<int64_t> bytes = entries.front().countBytes();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  int64_t size = type.getDimSize(port->axis);
+  if (bytes <= maxBytes || ShapedType::isDynamic(size))
+    return;
+  int64_t numParts = std::min<int64_t>(
+      size, llvm::divideCeil(bytes, std::max<int64_t>(maxBytes, 1)));
+  int64_t step = llvm::divideCeil(size, numParts);
+  OpBuilder builder(op);
+  SmallVector<Value> parts;
+  SmallVector<Operation *> made;
+  for (int64_t begin = 0; begin < size; begin += step) {
+    int64_t end = std::min(begin + step, size);
+    IRMapping mapping;
+    for (WeightAxis weight : port->weights) {
+      Value whole = op->getOperand(weight.operand);
+      made.push_back(SliceOp::create(builder, whole.getLoc(), whole,
+                                     weight.axis, begin, end));
+      mapping.map(whole, made.back()->getResult(0));
+    }
+    SmallVector<int64_t> shape(type.getShape());
+    shape[port->axis] = end - begin;
+    made.push_back(builder.clone(*op, mapping));
+    parts.push_back(made.back()->getResult(0));
+    parts.back().setType(type.clone(shape));
+    // A port speaks of scales; whether the op can do with fewer channels, too,
+    // its verifier says.
+    ScopedDiagnosticHandler silence(op->getContext(),
+                                    [](Diagnostic &) { return success(); });
+    if (failed(verify(made.back()))) {
+      for (Operation *part : llvm::reverse(made))
+        part->erase();
+      return;
+    }
+  }
+  auto whole =
+      tensor::ConcatOp::create(builder, op->getLoc(), type, port->axis, parts);
+  FailureOr<SmallVector<Value>> inserted = whole.decomposeOperation(builder);
+  if (failed(inserted))
+    return;
+  op->getResult(0).replaceAllUsesWith(inserted->front());
+  whole->erase();
+  op->erase();
+}
+
+/// For each of `places` the bytes of the parameters that are used up to it, and
+/// not up to the one before; the last is the rest.
+static SmallVector<int64_t> countBytes(func::FuncOp func,
+                                       ArrayRef<Operation *> places) {
+  SmallVector<int64_t> bytes(1);
+  llvm::DenseSet<Value> counted;
+  for (Operation &op : func.getBody().front()) {
+    if (isa<WeightProgramOpInterface>(op))
+      continue;
+    for (Value operand : op.getOperands()) {
+      Operation *source = operand.getDefiningOp();
+      if (source && isa<WeightProgramOpInterface>(source) &&
+          counted.insert(operand).second)
+        bytes.back() += countBytes(operand);
+    }
+    if (bytes.size() <= places.size() && &op == places[bytes.size() - 1])
+      bytes.push_back(0);
+  }
+  return bytes;
+}
+
+/// The numbers of the places after which a model is cut, so that no more than
+/// `maxBytes` stand between two where that can be.
+static SmallVector<unsigned> chooseCuts(ArrayRef<int64_t> bytes,
+                                        int64_t maxBytes) {
   SmallVector<unsigned> cuts;
   int64_t sum = bytes.front();
   for (unsigned i = 1; i < bytes.size(); ++i) {
-    if (sum + bytes[i] > maxBytes) {
+    if (sum + bytes[i] > maxBytes && sum != 0) {
       cuts.push_back(i - 1);
       sum = 0;
     }
     sum += bytes[i];
   }
-  if (cuts.empty())
-    return giveWhole();
+  return cuts;
+}
+
+/// Cuts all of `entries` after the same places, residual joins or, where
+/// `isWithinBlocks`, ops within blocks, too. Gives the number of pieces, none
+/// where that cannot be.
+static std::optional<unsigned>
+cutEntries(MutableArrayRef<EntrySplitter> entries, int64_t maxBytes,
+           bool isWithinBlocks, bool givesJoins) {
+  SmallVector<SmallVector<Operation *>> places;
   for (EntrySplitter &entry : entries)
-    if (entry.getJoins().size() != entries.front().getJoins().size() ||
-        failed(entry.cut(cuts)))
-      return giveWhole();
-  for (unsigned i = 0; i <= cuts.size(); ++i) {
-    pieces.emplace_back(ModuleOp::create(module.getLoc()));
-    (*pieces.back())->setAttrs(module->getAttrDictionary());
-    for (EntrySplitter &entry : entries)
-      entry.addPiece(*pieces.back(), i);
+    places.push_back(entry.getPlaces(isWithinBlocks));
+  SmallVector<unsigned> cuts = chooseCuts(
+      countBytes(entries.front().getFunc(), places.front()), maxBytes);
+  for (auto [entry, ops] : llvm::zip_equal(entries, places)) {
+    if (ops.size() != places.front().size())
+      return std::nullopt;
+    auto last =
+        llvm::map_to_vector(cuts, [&ops = ops](unsigned i) { return ops[i]; });
+    if (failed(entry.cut(last, givesJoins)))
+      return std::nullopt;
   }
-  return pieces;
+  return cuts.size() + 1;
+}
+
+SplitModel quench::splitModel(ModuleOp module, int64_t maxBytes,
+                              bool givesJoins) {
+  SplitModel model;
+  // Reified sizes are ops.
+  OwningOpRef<ModuleOp> scratch(module.clone());
+  std::vector<EntrySplitter> entries;
+  bool canSplit = true;
+  for (auto func : scratch->getOps<func::FuncOp>()) {
+    if (!func->hasAttr(attrs::entry)) {
+      canSplit = false;
+      break;
+    }
+    SmallVector<Operation *> ops;
+    for (Operation &op : func.getOps())
+      ops.push_back(&op);
+    for (Operation *op : ops)
+      splitOp(op, maxBytes);
+    canSplit &= succeeded(entries.emplace_back(func).analyze());
+  }
+  std::optional<unsigned> numPieces;
+  if (canSplit && !entries.empty()) {
+    numPieces =
+        cutEntries(entries, maxBytes, /*isWithinBlocks=*/true, givesJoins);
+    if (!numPieces)
+      numPieces =
+          cutEntries(entries, maxBytes, /*isWithinBlocks=*/false, givesJoins);
+  }
+  if (!numPieces || (numPieces == 1 && !givesJoins)) {
+    model.pieces.emplace_back(module.clone());
+    return model;
+  }
+  for (unsigned i = 0; i < *numPieces; ++i) {
+    model.pieces.emplace_back(ModuleOp::create(module.getLoc()));
+    (*model.pieces.back())->setAttrs(module->getAttrDictionary());
+    for (EntrySplitter &entry : entries)
+      entry.addPiece(*model.pieces.back(), i);
+  }
+  if (givesJoins)
+    for (Value join : entries.front().getJoins())
+      model.blocks.push_back(getSiteName(join.getDefiningOp()));
+  return model;
 }

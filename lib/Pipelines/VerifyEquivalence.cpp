@@ -120,6 +120,15 @@ EquivalenceVerifier::compare(ModuleOp before, ModuleOp after,
   if (failed(model))
     return fail() << "cannot be checked: the model after it does not run";
   certificate.report = compareModels(*last, **model, options);
+  if (!certificate.report.isEqual()) {
+    // Once more, to name the block.
+    EquivalenceOptions keeping = options;
+    keeping.keepsBlocks = true;
+    auto first = EquivalenceModel::create(before, directory, keeping);
+    auto second = EquivalenceModel::create(after, directory, keeping);
+    if (succeeded(first) && succeeded(second))
+      certificate.report = compareModels(**first, **second, keeping);
+  }
   archives.insert(last->getArchives().begin(), last->getArchives().end());
   archives.insert((*model)->getArchives().begin(),
                   (*model)->getArchives().end());
@@ -211,6 +220,8 @@ json::Object EquivalenceCertificate::toJSON() const {
       {"ir", json::Object{{"before", hashBefore}, {"after", hashAfter}}}};
   if (!report.isEqual())
     object["failure"] = report.failure;
+  if (!report.block.empty())
+    object["block"] = report.block;
   return object;
 }
 

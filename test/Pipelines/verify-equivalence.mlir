@@ -21,7 +21,8 @@
 // RUN:   --certificates %t.json 2>&1 | FileCheck %s --check-prefix=BROKEN
 // RUN: FileCheck %s --check-prefix=DIFFERENT --input-file=%t.json
 // BROKEN: error: pass 'test-claim{{.*}}' does not keep what the model computes: output 'y' of entry 'f' differs by
-// DIFFERENT: "failure": "output 'y' of entry 'f' differs by
+// DIFFERENT: "block": "layer.0"
+// DIFFERENT: "failure": "output 'y' of entry 'f' differs by {{.*}}; the first block that differs is 'layer.0'"
 // DIFFERENT: "result": "different"
 // RUN: %claim='builtin.module(test-claim{mutation="set quench.layer_norm eps 1.0e-6"})' --verify-equivalence=0.1
 // RUN: %claim='builtin.module(test-claim{mutation="set quench.layer_norm eps 1.0e-6"})'
@@ -56,8 +57,8 @@ module attributes {quench.symbols = {n = [1]}} {
         : (tensor<?x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<?x16xf32>
     %1 = quench.linear %0, %w
         : (tensor<?x16xf32>, tensor<16x16xf32>) -> tensor<?x16xf32>
-    %2 = quench.add %x, %1
-        : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+    %2 = quench.add %x, %1 residual
+        : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32> loc("layer.0")
     return %2 : tensor<?x16xf32>
   }
 }

@@ -134,6 +134,15 @@ ExitStatus CheckEquivalenceCommand::run(const Environment &environment) {
     if (after.size() > 1)
       llvm::outs() << path << "\n";
     EquivalenceReport report = compareModels(*first, *second, options);
+    if (!report.isEqual() && !options.keepsBlocks) {
+      // Once more, to name the block.
+      options.keepsBlocks = true;
+      first = load(before);
+      second = load(path);
+      if (!first || !second)
+        return ExitFailed;
+      report = compareModels(*first, *second, options);
+    }
     print(report, std::max(first->getNumPieces(), second->getNumPieces()));
     if (!report.isEqual())
       status = ExitFailed;

@@ -39,8 +39,12 @@ struct EquivalenceOptions {
   /// `quench.fake_quant` ops give their input.
   bool dropQuantizers = true;
   /// Bytes of parameters, as f64, that are held at once. A larger model runs in
-  /// pieces, cut at residual joins; no piece is smaller than a layer.
+  /// pieces, cut after residual joins and ops that read parameters, or within
+  /// the latter.
   int64_t maxBytes = int64_t(1) << 30;
+  /// Keep what residual joins compute, so that a comparison can name the block
+  /// that differs.
+  bool keepsBlocks = false;
   /// Archives by scope, in place of those that the IR names.
   llvm::StringMap<std::string> params;
 };
@@ -61,6 +65,12 @@ struct EquivalenceReport {
   std::vector<OutputComparison> outputs;
   /// Why the models do not count as equal; empty: they do.
   std::string failure;
+  /// The path of the first block, which ends in a residual join, at whose end
+  /// the models differ by more than a change of basis: a scale and a shift of
+  /// each channel, or a rotation, with or without the mean. Empty where that is
+  /// not known, since models were not made with `keepsBlocks` or have no such
+  /// block.
+  std::string block;
 
   bool isEqual() const { return failure.empty(); }
   /// Of all outputs.
