@@ -27,6 +27,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <sys/mman.h>
 
 using namespace mlir;
 using namespace quench;
@@ -37,6 +38,9 @@ static constexpr int64_t pieceBytes = 128 << 10;
 
 /// Pages of an archive are given back when so many bytes were read.
 static constexpr int64_t pageBytes = 4 << 20;
+
+/// As many bytes around what is read of a file may get pages, too.
+static constexpr int64_t mappedBytes = 64 << 10;
 
 /// Rows of a slab have about as many bytes: they are still in the cache of a
 /// core when they are handed on.
@@ -50,6 +54,10 @@ static constexpr int64_t largeSlabBytes = 64 << 20;
 /// where their rows are handed on: rows of wide panels are written faster.
 static constexpr int64_t panelBytes = 16 << 20;
 static constexpr int64_t widePanelBytes = 64 << 20;
+
+/// Memory of so many bytes is worth large pages where the system has them:
+/// strips of rows that are far apart each need a page of their own.
+static constexpr int64_t largePageBytes = 16 << 20;
 
 /// Of held values, those up to this size are kept for other programs, as many
 /// as fit in keptBytes.
@@ -92,6 +100,9 @@ public:
             llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_WRITE, code));
     if (code)
       return emitError(loc, "no memory left for ") << size << " bytes";
+    // Only advice: that it may fail changes nothing.
+    if (size >= largePageBytes)
+      ::madvise(block.base(), block.allocatedSize(), MADV_HUGEPAGE);
     return success();
   }
 
@@ -378,13 +389,16 @@ int64_t Program::countBytes() const {
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// The parameters that were read into memory as a whole.
+using LoadedParams = llvm::SmallDenseMap<RefAttr, llvm::ArrayRef<char>, 1>;
+
 /// Evaluates one program on one thread.
 class Evaluator {
 public:
   Evaluator(const Program &program, const ArchiveSet &archives,
-            Scratch &scratch, bool keepsPages)
-      : program(program), archives(archives), scratch(scratch),
-        keepsPages(keepsPages) {}
+            Scratch &scratch, const LoadedParams &loaded)
+      : program(program), archives(archives), scratch(scratch), loaded(loaded) {
+  }
   ~Evaluator();
 
   /// Says what a value is that is given.
@@ -426,8 +440,7 @@ private:
   };
   llvm::DenseMap<Value, Pages> touched;
   Scratch &scratch;
-  /// Whether somebody else gives back the pages of archives.
-  bool keepsPages;
+  const LoadedParams &loaded;
   unsigned usedPieces = 0;
 };
 } // namespace
@@ -536,12 +549,15 @@ void Evaluator::release(Operation *op) {
 }
 
 LogicalResult Evaluator::load(ParamOp param) {
+  if (auto known = loaded.find(param.getRef()); known != loaded.end()) {
+    values[param.getResult()] = known->second;
+    return success();
+  }
   FailureOr<const Archive::Tensor *> tensor = resolveParam(param, archives);
   if (failed(tensor))
     return failure();
   values[param.getResult()] = (*tensor)->bytes;
-  if (!keepsPages)
-    touched[param.getResult()] = {getArchive(param, archives), {}};
+  touched[param.getResult()] = {getArchive(param, archives), {}};
   return success();
 }
 
@@ -914,8 +930,7 @@ struct WeightEvaluator::Worker {
 struct WeightEvaluator::Target {
   llvm::MutableArrayRef<char> memory;
   const Sink *sink = nullptr;
-  /// Whether pages of archives stay when they were read.
-  bool keepsPages = false;
+  LoadedParams loaded = LoadedParams();
 
   /// Hands on the bytes at `offset`, which may be there already.
   LogicalResult put(int64_t offset, llvm::ArrayRef<char> bytes) const {
@@ -1009,7 +1024,18 @@ LogicalResult WeightEvaluator::evaluateRoot(Value root, const Target &target) {
     return root.getDefiningOp()->emitOpError("needs ")
            << *least << " bytes of memory to be evaluated, expected at most "
            << options.maxBytes;
-  return evaluate(root, target, room);
+  if (failed(evaluate(root, target, room)))
+    return failure();
+  // Where a page is read the system maps some around it, too, which may have
+  // been given back before.
+  llvm::SetVector<Operation *> program;
+  if (failed(collectProgram(root, [](Value) { return false; }, program)))
+    return failure();
+  for (Operation *op : program)
+    if (auto param = dyn_cast<ParamOp>(op))
+      if (auto tensor = resolveParam(param, archives); succeeded(tensor))
+        getArchive(param, archives)->release((*tensor)->bytes);
+  return success();
 }
 
 LogicalResult WeightEvaluator::evaluate(Value root, const Target &target,
@@ -1024,7 +1050,10 @@ LogicalResult WeightEvaluator::evaluate(Value root, const Target &target,
 
   int64_t bytes = getBytes(root);
   Target memory = target;
-  memory.keepsPages = true;
+  std::list<PageBuffer> params;
+  for (Value param : plan.getParams())
+    if (failed(loadParam(param, params, memory)))
+      return failure();
   if (target.sink) {
     if (!assembled)
       assembled = std::make_unique<PageBuffer>();
@@ -1035,11 +1064,6 @@ LogicalResult WeightEvaluator::evaluate(Value root, const Target &target,
   }
   if (failed(evaluateSlabs(plan, held, memory, room - taken)))
     return failure();
-  for (Value param : plan.getParams())
-    if (FailureOr<const Archive::Tensor *> tensor =
-            resolveParam(param.getDefiningOp<ParamOp>(), archives);
-        succeeded(tensor))
-      getArchive(param, archives)->release((*tensor)->bytes);
   if (!target.sink)
     return success();
   return failableParallelForEachN(
@@ -1050,6 +1074,29 @@ LogicalResult WeightEvaluator::evaluate(Value root, const Target &target,
                               assembled->take(bytes).slice(
                                   offset, std::min(slabBytes, bytes - offset)));
       });
+}
+
+/// Reads `param` into one of `buffers`, for `target`: its strips are far apart
+/// in the small pages of a file.
+LogicalResult WeightEvaluator::loadParam(Value param,
+                                         std::list<PageBuffer> &buffers,
+                                         Target &target) const {
+  auto op = param.getDefiningOp<ParamOp>();
+  FailureOr<const Archive::Tensor *> tensor = resolveParam(op, archives);
+  if (failed(tensor))
+    return failure();
+  llvm::ArrayRef<char> bytes = (*tensor)->bytes;
+  if (failed(buffers.emplace_back().reserve(param.getLoc(), bytes.size())))
+    return failure();
+  llvm::MutableArrayRef<char> copy = buffers.back().take(bytes.size());
+  for (int64_t begin = 0; begin < getBytes(param); begin += pageBytes) {
+    llvm::ArrayRef<char> some =
+        bytes.slice(begin, std::min(pageBytes, getBytes(param) - begin));
+    llvm::copy(some, copy.data() + begin);
+    getArchive(param, archives)->release(some);
+  }
+  target.loaded[op.getRef()] = copy;
+  return success();
 }
 
 /// The bytes of what panels of `plan` are cut from, and of the result that they
@@ -1138,7 +1185,10 @@ LogicalResult WeightEvaluator::evaluateSlab(const Plan &plan, const Held &held,
       return failure();
     llvm::MutableArrayRef<char> slab = worker.slab.take(strip);
     llvm::copy(pages, slab.begin());
-    getArchive(root, archives)->release(pages);
+    // The system maps some pages before those that are read, too.
+    int64_t before = std::min<int64_t>(offset, mappedBytes);
+    getArchive(root, archives)
+        ->release({pages.data() - before, pages.size() + before});
     return target.put(offset, slab);
   }
 
@@ -1151,8 +1201,7 @@ LogicalResult WeightEvaluator::evaluateSlab(const Plan &plan, const Held &held,
     slab = worker.slab.take(outer * strip);
   }
   auto start = [&](const Program &program, ValueRange given) {
-    worker.evaluator.emplace(program, archives, worker.scratch,
-                             target.keepsPages);
+    worker.evaluator.emplace(program, archives, worker.scratch, target.loaded);
     for (auto [value, buffer] : llvm::zip_equal(given, held))
       worker.evaluator->give(value, buffer->take(getBytes(value)));
   };

@@ -77,14 +77,16 @@ private:
   mlir::LogicalResult plan(mlir::Value root);
   int64_t getRoom(mlir::Value root) const;
   int64_t countBytes(const Plan &plan, int64_t room, bool isHandedOn) const;
-  int64_t countAssembled(const Plan &plan, int64_t room,
-                         bool isHandedOn) const;
+  int64_t countAssembled(const Plan &plan, int64_t room, bool isHandedOn) const;
   Cut chooseCut(const Plan &plan, int64_t room, bool isHandedOn) const;
   mlir::LogicalResult evaluateRoot(mlir::Value root, const Target &target);
   mlir::LogicalResult evaluate(mlir::Value root, const Target &target,
                                int64_t room);
   /// Evaluates what all slabs of `plan` need and takes its bytes from `room`.
   mlir::LogicalResult evaluateHeld(const Plan &plan, int64_t &room, Held &held);
+  mlir::LogicalResult loadParam(mlir::Value param,
+                                std::list<PageBuffer> &buffers,
+                                Target &target) const;
   mlir::LogicalResult evaluateSlabs(const Plan &plan, const Held &held,
                                     const Target &target, int64_t room);
   mlir::LogicalResult evaluateSlab(const Plan &plan, const Held &held,
