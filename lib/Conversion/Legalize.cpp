@@ -35,36 +35,67 @@ static DequantizeOp getDequantize(Value weight) {
   return weight.getDefiningOp<DequantizeOp>();
 }
 
-/// Why sums of products over the last dimensions of an activation of rank
-/// `rank`, of format `input`, and of a matrix `[out, in]` of format `weight`
-/// cannot be integers; empty where they can.
-static std::string getObstacle(QuantizerAttrInterface input, int64_t rank,
-                               QuantizerAttrInterface weight, int64_t in) {
+/// Why `quantizer`, of an operand of a product, has no integers; empty where it
+/// has.
+static std::string getFormatObstacle(QuantizerAttrInterface quantizer) {
   std::string reason;
-  llvm::raw_string_ostream os(reason);
-  for (QuantizerAttrInterface quantizer : {input, weight})
-    if (quantizer.getIntegerForm() != IntegerForm::Integer) {
-      os << "the numbers of " << quantizer << " are no integers";
-      return reason;
-    }
+  if (quantizer.getIntegerForm() != IntegerForm::Integer)
+    llvm::raw_string_ostream(reason)
+        << "the numbers of " << quantizer << " are no integers";
+  return reason;
+}
+
+/// How many input channels of a weight `[out, in]` share a scale.
+static int64_t getGroupSize(QuantizerAttrInterface quantizer, int64_t in) {
   SmallVector<QuantAxis> axes;
-  input.getQuantAxes(rank, axes);
+  quantizer.getQuantAxes(2, axes);
+  return !axes.empty() && axes.back().dim == 1 ? axes.back().block : in;
+}
+
+/// Why products with the codes of `weight` cannot be summed group by group;
+/// empty where they can.
+static std::string getWeightObstacle(DequantizeOp weight) {
+  QuantizerAttrInterface quantizer = weight.getQuantizer();
+  std::string reason = getFormatObstacle(quantizer);
+  if (reason.empty() &&
+      getGroupSize(quantizer, weight.getInput().getType().getDimSize(1)) == 1)
+    llvm::raw_string_ostream(reason)
+        << "every number of " << quantizer << " has a scale of its own";
+  return reason;
+}
+
+/// Why the sums of products of `linear`, of what `input` rounds and of
+/// `weight`, cannot be integers where the weight allows it; empty where they
+/// can.
+static std::string getInputObstacle(LinearOp linear, FakeQuantOp input,
+                                    DequantizeOp weight) {
+  if (!input)
+    return "its input has no quantizer";
+  QuantizerAttrInterface quantizer = input.getQuantizer();
+  std::string reason = getFormatObstacle(quantizer);
+  if (!reason.empty())
+    return reason;
+  llvm::raw_string_ostream os(reason);
+  int64_t rank = linear.getInput().getType().getRank();
+  SmallVector<QuantAxis> axes;
+  quantizer.getQuantAxes(rank, axes);
   if (llvm::any_of(axes, [&](QuantAxis axis) {
         return axis.dim == rank - 1 || axis.block != 1;
       })) {
-    os << "scales of " << input << " differ within a row";
+    os << "scales of " << quantizer << " differ within a row";
     return reason;
   }
-  axes.clear();
-  weight.getQuantAxes(2, axes);
-  int64_t products = in;
-  if (!axes.empty() && axes.back().dim == 1)
-    products = axes.back().block;
-  if (products == 1)
-    os << "every number of " << weight << " has a scale of its own";
-  else if (!fitsAccumulator(products, input, weight))
-    os << "sums of " << products << " products of " << input << " and "
-       << weight << " need more than 32 bits";
+  int64_t products = getGroupSize(weight.getQuantizer(),
+                                  weight.getInput().getType().getDimSize(1));
+  if (!fitsAccumulator(products, quantizer, weight.getQuantizer())) {
+    os << "sums of " << products << " products of " << quantizer << " and "
+       << weight.getQuantizer() << " need more than 32 bits";
+    return reason;
+  }
+  Value zero = input.getZero();
+  if (zero &&
+      !cast<RankedTensorType>(zero.getType()).getElementType().isInteger(8))
+    return "zero points of fewer than 8 bits have no bytes";
   return reason;
 }
 
@@ -111,22 +142,15 @@ void Legalize::legalize(LinearOp linear) {
         << (linear->getName().getStringRef() + " stays in floats: " + reason)
                .str();
   };
-  if (!input)
-    return decline("its input has no quantizer");
   if (!weight)
     return decline("its weight has no quantizer");
   RankedTensorType type = linear.getResult().getType();
   if (type.getElementType().isF64())
     return decline("sums of integers become f32, the model has f64");
-  std::string reason =
-      getObstacle(input.getQuantizer(), type.getRank(), weight.getQuantizer(),
-                  weight.getInput().getType().getDimSize(1));
+  std::string reason = getWeightObstacle(weight);
   if (!reason.empty())
     return decline(reason);
-  Value zero = input.getZero();
-  if (zero &&
-      !cast<RankedTensorType>(zero.getType()).getElementType().isInteger(8))
-    return decline("zero points of fewer than 8 bits have no bytes");
+  reason = getInputObstacle(linear, input, weight);
 
   IRRewriter rewriter(linear);
   Location loc = linear.getLoc();
@@ -136,6 +160,15 @@ void Legalize::legalize(LinearOp linear) {
     scale = CastOp::create(
         rewriter, loc, weight.getScale().getType().clone(rewriter.getF32Type()),
         scale);
+  if (!reason.empty()) {
+    auto product = WeightOnlyLinearOp::create(
+        rewriter, loc, linear.getInput(), weight.getInput(), scale,
+        weight.getZero(), linear.getBias(), weight.getQuantizer());
+    remark::passed(loc, remarkOpts("weight-only"))
+        << "quench.linear multiplies floats by the codes of its weight: " +
+               reason;
+    return rewriter.replaceOp(linear, product);
+  }
   Value codes = encode(rewriter, input);
   TypeAttr element;
   if (!type.getElementType().isF32())

@@ -42,17 +42,27 @@ func.func @halves(%x: tensor<?x8xbf16>) -> (tensor<?x4xbf16>, tensor<?x8xbf16>) 
   return %0, %f : tensor<?x4xbf16>, tensor<?x8xbf16>
 }
 
-// What stays in floats, and why.
+// Where the input has no integers, the weight keeps its codes; what stays in
+// floats altogether, and why.
 // CHECK-LABEL: func.func @floats
+// CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<2x8xf32>
 // CHECK-NOT: quench.integer_linear
-// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: its input has no quantizer
+// CHECK: quench.weight_only_linear %[[X]], %[[C:.*]] scale %[[P:.*]] by(#quench.uniform<i8>) : (tensor<2x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+// CHECK: quench.linear
+// CHECK: quench.weight_only_linear %{{.*}}, %[[C]] scale %[[P]] by(#quench.uniform<i8>)
+// CHECK: quench.linear
+// CHECK: quench.linear
+// CHECK: quench.weight_only_linear
+// CHECK: quench.weight_only_linear
+// REMARK: [Passed] weight-only | {{.*}}quench.linear multiplies floats by the codes of its weight: its input has no quantizer
 // REMARK: [Missed] float | {{.*}}quench.linear stays in floats: its weight has no quantizer
-// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: scales of #quench.uniform<i8, token, group = 4> differ within a row
+// REMARK: [Passed] weight-only | {{.*}}codes of its weight: scales of #quench.uniform<i8, token, group = 4> differ within a row
 // REMARK: [Missed] float | {{.*}}quench.linear stays in floats: the numbers of #quench.log<u4> are no integers
 // REMARK: [Missed] float | {{.*}}quench.linear stays in floats: every number of #quench.uniform<i8, axis = 0, group = 1> has a scale of its own
-// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: zero points of fewer than 8 bits have no bytes
+// REMARK: [Passed] weight-only | {{.*}}codes of its weight: zero points of fewer than 8 bits have no bytes
+// REMARK: [Passed] weight-only | {{.*}}codes of its weight: the numbers of #quench.log<u4> are no integers
 func.func @floats(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>, %s: tensor<f32>, %t: tensor<2x2xf32>, %z: tensor<i4>)
-    -> (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) {
+    -> (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) {
   %c = quench.param <"m"::"c"> : tensor<4x8xi8>
   %p = quench.param <"m"::"s"> : tensor<f32>
   %q = quench.param <"m"::"q"> : tensor<4x8xf32>
@@ -62,19 +72,23 @@ func.func @floats(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>, %s: tensor<f32>, %t:
   %f = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<2x8xf32>, tensor<f32>) -> tensor<2x8xf32>
   %h = quench.fake_quant %x, %t by(#quench.uniform<i8, token, group = 4>) : (tensor<2x8xf32>, tensor<2x2xf32>) -> tensor<2x8xf32>
   %i = quench.fake_quant %x, %s, %z by(#quench.uniform<u4, asymmetric>) : (tensor<2x8xf32>, tensor<f32>, tensor<i4>) -> tensor<2x8xf32>
+  %l = quench.fake_quant %x, %s by(#quench.log<u4>) : (tensor<2x8xf32>, tensor<f32>) -> tensor<2x8xf32>
   %0 = quench.linear %x, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   %1 = quench.linear %f, %w : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   %2 = quench.linear %h, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   %3 = quench.linear %f, %e : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   %4 = quench.linear %f, %g : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   %5 = quench.linear %i, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
-  return %0, %1, %2, %3, %4, %5 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>
+  %6 = quench.linear %l, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+  return %0, %1, %2, %3, %4, %5, %6 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>
 }
 
 // CHECK-LABEL: func.func @wide
 // CHECK-NOT: quench.integer_linear
+// CHECK: quench.linear
+// CHECK: quench.weight_only_linear
 // REMARK: [Missed] float | {{.*}}quench.linear stays in floats: sums of integers become f32, the model has f64
-// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: sums of 32768 products of #quench.uniform<i8> and #quench.uniform<i8> need more than 32 bits
+// REMARK: [Passed] weight-only | {{.*}}codes of its weight: sums of 32768 products of #quench.uniform<i8> and #quench.uniform<i8> need more than 32 bits
 func.func @wide(%x: tensor<2x8xf64>, %y: tensor<2x32768xf32>, %s: tensor<f64>, %t: tensor<f32>) -> (tensor<2x4xf64>, tensor<2x4xf32>) {
   %c = quench.param <"m"::"c"> : tensor<4x8xi8>
   %p = quench.param <"m"::"s"> : tensor<f64>

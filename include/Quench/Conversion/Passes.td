@@ -39,9 +39,14 @@ def QuenchLegalize : Pass<"quench-legalize"> {
     Scales of a weight in f64 are rounded to f32 first. What the type of the model
     rounds in between, f16 or bf16, is no longer rounded.
 
-    A linear stays in floats, with a remark that says why, where only one operand has
-    codes, where numbers of a format are no integers, where scales of an input differ
-    within a row, where 32 bits do not hold the sums, and in f64.
+    Where the input has no quantizer, its numbers are no integers, its scales differ
+    within a row, or 32 bits do not hold the sums, the linear becomes
+    `quench.weight_only_linear` of floats and the codes of the weight, with a remark
+    that says why.
+
+    A linear stays in floats, with a remark that says why, where its weight has no
+    codes, where the numbers of the weight are no integers or have a scale each, and
+    in f64.
 
     ```mlir
     func.func @f(%x: tensor<?x8xf32>, %c: tensor<4x8xi8>, %t: tensor<4xf32>) -> tensor<?x4xf32> {

@@ -253,8 +253,8 @@ void KernelBuilder::forChannels(int64_t size, MutableArrayRef<Value> chains,
 // Memory
 //===----------------------------------------------------------------------===//
 
-Value KernelBuilder::scratch(ArrayRef<int64_t> shape) {
-  return memref::AllocaOp::create(*this, MemRefType::get(shape, computeType),
+Value KernelBuilder::scratch(ArrayRef<int64_t> shape, Type type) {
+  return memref::AllocaOp::create(*this, MemRefType::get(shape, type),
                                   getI64IntegerAttr(64));
 }
 
@@ -336,11 +336,15 @@ void KernelBuilder::storeScalar(Value value, Value buffer, ValueRange indices) {
   memref::StoreOp::create(*this, value, buffer, indices);
 }
 
-Value KernelBuilder::loadIntegers(Value buffer, ValueRange indices,
-                                  int64_t factor) {
+Value KernelBuilder::loadVector(Value buffer, ValueRange indices,
+                                int64_t factor) {
   Type element = cast<MemRefType>(buffer.getType()).getElementType();
   return vector::LoadOp::create(
       *this, VectorType::get({numLanes * factor}, element), buffer, indices);
+}
+
+void KernelBuilder::storeVector(Value value, Value buffer, ValueRange indices) {
+  vector::StoreOp::create(*this, value, buffer, indices);
 }
 
 Value KernelBuilder::loadRepeated(Value buffer, ValueRange indices) {
@@ -353,6 +357,11 @@ Value KernelBuilder::loadRepeated(Value buffer, ValueRange indices) {
   value = integerSplat(vector::ExtractOp::create(*this, value, int64_t(0)));
   return vector::BitCastOp::create(
       *this, VectorType::get({numLanes * count}, element), value);
+}
+
+void KernelBuilder::prefetch(Value buffer, ValueRange indices) {
+  memref::PrefetchOp::create(*this, buffer, indices, /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
 }
 
 Value KernelBuilder::mask(Value count) {
@@ -538,13 +547,7 @@ KernelBuilder::contract(int64_t rows, int64_t columns, Value depth,
                         ArrayRef<Value> accumulators,
                         function_ref<Value(Value, int64_t)> a,
                         function_ref<Value(Value, int64_t)> b) {
-  auto addFloats = [&](Value a, Value b) { return fadd(a, b); };
-  auto multiplyAddFloats = [&](Value a, Value b, Value c) {
-    return fma(a, b, c);
-  };
-  return contract(
-      {splat(0.0), addFloats, multiplyAddFloats}, rows, columns, depth,
-      accumulators, [&](Value k, int64_t row) { return splat(a(k, row)); }, b);
+  return contract(IntegerDot::None, rows, columns, depth, accumulators, a, b);
 }
 
 SmallVector<Value>
@@ -552,14 +555,40 @@ KernelBuilder::contract(IntegerDot dot, int64_t rows, int64_t columns,
                         Value depth, ArrayRef<Value> accumulators,
                         function_ref<Value(Value, int64_t)> a,
                         function_ref<Value(Value, int64_t)> b) {
+  return contractPacked(
+      dot, rows, columns, /*parts=*/1, depth, accumulators,
+      [&](Value k, int64_t, int64_t row) { return a(k, row); }, b,
+      [](Value packed, int64_t, int64_t) { return packed; });
+}
+
+SmallVector<Value> KernelBuilder::contractPacked(
+    IntegerDot dot, int64_t rows, int64_t columns, int64_t parts, Value depth,
+    ArrayRef<Value> accumulators,
+    function_ref<Value(Value, int64_t, int64_t)> a,
+    function_ref<Value(Value, int64_t)> b,
+    function_ref<Value(Value, int64_t, int64_t)> unpack) {
+  if (dot == IntegerDot::None) {
+    auto addFloats = [&](Value a, Value b) { return fadd(a, b); };
+    auto multiplyAddFloats = [&](Value a, Value b, Value c) {
+      return fma(a, b, c);
+    };
+    return contractPacked(
+        {splat(0.0), addFloats, multiplyAddFloats}, rows, columns, parts, depth,
+        accumulators,
+        [&](Value k, int64_t part, int64_t row) {
+          return splat(a(k, part, row));
+        },
+        b, unpack);
+  }
   auto addIntegers = [&](Value a, Value b) -> Value {
     return arith::AddIOp::create(*this, a, b);
   };
   auto multiplyAddIntegers = [&](Value a, Value b, Value c) {
     return multiplyAdd(dot, a, b, c);
   };
-  return contract({integerSplat(int64_t(0)), addIntegers, multiplyAddIntegers},
-                  rows, columns, depth, accumulators, a, b);
+  return contractPacked(
+      {integerSplat(int64_t(0)), addIntegers, multiplyAddIntegers}, rows,
+      columns, parts, depth, accumulators, a, b, unpack);
 }
 
 Value KernelBuilder::multiplyAdd(IntegerDot dot, Value a, Value b, Value c) {
@@ -578,10 +607,12 @@ Value KernelBuilder::multiplyAdd(IntegerDot dot, Value a, Value b, Value c) {
   return arith::AddIOp::create(*this, c, call(name, {a, b}));
 }
 
-SmallVector<Value> KernelBuilder::contract(
-    const Arithmetic &arithmetic, int64_t rows, int64_t columns, Value depth,
-    ArrayRef<Value> accumulators, function_ref<Value(Value, int64_t)> a,
-    function_ref<Value(Value, int64_t)> b) {
+SmallVector<Value> KernelBuilder::contractPacked(
+    const Arithmetic &arithmetic, int64_t rows, int64_t columns, int64_t parts,
+    Value depth, ArrayRef<Value> accumulators,
+    function_ref<Value(Value, int64_t, int64_t)> a,
+    function_ref<Value(Value, int64_t)> b,
+    function_ref<Value(Value, int64_t, int64_t)> unpack) {
   // One multiply-add waits about four cycles for the last: with fewer than
   // eight chains a small tile would wait most of the time, so it gets more
   // sets of accumulators.
@@ -591,21 +622,29 @@ SmallVector<Value> KernelBuilder::contract(
     sets *= 2;
   // A step of a large tile hides the loop; to unroll it would be code alone.
   int64_t unroll = 4;
-  while (unroll > 1 && tile * unroll > 32)
+  while (unroll > 1 && tile * parts * unroll > 32)
     unroll /= 2;
   SmallVector<Value> all(accumulators);
   for (int64_t i = tile; i < tile * sets; ++i)
     all.push_back(arithmetic.zero);
 
-  auto step = [&](Value k, MutableArrayRef<Value> acc) {
-    SmallVector<Value> right;
+  // `first`: how many steps were before in this round.
+  auto step = [&](Value k, int64_t first, MutableArrayRef<Value> acc) {
+    SmallVector<Value> packed;
     for (int64_t c = 0; c < columns; ++c)
-      right.push_back(b(k, c));
-    for (int64_t r = 0; r < rows; ++r) {
-      Value left = a(k, r);
+      packed.push_back(b(k, c));
+    for (int64_t part = 0; part < parts; ++part) {
+      MutableArrayRef<Value> sums =
+          acc.slice((first + part) % sets * tile, tile);
+      SmallVector<Value> right;
       for (int64_t c = 0; c < columns; ++c)
-        acc[r * columns + c] =
-            arithmetic.multiplyAdd(left, right[c], acc[r * columns + c]);
+        right.push_back(unpack(packed[c], part, c));
+      for (int64_t r = 0; r < rows; ++r) {
+        Value left = a(k, part, r);
+        for (int64_t c = 0; c < columns; ++c)
+          sums[r * columns + c] =
+              arithmetic.multiplyAdd(left, right[c], sums[r * columns + c]);
+      }
     }
   };
   std::optional<int64_t> constant = getConstantIntValue(depth);
@@ -614,13 +653,13 @@ SmallVector<Value> KernelBuilder::contract(
   all = loop(index(0), whole, unroll, all, [&](Value k, ValueRange args) {
     SmallVector<Value> acc(args);
     for (int64_t u = 0; u < unroll; ++u)
-      step(add(k, u), MutableArrayRef(acc).slice((u % sets) * tile, tile));
+      step(add(k, u), u * parts, acc);
     return acc;
   });
   if (!constant || *constant % unroll)
     all = loop(whole, depth, 1, all, [&](Value k, ValueRange args) {
       SmallVector<Value> acc(args);
-      step(k, MutableArrayRef(acc).take_front(tile));
+      step(k, /*first=*/0, acc);
       return acc;
     });
   for (int64_t live = sets; live > 1; live /= 2)

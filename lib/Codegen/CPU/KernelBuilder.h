@@ -118,7 +118,11 @@ public:
 
   // Memory. Indices address the first element.
   /// Scratch of the compute type on the stack.
-  mlir::Value scratch(llvm::ArrayRef<int64_t> shape);
+  mlir::Value scratch(llvm::ArrayRef<int64_t> shape) {
+    return scratch(shape, computeType);
+  }
+  /// Scratch of elements of `type` on the stack.
+  mlir::Value scratch(llvm::ArrayRef<int64_t> shape, mlir::Type type);
   /// A register of consecutive elements; with `mask`, zeros where it is off.
   mlir::Value load(mlir::Value buffer, mlir::ValueRange indices,
                    mlir::Value mask = {});
@@ -127,12 +131,16 @@ public:
   mlir::Value loadScalar(mlir::Value buffer, mlir::ValueRange indices);
   void storeScalar(mlir::Value value, mlir::Value buffer,
                    mlir::ValueRange indices);
-  /// Consecutive elements of an integer buffer, `factor` for each lane.
-  mlir::Value loadIntegers(mlir::Value buffer, mlir::ValueRange indices,
-                           int64_t factor = 1);
+  /// Consecutive elements of any type as they are, `factor` for each lane.
+  mlir::Value loadVector(mlir::Value buffer, mlir::ValueRange indices,
+                         int64_t factor = 1);
+  void storeVector(mlir::Value value, mlir::Value buffer,
+                   mlir::ValueRange indices);
   /// The consecutive elements of an integer buffer that 32 bits hold, in every
   /// lane.
   mlir::Value loadRepeated(mlir::Value buffer, mlir::ValueRange indices);
+  /// Asks for the cache line of an element, which need not exist.
+  void prefetch(mlir::Value buffer, mlir::ValueRange indices);
   /// A mask of the first `count` lanes.
   mlir::Value mask(mlir::Value count);
   /// A mask for lanes [at, at + lanes) of `size` elements, null when all of
@@ -186,6 +194,19 @@ public:
            llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
            llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
 
+  /// The same where `b` gives vectors that hold what `parts` consecutive steps
+  /// multiply, and `unpack` gives one of them. `a` gives registers or, without
+  /// a `dot`, scalars, `b` packed vectors; `depth` counts these.
+  llvm::SmallVector<mlir::Value> contractPacked(
+      IntegerDot dot, int64_t rows, int64_t columns, int64_t parts,
+      mlir::Value depth, llvm::ArrayRef<mlir::Value> accumulators,
+      llvm::function_ref<mlir::Value(mlir::Value k, int64_t part, int64_t row)>
+          a,
+      llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b,
+      llvm::function_ref<mlir::Value(mlir::Value packed, int64_t part,
+                                     int64_t column)>
+          unpack);
+
 private:
   /// What a contraction computes with.
   struct Arithmetic {
@@ -195,11 +216,16 @@ private:
     llvm::function_ref<mlir::Value(mlir::Value, mlir::Value, mlir::Value)>
         multiplyAdd;
   };
-  llvm::SmallVector<mlir::Value>
-  contract(const Arithmetic &arithmetic, int64_t rows, int64_t columns,
-           mlir::Value depth, llvm::ArrayRef<mlir::Value> accumulators,
-           llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
-           llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
+  llvm::SmallVector<mlir::Value> contractPacked(
+      const Arithmetic &arithmetic, int64_t rows, int64_t columns,
+      int64_t parts, mlir::Value depth,
+      llvm::ArrayRef<mlir::Value> accumulators,
+      llvm::function_ref<mlir::Value(mlir::Value k, int64_t part, int64_t row)>
+          a,
+      llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b,
+      llvm::function_ref<mlir::Value(mlir::Value packed, int64_t part,
+                                     int64_t column)>
+          unpack);
   /// c plus, in each lane, the sum of the products of `a` and `b`.
   mlir::Value multiplyAdd(IntegerDot dot, mlir::Value a, mlir::Value b,
                           mlir::Value c);

@@ -67,10 +67,23 @@ struct IntegerInput {
   bool isShifted() const { return zero || offset() != 0; }
 };
 
+/// Codes of 4 bits in a word of a packed weight.
+inline constexpr int64_t wordCodes = 8;
+
 /// How `w` of a linear is codes.
-struct IntegerWeight {
-  int64_t group = 0; ///< Input channels that are summed as integers.
+struct CodedWeight {
+  int64_t group = 0; ///< Input channels that share a scale; 0: `w` is floats.
   bool wide = false; ///< Integers have 16 bits.
+  bool isNibbles = false; ///< Codes of 4 bits, eight in a word.
+  bool isSigned = false;  ///< 8 was added to codes of 4 bits.
+  bool zero = false;      ///< Codes of 4 bits have zero points.
+
+  bool operator==(const CodedWeight &other) const {
+    auto fields = [](const CodedWeight &w) {
+      return std::tie(w.group, w.wide, w.isNibbles, w.isSigned, w.zero);
+    };
+    return fields(*this) == fields(other);
+  }
 };
 
 /// out = f(x w^T + bias) [* (x w2^T + bias2)] [+ residual].
@@ -78,7 +91,7 @@ struct LinearKernel {
   int64_t in, out;
   mlir::Type element;
   IntegerInput input = {};
-  IntegerWeight weight = {};
+  CodedWeight weight = {};
   bool bias = false;
   Activation activation = Activation::None;
   bool gated = false;
@@ -86,6 +99,8 @@ struct LinearKernel {
 
   /// Whether x and w are codes.
   bool isInteger() const { return input.dot != IntegerDot::None; }
+  /// Whether w is codes.
+  bool hasCodes() const { return weight.group != 0; }
 };
 
 /// Operands: x `[M, in]`, w `[panels, in, panel]`, bias `[out]`, with `gated`
@@ -96,6 +111,11 @@ struct LinearKernel {
 /// w is
 /// `[panels, ceil(in / depth), panel * depth]`, followed by the sums of its
 /// integers, where x is shifted, and scales, `[panels, groups, panel]`.
+///
+/// With codes of 4 bits, w is `[panels, ceil(in / 8), panel]`, followed by zero
+/// points where it has some, `[panels, groups, panel]`, both as
+/// `quench.pack_nibbles` and `quench.pack_zeros` lay them out. Beside an x of
+/// floats, codes are those, or bytes as above with a depth of 1.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const LinearKernel &kernel);
 

@@ -182,6 +182,16 @@ struct Selector {
            linear.getWeight().getType().hasStaticShape();
   }
   bool fits(IntegerLinearOp linear) const;
+  bool fits(WeightOnlyLinearOp linear) const {
+    return linear.getInput().getType().getRank() > 1 && hasPackedWeight(linear);
+  }
+  /// Whether the weight of `linear` can be packed.
+  template <typename LinearOpT>
+  bool hasPackedWeight(LinearOpT linear) const {
+    return isParameter(linear.getWeight()) &&
+           isParameter(linear.getWeightScale()) &&
+           isParameter(linear.getWeightZero());
+  }
 
   LinearKernel describe(LinearOp linear) const {
     RankedTensorType weight = linear.getWeight().getType();
@@ -189,17 +199,21 @@ struct Selector {
             linear.getResult().getType().getElementType()};
   }
   LinearKernel describe(IntegerLinearOp linear) const;
+  LinearKernel describe(WeightOnlyLinearOp linear) const;
+  /// How the weight of `linear` is packed.
+  template <typename LinearOpT>
+  CodedWeight describeWeight(LinearOpT linear) const;
 
   /// Whether one kernel takes both, which have one input.
   bool haveOneKernel(LinearOp, LinearOp) const { return true; }
-  bool haveOneKernel(IntegerLinearOp a, IntegerLinearOp b) const {
-    return a.getGroupSize() == b.getGroupSize() &&
-           hasByteIntegers(a.getWeightQuantizer()) ==
-               hasByteIntegers(b.getWeightQuantizer());
+  template <typename LinearOpT>
+  bool haveOneKernel(LinearOpT a, LinearOpT b) const {
+    return describeWeight(a) == describeWeight(b);
   }
 
   /// What `linear` computes rows from, in floats.
   Value getFloats(LinearOp linear) const { return linear.getInput(); }
+  Value getFloats(WeightOnlyLinearOp linear) const { return linear.getInput(); }
   Value getFloats(IntegerLinearOp linear) const {
     return linear.getInput().getDefiningOp<EncodeOp>().getInput();
   }
@@ -215,6 +229,9 @@ struct Selector {
   void addInput(LinearOp linear, SmallVectorImpl<Value> &inputs) {
     inputs.push_back(toRows(linear.getLoc(), linear.getInput()));
   }
+  void addInput(WeightOnlyLinearOp linear, SmallVectorImpl<Value> &inputs) {
+    inputs.push_back(toRows(linear.getLoc(), linear.getInput()));
+  }
   void addInput(IntegerLinearOp linear, SmallVectorImpl<Value> &inputs);
 
   void addWeights(LinearOp linear, SmallVectorImpl<Value> &inputs) {
@@ -222,7 +239,8 @@ struct Selector {
     inputs.push_back(PackOp::create(
         rewriter, linear.getLoc(), linear.getWeight(), library.panel(element)));
   }
-  void addWeights(IntegerLinearOp linear, SmallVectorImpl<Value> &inputs);
+  template <typename LinearOpT>
+  void addWeights(LinearOpT linear, SmallVectorImpl<Value> &inputs);
 
   /// Rows of the codes of `encode` for `dot`, from a kernel.
   const Encoded &encode(EncodeOp encode, IntegerDot dot);
@@ -264,9 +282,7 @@ bool Selector::fits(IntegerLinearOp linear) const {
          encode.getZero() == linear.getInputZero() &&
          encode.getQuantizer() == linear.getInputQuantizer() &&
          (axes.empty() || static_cast<int64_t>(axes.size()) == rank - 1) &&
-         isParameter(linear.getWeight()) &&
-         isParameter(linear.getWeightScale()) &&
-         isParameter(linear.getWeightZero()) &&
+         hasPackedWeight(linear) &&
          (isWhole || group % getDepth(getDot(linear)) == 0);
 }
 
@@ -280,9 +296,34 @@ LinearKernel Selector::describe(IntegerLinearOp linear) const {
   // Pairs are differences from the zero point already.
   kernel.input.zero =
       linear.getInputZero() && kernel.input.dot == IntegerDot::Quads;
-  kernel.weight.group = linear.getGroupSize();
-  kernel.weight.wide = !hasByteIntegers(linear.getWeightQuantizer());
+  kernel.weight = describeWeight(linear);
   return kernel;
+}
+
+LinearKernel Selector::describe(WeightOnlyLinearOp linear) const {
+  RankedTensorType weight = linear.getWeight().getType();
+  LinearKernel kernel{weight.getDimSize(1), weight.getDimSize(0),
+                      linear.getResult().getType().getElementType()};
+  kernel.weight = describeWeight(linear);
+  return kernel;
+}
+
+template <typename LinearOpT>
+CodedWeight Selector::describeWeight(LinearOpT linear) const {
+  QuantizerAttrInterface quantizer = linear.getWeightQuantizer();
+  CodedWeight weight;
+  weight.group = linear.getGroupSize();
+  bool isWhole = weight.group == linear.getWeight().getType().getDimSize(1);
+  // A word belongs to one group.
+  weight.isNibbles = quantizer.getStorageType().getWidth() <= 4 &&
+                     (isWhole || weight.group % wordCodes == 0);
+  if (weight.isNibbles) {
+    weight.isSigned = quantizer.hasSignedCodes();
+    weight.zero = quantizer.hasZeroPoint();
+  } else {
+    weight.wide = !hasByteIntegers(quantizer);
+  }
+  return weight;
 }
 
 const Encoded &Selector::encode(EncodeOp encode, IntegerDot dot) {
@@ -330,16 +371,24 @@ void Selector::addInput(IntegerLinearOp linear,
     inputs.push_back(toVector(linear.getLoc(), linear.getInputZero()));
 }
 
-void Selector::addWeights(IntegerLinearOp linear,
-                          SmallVectorImpl<Value> &inputs) {
+template <typename LinearOpT>
+void Selector::addWeights(LinearOpT linear, SmallVectorImpl<Value> &inputs) {
   Location loc = linear.getLoc();
   Value codes = linear.getWeight(), zero = linear.getWeightZero();
   QuantizerAttrInterface quantizer = linear.getWeightQuantizer();
   LinearKernel kernel = describe(linear);
   int64_t panel = library.panel(rewriter.getF32Type());
-  inputs.push_back(PackCodesOp::create(rewriter, loc, codes, zero, quantizer,
-                                       panel, getDepth(kernel.input.dot)));
-  if (kernel.input.isShifted())
+  int64_t depth = getDepth(kernel.input.dot);
+  if (kernel.weight.isNibbles)
+    inputs.push_back(PackNibblesOp::create(rewriter, loc, codes, zero,
+                                           quantizer, panel, depth));
+  else
+    inputs.push_back(PackCodesOp::create(rewriter, loc, codes, zero, quantizer,
+                                         panel, depth));
+  if (kernel.weight.zero)
+    inputs.push_back(PackZerosOp::create(rewriter, loc, codes, zero, quantizer,
+                                         panel, depth));
+  if (kernel.isInteger() && kernel.input.isShifted())
     inputs.push_back(
         SumCodesOp::create(rewriter, loc, codes, zero, quantizer, panel));
   // A scale for each channel and group.
@@ -628,6 +677,10 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
         selector.selectLinear(op);
     });
     each(IntegerLinearOp(), [&](IntegerLinearOp op) {
+      if (!op->use_empty())
+        selector.selectLinear(op);
+    });
+    each(WeightOnlyLinearOp(), [&](WeightOnlyLinearOp op) {
       if (!op->use_empty())
         selector.selectLinear(op);
     });

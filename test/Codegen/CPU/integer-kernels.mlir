@@ -31,6 +31,7 @@
 // NONE: quench.encode
 // NONE: quench.integer_linear
 // NONE-NOT: quench.call_kernel
+// NONE-LABEL: func.func @wide(
 func.func @dynamic(%x: tensor<?x37xf32>) -> (tensor<?x21xf32>, tensor<?x21xf32>) {
   %w = quench.param <"m"::"w"> : tensor<21x37xi8>
   %t = quench.param <"m"::"t"> : tensor<21xf32>
@@ -61,6 +62,59 @@ func.func @wide(%x: tensor<?x32xf32>) -> tensor<?x16xf32> {
   %0 = quench.integer_linear %c scale %s zero %z by(#quench.uniform<u8, asymmetric>), %w scale %t zero %y by(#quench.uniform<u8, asymmetric, axis = 0, group = 8>)
     : (tensor<?x32xi8>, tensor<f32>, tensor<i8>, tensor<16x32xi8>, tensor<16x4xf32>, tensor<16x4xi8>) -> tensor<?x16xf32>
   return %0 : tensor<?x16xf32>
+}
+
+// Codes of up to 4 bits go to words of eight, with what is subtracted from them
+// where they have zero points.
+// CHECK-LABEL: func.func @nibbles(
+// CHECK: quench.pack_nibbles %{{.*}} by(#quench.uniform<i4, axis = 0>) panel 32 depth 4 : (tensor<40x32xi8>) -> tensor<2x4x32xi32>
+// CHECK: quench.sum_codes
+// CHECK: quench.pack %{{.*}} panel 32 : (tensor<40x1xf32>)
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_quads_signed_rows_i4(
+// CHECK: quench.pack_nibbles %{{.*}}, %{{.*}} by(#quench.uniform<u3, asymmetric, axis = 0, group = 16>) panel 32 depth 4
+// CHECK: quench.pack_zeros %{{.*}}, %{{.*}} by(#quench.uniform<u3, asymmetric, axis = 0, group = 16>) panel 32 depth 4 : (tensor<40x32xi8>, tensor<40x2xi8>) -> tensor<2x2x32xi32>
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_quads_signed_rows_u4_zeros_group16(
+// PAIRS-LABEL: func.func @nibbles(
+// PAIRS: quench.pack_nibbles %{{.*}} by(#quench.uniform<i4, axis = 0>) panel 16 depth 2 : (tensor<40x32xi8>) -> tensor<3x4x16xi32>
+func.func @nibbles(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>) {
+  %w = quench.param <"m"::"w"> : tensor<40x32xi8>
+  %t = quench.param <"m"::"t"> : tensor<40xf32>
+  %u = quench.param <"m"::"u"> : tensor<40x2xf32>
+  %z = quench.param <"m"::"z"> : tensor<40x2xi8>
+  %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x32xf32>) -> tensor<?xf32>
+  %c = quench.encode %x, %s by(#quench.uniform<i8, token>) : (tensor<?x32xf32>, tensor<?xf32>) -> tensor<?x32xi8>
+  %0 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i4, axis = 0>)
+    : (tensor<?x32xi8>, tensor<?xf32>, tensor<40x32xi8>, tensor<40xf32>) -> tensor<?x40xf32>
+  %1 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %u zero %z by(#quench.uniform<u3, asymmetric, axis = 0, group = 16>)
+    : (tensor<?x32xi8>, tensor<?xf32>, tensor<40x32xi8>, tensor<40x2xf32>, tensor<40x2xi8>) -> tensor<?x40xf32>
+  return %0, %1 : tensor<?x40xf32>, tensor<?x40xf32>
+}
+
+// Beside floats, codes of 4 bits are words, others bytes or, where they need 9
+// bits, 16 bits; gated pairs are one kernel.
+// CHECK-LABEL: func.func @weight_only(
+// CHECK: quench.pack_nibbles %{{.*}} by(#quench.uniform<i4, axis = 0, group = 16>) panel 32 depth 1 : (tensor<40x32xi8>) -> tensor<2x4x32xi32>
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_i4_group16_relu_gated(
+// CHECK: quench.pack_codes %{{.*}} by(#quench.uniform<i8, axis = 0, group = 16>) panel 32 depth 1 : (tensor<40x32xi8>) -> tensor<2x32x32xi8>
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_bytes_group16(
+// CHECK: quench.pack_codes %{{.*}}, %{{.*}} by(#quench.uniform<u8, asymmetric, axis = 0, group = 16>) panel 32 depth 1 : (tensor<40x32xi8>, tensor<40x2xi8>) -> tensor<2x32x32xi16>
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_bytes_group16_wide(
+// CHECK-NOT: quench.weight_only_linear
+func.func @weight_only(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>) {
+  %w = quench.param <"m"::"w"> : tensor<40x32xi8>
+  %v = quench.param <"m"::"v"> : tensor<40x32xi8>
+  %u = quench.param <"m"::"u"> : tensor<40x2xf32>
+  %z = quench.param <"m"::"z"> : tensor<40x2xi8>
+  %0 = quench.weight_only_linear %x, %w scale %u by(#quench.uniform<i4, axis = 0, group = 16>)
+    : (tensor<?x32xf32>, tensor<40x32xi8>, tensor<40x2xf32>) -> tensor<?x40xf32>
+  %1 = quench.weight_only_linear %x, %v scale %u by(#quench.uniform<i4, axis = 0, group = 16>)
+    : (tensor<?x32xf32>, tensor<40x32xi8>, tensor<40x2xf32>) -> tensor<?x40xf32>
+  %2 = quench.gated %0, %1 by relu : tensor<?x40xf32>
+  %3 = quench.weight_only_linear %x, %w scale %u by(#quench.uniform<i8, axis = 0, group = 16>)
+    : (tensor<?x32xf32>, tensor<40x32xi8>, tensor<40x2xf32>) -> tensor<?x40xf32>
+  %4 = quench.weight_only_linear %x, %w scale %u zero %z by(#quench.uniform<u8, asymmetric, axis = 0, group = 16>)
+    : (tensor<?x32xf32>, tensor<40x32xi8>, tensor<40x2xf32>, tensor<40x2xi8>) -> tensor<?x40xf32>
+  return %2, %3, %4 : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>
 }
 
 // Groups that no instruction fills, codes that come from elsewhere, and weights

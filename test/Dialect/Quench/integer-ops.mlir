@@ -6,7 +6,7 @@
 // RUN: quench-opt %s --quench-lower-to-linalg \
 // RUN:   --one-shot-bufferize="bufferize-function-boundaries allow-unknown-ops" -o /dev/null
 
-// LINALG-NOT: quench.{{encode|integer_linear}}
+// LINALG-NOT: quench.{{encode|integer_linear|weight_only_linear}}
 
 // CHECK-LABEL: func.func @encode
 // CHECK: quench.encode %{{.*}}, %{{.*}} by(#quench.uniform<i8, token>) : (tensor<?x?x8xf32>, tensor<?x?xf32>) -> tensor<?x?x8xi8>
@@ -62,6 +62,39 @@ func.func @groups(%x: tensor<?x?x8xi8>, %s: tensor<f32>, %z: tensor<i8>, %w: ten
       %w scale %t zero %y by(#quench.uniform<u4, asymmetric, axis = 0, group = 2>) {element_type = bf16}
     : (tensor<?x?x8xi8>, tensor<f32>, tensor<i8>, tensor<4x8xi8>, tensor<4x4xf32>, tensor<4x4xi8>) -> tensor<?x?x4xbf16>
   return %0 : tensor<?x?x4xbf16>
+}
+
+// Sums of floats, each group for itself.
+// CHECK-LABEL: func.func @weight_only
+// CHECK: quench.weight_only_linear %{{.*}}, %{{.*}} scale %{{.*}} by(#quench.uniform<i8>) bias %{{.*}} : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<f32>, tensor<4xf32>) -> tensor<?x4xf32>
+// CHECK: quench.weight_only_linear %{{.*}}, %{{.*}} scale %{{.*}} zero %{{.*}} by(#quench.uniform<u4, asymmetric, axis = 0, group = 2>) : (tensor<?x?x8xbf16>, tensor<4x8xi8>, tensor<4x4xf32>, tensor<4x4xi8>) -> tensor<?x?x4xbf16>
+// LINALG-LABEL: func.func @weight_only
+// LINALG: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]
+// LINALG: arith.sitofp
+// LINALG: arith.mulf
+// LINALG: arith.addf
+// LINALG: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]
+// LINALG: arith.subi
+// LINALG: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+// LINALG: math.fma
+func.func @weight_only(%x: tensor<?x8xf32>, %h: tensor<?x?x8xbf16>, %w: tensor<4x8xi8>, %s: tensor<f32>, %b: tensor<4xf32>, %t: tensor<4x4xf32>, %z: tensor<4x4xi8>)
+    -> (tensor<?x4xf32>, tensor<?x?x4xbf16>) {
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.uniform<i8>) bias %b
+    : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<f32>, tensor<4xf32>) -> tensor<?x4xf32>
+  %1 = quench.weight_only_linear %h, %w scale %t zero %z by(#quench.uniform<u4, asymmetric, axis = 0, group = 2>)
+    : (tensor<?x?x8xbf16>, tensor<4x8xi8>, tensor<4x4xf32>, tensor<4x4xi8>) -> tensor<?x?x4xbf16>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x?x4xbf16>
+}
+
+// CHECK-LABEL: func.func @words
+func.func @words() -> (tensor<2x1x3xi32>, tensor<2x2x4xi32>) {
+  %w = quench.param <"m"::"w"> : tensor<5x6xi8>
+  %z = quench.param <"m"::"z"> : tensor<5x2xi8>
+  // CHECK: quench.pack_nibbles %{{.*}} by(#quench.uniform<i4, axis = 0>) panel 3 depth 4 : (tensor<5x6xi8>) -> tensor<2x1x3xi32>
+  %0 = quench.pack_nibbles %w by(#quench.uniform<i4, axis = 0>) panel 3 depth 4 : (tensor<5x6xi8>) -> tensor<2x1x3xi32>
+  // CHECK: quench.pack_zeros %{{.*}}, %{{.*}} by(#quench.uniform<u4, asymmetric, axis = 0, group = 3>) panel 4 depth 2 : (tensor<5x6xi8>, tensor<5x2xi8>) -> tensor<2x2x4xi32>
+  %1 = quench.pack_zeros %w, %z by(#quench.uniform<u4, asymmetric, axis = 0, group = 3>) panel 4 depth 2 : (tensor<5x6xi8>, tensor<5x2xi8>) -> tensor<2x2x4xi32>
+  return %0, %1 : tensor<2x1x3xi32>, tensor<2x2x4xi32>
 }
 
 // CHECK-LABEL: func.func @layouts

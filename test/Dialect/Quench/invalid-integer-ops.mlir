@@ -96,3 +96,55 @@ func.func @f() {
   %0 = quench.pack_codes %w by(#quench.uniform<u4, asymmetric>) panel 4 depth 2 : (tensor<5x6xi8>) -> tensor<2x3x8xi8>
   return
 }
+
+// -----
+
+func.func @f() {
+  %w = quench.param <"m"::"w"> : tensor<5x8xi8>
+  // expected-error @below {{'quench.pack_nibbles' op expected codes of at most 4 bits, found #quench.uniform<i5>}}
+  %0 = quench.pack_nibbles %w by(#quench.uniform<i5>) panel 4 depth 4 : (tensor<5x8xi8>) -> tensor<2x1x4xi32>
+  return
+}
+
+// -----
+
+func.func @f() {
+  %w = quench.param <"m"::"w"> : tensor<5x8xi8>
+  // expected-error @below {{'quench.pack_nibbles' op expected a depth of 1, 2 or 4, found 3}}
+  %0 = quench.pack_nibbles %w by(#quench.uniform<i4>) panel 4 depth 3 : (tensor<5x8xi8>) -> tensor<2x1x4xi32>
+  return
+}
+
+// -----
+
+func.func @f() {
+  %w = quench.param <"m"::"w"> : tensor<5x8xi8>
+  %z = quench.param <"m"::"z"> : tensor<i8>
+  // expected-error @below {{'quench.pack_zeros' op expected a panel of at least 1, found 0}}
+  %0 = quench.pack_zeros %w, %z by(#quench.uniform<i4, asymmetric>) panel 0 depth 4 : (tensor<5x8xi8>, tensor<i8>) -> tensor<1x1x0xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xf64>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
+  // expected-error @below {{'quench.weight_only_linear' op expected an input of f16, bf16 or f32, found 'f64'}}
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.uniform<i8>) : (tensor<2x8xf64>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xf32>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
+  // expected-error @below {{'quench.weight_only_linear' op expected a format of integers, found #quench.log<u4>}}
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.log<u4>) : (tensor<2x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x6xf32>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
+  // expected-error @below {{'quench.weight_only_linear' op expected weight of shape [?x6], found 'tensor<4x8xi8>'}}
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.uniform<i8>) : (tensor<2x6xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+  return
+}

@@ -12,18 +12,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Support/TestArchives.h"
-#include "Quench/Codegen/CPU/Jit.h"
-#include "Quench/InitAll.h"
+#include "KernelFixture.h"
 #include "Quench/Support/Hadamard.h"
 
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/TargetParser/Host.h"
-#include "gtest/gtest.h"
-#include <cctype>
 #include <cmath>
 
 using namespace mlir;
@@ -32,80 +24,7 @@ using namespace quench::test;
 
 namespace {
 
-std::vector<std::string> levels() {
-  std::vector<std::string> names{"x86-64"};
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  if (features.lookup("avx2") && features.lookup("fma"))
-    names.push_back("x86-64-v3");
-  if (features.lookup("avx512f"))
-    names.push_back("x86-64-v4");
-  return names;
-}
-
-/// Numbers that look random, between -1 and 1.
-std::vector<float> numbers(size_t count, uint32_t seed) {
-  std::vector<float> values(count);
-  for (float &value : values) {
-    seed = seed * 1664525 + 1013904223;
-    value = static_cast<float>(seed >> 8) / (1 << 23) - 1;
-  }
-  return values;
-}
-
-class Kernels : public testing::TestWithParam<std::string> {
-protected:
-  Kernels() {
-    DialectRegistry registry;
-    registerAllDialects(registry);
-    context.appendDialectRegistry(registry);
-    context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
-      errors.push_back(diagnostic.str());
-      return success();
-    });
-  }
-  ~Kernels() override { qrt_session_destroy(session); }
-
-  void compile(const std::string &source) {
-    OwningOpRef<ModuleOp> module =
-        parseSourceString<ModuleOp>(source, &context);
-    ASSERT_TRUE(module) << llvm::join(errors, "\n");
-    FailureOr<ArchiveSet> archives =
-        ArchiveSet::open(*module, {}, folder.path());
-    ASSERT_TRUE(succeeded(archives)) << llvm::join(errors, "\n");
-    llvm::Expected<CPUTarget> target = CPUTarget::parse(GetParam());
-    ASSERT_TRUE(bool(target)) << llvm::toString(target.takeError());
-    FailureOr<std::unique_ptr<JitModel>> result =
-        JitModel::create(*module, *target, *archives);
-    ASSERT_TRUE(succeeded(result)) << llvm::join(errors, "\n");
-    jit = std::move(*result);
-    ASSERT_EQ(qrt_session_create(jit->model(), nullptr, &session), QRT_OK)
-        << qrt_last_error();
-  }
-
-  std::vector<float> run(llvm::ArrayRef<qrt_tensor> inputs) {
-    qrt_tensor *outputs = nullptr;
-    size_t count = 0;
-    EXPECT_EQ(qrt_run(session, nullptr, inputs.data(), inputs.size(), &outputs,
-                      &count),
-              QRT_OK)
-        << qrt_last_error();
-    if (count != 1)
-      return {};
-    size_t size = 1;
-    for (int32_t i = 0; i < outputs[0].rank; ++i)
-      size *= outputs[0].shape[i];
-    auto *data = static_cast<const float *>(outputs[0].data);
-    std::vector<float> result(data, data + size);
-    qrt_tensors_free(outputs, count);
-    return result;
-  }
-
-  TempFolder folder;
-  MLIRContext context;
-  std::vector<std::string> errors;
-  std::unique_ptr<JitModel> jit;
-  qrt_session *session = nullptr;
-};
+class Kernels : public KernelFixture {};
 
 // 4096 channels are those whose rows are copied.
 TEST_P(Kernels, Linear) {
@@ -238,8 +157,7 @@ module @m attributes {{quench.symbols = {{b = [1], t = [1], l = [1]}} {{
               }
             }
       }
-      qrt_session_destroy(session);
-      session = nullptr;
+      reset();
     }
 }
 
@@ -272,8 +190,7 @@ module @m attributes {{quench.symbols = {{rows = [1]}} {{
       for (size_t i = 0; i < y.size(); ++i)
         ASSERT_NEAR(y[i], expected[i], 1e-5) << order << " at " << i;
     }
-    qrt_session_destroy(session);
-    session = nullptr;
+    reset();
   }
 }
 
@@ -403,8 +320,7 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
               << "row " << i << " of " << rows;
         }
     }
-    qrt_session_destroy(session);
-    session = nullptr;
+    reset();
   }
 }
 
@@ -471,14 +387,6 @@ std::vector<std::string> integerLevels() {
   if (features.lookup("amx-int8"))
     names.push_back("x86-64-v4+amx");
   return names;
-}
-
-/// The name of a level without what names of tests cannot hold.
-std::string levelName(const testing::TestParamInfo<std::string> &info) {
-  std::string name = info.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
-  return name;
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(IntegerKernels);

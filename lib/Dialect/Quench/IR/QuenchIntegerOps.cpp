@@ -164,23 +164,45 @@ bool quench::fitsAccumulator(int64_t products, QuantizerAttrInterface lhs,
   return products < int64_t(1) << (31 - bits);
 }
 
-// Loops: the dimensions of the result, then with groups the group, then what is
-// summed as integers.
-FailureOr<SmallVector<Value>>
-IntegerLinearOp::decomposeOperation(OpBuilder &b) {
-  TensorBuilder builder(b, getLoc());
-  RankedTensorType type = getResult().getType();
-  unsigned rank = type.getRank(), column = rank - 1, group = rank;
-  int64_t in = getWeight().getType().getDimSize(1), groupSize = getGroupSize();
-  bool hasGroups = groupSize != in;
-  SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this),
+/// A product of rows and of a weight `[out, in]`, summed group by group. Loops
+/// of sums: the dimensions of the result, then with groups the group, then what
+/// is summed at once.
+struct GroupedProduct {
+  RankedTensorType type;
+  Value input, weight, bias;
+  int64_t group;
+  Type sumType;
+  /// What the body of sums sees behind input and weight, and what the epilogue
+  /// sees behind a sum.
+  SmallVector<LoopInput> parameters, scales;
+  /// The next sum.
+  TensorBuilder::FoldBody add;
+  /// A sum as f32, and its scale.
+  llvm::function_ref<std::pair<Scalar, Scalar>(LoopBody &)> getFactors;
+};
+
+/// The loops over the parameters of `weight` in a result of rank `rank`.
+static SmallVector<unsigned> getWeightLoops(QuantizerAttrInterface quantizer,
+                                            unsigned rank) {
+  SmallVector<unsigned> loops;
+  for (QuantAxis axis : getQuantAxes(quantizer, 2))
+    loops.push_back(axis.dim == 0 ? rank - 1 : rank);
+  return loops;
+}
+
+static Value decompose(TensorBuilder &builder, Operation *op,
+                       const GroupedProduct &product) {
+  unsigned rank = product.type.getRank(), column = rank - 1, group = rank;
+  int64_t in = getTensorType(product.weight).getDimSize(1);
+  bool hasGroups = product.group != in;
+  SmallVector<OpFoldResult> sizes = builder.getResultSizes(op),
                             sumSizes = sizes;
-  Value input = getInput(), weight = getWeight();
+  Value input = product.input, weight = product.weight;
   SmallVector<unsigned> inputLoops = TensorBuilder::range(rank - 1),
                         weightLoops{column};
   if (hasGroups) {
-    OpFoldResult groups = builder.getIndexAttr(in / groupSize);
-    OpFoldResult size = builder.getIndexAttr(groupSize);
+    OpFoldResult groups = builder.getIndexAttr(in / product.group);
+    OpFoldResult size = builder.getIndexAttr(product.group);
     auto split = [&](Value value) {
       SmallVector<OpFoldResult> splitSizes = builder.getSizes(value);
       SmallVector<ReassociationIndices> indices;
@@ -202,52 +224,23 @@ IntegerLinearOp::decomposeOperation(OpBuilder &b) {
   inputLoops.push_back(reduced);
   weightLoops.push_back(reduced);
 
-  SmallVector<unsigned> inputParameters, weightParameters;
-  for (QuantAxis axis : getQuantAxes(getInputQuantizer(), rank))
-    inputParameters.push_back(axis.dim);
-  for (QuantAxis axis : getQuantAxes(getWeightQuantizer(), 2))
-    weightParameters.push_back(axis.dim == 0 ? column : group);
-
-  SmallVector<LoopInput> codes = {{input, inputLoops}, {weight, weightLoops}};
-  unsigned inputZero = codes.size();
-  if (getInputZero())
-    codes.push_back({getInputZero(), inputParameters});
-  unsigned weightZero = codes.size();
-  if (getWeightZero())
-    codes.push_back({getWeightZero(), weightParameters});
-  Value sums = builder.fold(
-      builder.fill(sumSizes, builder.getI32Type(), 0),
-      TensorBuilder::range(sumSizes.size()), reduced + 1, codes,
-      [&](LoopBody &loop, Scalar sum) {
-        ImplicitLocOpBuilder &body = loop.getBuilder();
-        Value x =
-            emitIntegers(body, getLoc(), getInputQuantizer(), loop[0],
-                         getInputZero() ? Value(loop[inputZero]) : Value(),
-                         body.getI32Type());
-        Value w =
-            emitIntegers(body, getLoc(), getWeightQuantizer(), loop[1],
-                         getWeightZero() ? Value(loop[weightZero]) : Value(),
-                         body.getI32Type());
-        Value product = arith::MulIOp::create(body, x, w);
-        return Scalar(body, arith::AddIOp::create(body, sum, product));
-      });
+  SmallVector<LoopInput> operands = {{input, inputLoops},
+                                     {weight, weightLoops}};
+  llvm::append_range(operands, product.parameters);
+  Value sums = builder.fold(builder.fill(sumSizes, product.sumType, 0),
+                            TensorBuilder::range(sumSizes.size()), reduced + 1,
+                            operands, product.add);
 
   SmallVector<LoopInput> factors = {
-      {sums, TensorBuilder::range(sumSizes.size())},
-      {getInputScale(), inputParameters},
-      {getWeightScale(), weightParameters}};
-  auto getFactors = [&](LoopBody &loop) {
-    ImplicitLocOpBuilder &body = loop.getBuilder();
-    Value sum = arith::SIToFPOp::create(body, body.getF32Type(), loop[0]);
-    return std::pair(Scalar(body, sum), loop[1] * loop[2]);
-  };
+      {sums, TensorBuilder::range(sumSizes.size())}};
+  llvm::append_range(factors, product.scales);
   SmallVector<LoopInput> epilogue;
   if (hasGroups) {
     Value result = builder.fold(
         builder.fill(sizes, builder.getF32Type(), 0),
         TensorBuilder::range(rank), rank + 1, factors,
         [&](LoopBody &loop, Scalar result) {
-          auto [sum, scale] = getFactors(loop);
+          auto [sum, scale] = product.getFactors(loop);
           return Scalar(loop.getBuilder(),
                         math::FmaOp::create(loop.getBuilder(), Value(sum),
                                             Value(scale), Value(result)));
@@ -257,21 +250,138 @@ IntegerLinearOp::decomposeOperation(OpBuilder &b) {
     epilogue = factors;
   }
   unsigned bias = epilogue.size();
-  if (getBias())
-    epilogue.push_back({getBias(), {column}});
-  Value result =
-      builder.map(sizes, type.getElementType(), epilogue, [&](LoopBody &loop) {
-        Scalar value = loop[0];
-        if (!hasGroups) {
-          auto [sum, scale] = getFactors(loop);
-          value = sum * scale;
-        }
-        return getBias() ? value + loop[bias] : value;
-      });
-  return SmallVector<Value>{builder.cast(result, type)};
+  if (product.bias)
+    epilogue.push_back({product.bias, {column}});
+  Value result = builder.map(sizes, product.type.getElementType(), epilogue,
+                             [&](LoopBody &loop) {
+                               Scalar value = loop[0];
+                               if (!hasGroups) {
+                                 auto [sum, scale] = product.getFactors(loop);
+                                 value = sum * scale;
+                               }
+                               return product.bias ? value + loop[bias] : value;
+                             });
+  return builder.cast(result, product.type);
+}
+
+FailureOr<SmallVector<Value>>
+IntegerLinearOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  RankedTensorType type = getResult().getType();
+  SmallVector<unsigned> inputLoops,
+      weightLoops = getWeightLoops(getWeightQuantizer(), type.getRank());
+  for (QuantAxis axis : getQuantAxes(getInputQuantizer(), type.getRank()))
+    inputLoops.push_back(axis.dim);
+  SmallVector<LoopInput> zeros;
+  unsigned inputZero = 2 + zeros.size();
+  if (getInputZero())
+    zeros.push_back({getInputZero(), inputLoops});
+  unsigned weightZero = 2 + zeros.size();
+  if (getWeightZero())
+    zeros.push_back({getWeightZero(), weightLoops});
+  auto add = [&](LoopBody &loop, Scalar sum) {
+    ImplicitLocOpBuilder &body = loop.getBuilder();
+    Value x = emitIntegers(body, getLoc(), getInputQuantizer(), loop[0],
+                           getInputZero() ? Value(loop[inputZero]) : Value(),
+                           body.getI32Type());
+    Value w = emitIntegers(body, getLoc(), getWeightQuantizer(), loop[1],
+                           getWeightZero() ? Value(loop[weightZero]) : Value(),
+                           body.getI32Type());
+    Value product = arith::MulIOp::create(body, x, w);
+    return Scalar(body, arith::AddIOp::create(body, sum, product));
+  };
+  auto getFactors = [&](LoopBody &loop) {
+    ImplicitLocOpBuilder &body = loop.getBuilder();
+    Value sum = arith::SIToFPOp::create(body, body.getF32Type(), loop[0]);
+    return std::pair(Scalar(body, sum), loop[1] * loop[2]);
+  };
+  return SmallVector<Value>{decompose(
+      builder, *this,
+      {type,
+       getInput(),
+       getWeight(),
+       getBias(),
+       getGroupSize(),
+       builder.getI32Type(),
+       zeros,
+       {{getInputScale(), inputLoops}, {getWeightScale(), weightLoops}},
+       add,
+       getFactors})};
 }
 
 OpCost IntegerLinearOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  int64_t numbers = countElements(getResult(), getSize);
+  return {numbers * getSize(getWeight(), 1), /*elementwise=*/0};
+}
+
+//===----------------------------------------------------------------------===//
+// WeightOnlyLinearOp
+//===----------------------------------------------------------------------===//
+
+int64_t WeightOnlyLinearOp::getGroupSize() {
+  return ::getGroupSize(getWeightQuantizer(),
+                        getWeight().getType().getDimSize(1));
+}
+
+LogicalResult WeightOnlyLinearOp::inferShapes(Adaptor op,
+                                              ShapeInference &shapes) {
+  Value input = op.getInput(), weight = op.getWeight();
+  QuantizerAttrInterface quantizer = op.getWeightQuantizer();
+  Type element = shapes.getElementType(input);
+  if (element.isF64())
+    return shapes.fail("expected an input of f16, bf16 or f32, found ",
+                       element);
+  if (failed(checkIntegers(shapes, quantizer)) ||
+      failed(shapes.checkMinimalRank(input, "input", 1)) ||
+      failed(checkMatrix(shapes, weight, "weight")) ||
+      failed(shapes.checkShape(weight, "weight",
+                               {Dim(), shapes.getDim(input, -1)})) ||
+      failed(checkParameters(shapes, quantizer, weight, op.getWeightScale(),
+                             Float32Type::get(shapes.getContext()),
+                             op.getWeightZero(),
+                             IntegerType::get(shapes.getContext(), 8))) ||
+      failed(
+          shapes.checkShape(op.getBias(), "bias", {shapes.getDim(weight, 0)})))
+    return failure();
+  SmallVector<Dim> dims = shapes.getDims(input, /*drop=*/1);
+  dims.push_back(shapes.getDim(weight, 0));
+  shapes.addResult(dims, element);
+  return success();
+}
+
+FailureOr<SmallVector<Value>>
+WeightOnlyLinearOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder builder(b, getLoc());
+  RankedTensorType type = getResult().getType();
+  SmallVector<unsigned> loops =
+      getWeightLoops(getWeightQuantizer(), type.getRank());
+  SmallVector<LoopInput> zeros;
+  if (getWeightZero())
+    zeros.push_back({getWeightZero(), loops});
+  auto add = [&](LoopBody &loop, Scalar sum) {
+    ImplicitLocOpBuilder &body = loop.getBuilder();
+    Value w = emitIntegers(body, getLoc(), getWeightQuantizer(), loop[1],
+                           getWeightZero() ? Value(loop[2]) : Value(),
+                           body.getI32Type());
+    w = arith::SIToFPOp::create(body, body.getF32Type(), w);
+    return sum + loop[0] * Scalar(body, w);
+  };
+  auto getFactors = [&](LoopBody &loop) { return std::pair(loop[0], loop[1]); };
+  return SmallVector<Value>{decompose(builder, *this,
+                                      {type,
+                                       getInput(),
+                                       getWeight(),
+                                       getBias(),
+                                       getGroupSize(),
+                                       builder.getF32Type(),
+                                       zeros,
+                                       {{getWeightScale(), loops}},
+                                       add,
+                                       getFactors})};
+}
+
+OpCost WeightOnlyLinearOp::getCost(
     llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
   int64_t numbers = countElements(getResult(), getSize);
   return {numbers * getSize(getWeight(), 1), /*elementwise=*/0};
@@ -299,17 +409,34 @@ public:
   /// Whether rows have zero points of their own.
   bool hasRowParameters() const { return hasRows; }
 
+  /// The zero point of a group of `row`, from the first row of `zeros` on; 0
+  /// where there are none.
+  int32_t getZero(int64_t row, int64_t group, ArrayRef<char> zeros) const {
+    if (zeros.empty())
+      return 0;
+    return widen(zeros[(hasRows ? row : 0) * (hasGroups ? getNumGroups() : 1) +
+                       (hasGroups ? group : 0)]);
+  }
+
   /// Calls `body` with the group, the place in the row, and the integer of each
   /// code of `row`, all from the first row of `codes` and of `zeros` on.
   template <typename Body>
   void walkRow(int64_t row, ArrayRef<char> codes, ArrayRef<char> zeros,
                Body body) const {
-    int64_t first = (hasRows ? row : 0) * (hasGroups ? getNumGroups() : 1);
+    walkCodes(row, codes, zeros,
+              [&](int64_t group, int64_t i, int32_t code, int32_t zero) {
+                body(group, i, code - zero);
+              });
+  }
+
+  /// The same with each code and its zero point.
+  template <typename Body>
+  void walkCodes(int64_t row, ArrayRef<char> codes, ArrayRef<char> zeros,
+                 Body body) const {
     for (int64_t g = 0; g < getNumGroups(); ++g) {
-      int32_t zero =
-          zeros.empty() ? 0 : widen(zeros[first + (hasGroups ? g : 0)]);
+      int32_t zero = getZero(row, g, zeros);
       for (int64_t i = g * group; i < (g + 1) * group; ++i)
-        body(g, i, widen(codes[row * in + i]) - zero);
+        body(g, i, widen(codes[row * in + i]), zero);
     }
   }
 
@@ -322,6 +449,12 @@ private:
   bool isSigned, hasRows, hasGroups;
 };
 } // namespace
+
+/// What is added to codes of `quantizer` in words, so that they are not
+/// negative.
+static int32_t getNibbleOffset(QuantizerAttrInterface quantizer) {
+  return quantizer.hasSignedCodes() ? 8 : 0;
+}
 
 /// Fails unless `codes`, with `zero`, is a weight matrix of integers that can
 /// be cut into panels of `panel` channels.
@@ -460,6 +593,130 @@ LogicalResult SumCodesOp::evaluateRows(Operands operands, RowRange rows,
                row % panel] += number;
         });
   std::memcpy(result.data(), sums.data(), result.size());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Panels of words
+//===----------------------------------------------------------------------===//
+
+/// Codes of 4 bits in a word.
+static constexpr int64_t wordCodes = 8;
+
+/// Fails unless codes of `quantizer` have at most 4 bits, and `depth` of them
+/// are an instruction's.
+static LogicalResult checkNibbles(ShapeInference &shapes,
+                                  QuantizerAttrInterface quantizer,
+                                  int64_t depth) {
+  if (quantizer.getStorageType().getWidth() > 4)
+    return shapes.fail("expected codes of at most 4 bits, found ", quantizer);
+  if (depth != 1 && depth != 2 && depth != 4)
+    return shapes.fail("expected a depth of 1, 2 or 4, found ", depth);
+  return success();
+}
+
+LogicalResult PackNibblesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t panel = op.getPanel();
+  if (failed(checkNibbles(shapes, op.getQuantizer(), op.getDepth())) ||
+      failed(
+          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+    return failure();
+  shapes.addResult({shapes.getDim(input, 0).ceilDiv(panel),
+                    shapes.getDim(input, 1).ceilDiv(wordCodes),
+                    shapes.getConstant(panel)},
+                   IntegerType::get(shapes.getContext(), 32));
+  return success();
+}
+
+std::optional<RowRange> PackNibblesOp::getOperandRows(unsigned operand,
+                                                      RowRange rows) {
+  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
+                      getPanel());
+}
+
+std::optional<int64_t> PackNibblesOp::getOperandAxis(unsigned operand,
+                                                     int64_t axis) {
+  return std::nullopt;
+}
+
+LogicalResult PackNibblesOp::evaluateRows(Operands operands, RowRange rows,
+                                          MutableArrayRef<char> result) {
+  CodeMatrix matrix(getInput(), getQuantizer());
+  ArrayRef<char> zeros = getZero() ? operands[1] : ArrayRef<char>();
+  const int64_t out = getOperandRows(0, rows)->size(), panel = getPanel(),
+                depth = getDepth(), partBits = 32 / depth,
+                in = getInput().getType().getDimSize(1),
+                words = llvm::divideCeil(in, wordCodes);
+  const int32_t offset = getNibbleOffset(getQuantizer());
+  auto place = [&](int64_t i) {
+    int64_t code = i % wordCodes;
+    return code % depth * partBits + code / depth * 4;
+  };
+  std::memset(result.data(), 0, result.size());
+  std::vector<uint32_t> row(words);
+  for (int64_t channel = 0; channel < out; ++channel) {
+    llvm::fill(row, 0);
+    int32_t last = 0;
+    matrix.walkCodes(channel, operands[0], zeros,
+                     [&](int64_t, int64_t i, int32_t code, int32_t zero) {
+                       row[i / wordCodes] |= uint32_t((code + offset) & 15)
+                                             << place(i);
+                       last = zero;
+                     });
+    for (int64_t i = in; i < words * wordCodes; ++i)
+      row.back() |= uint32_t((last + offset) & 15) << place(i);
+    char *target =
+        result.data() + (channel / panel * words * panel + channel % panel) * 4;
+    for (int64_t word = 0; word < words; ++word)
+      std::memcpy(target + word * panel * 4, &row[word], 4);
+  }
+  return success();
+}
+
+LogicalResult PackZerosOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t panel = op.getPanel();
+  if (failed(checkNibbles(shapes, op.getQuantizer(), op.getDepth())) ||
+      failed(
+          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+    return failure();
+  int64_t in = ShapeInference::getSize(shapes.getDim(input, 1));
+  shapes.addResult(
+      {shapes.getDim(input, 0).ceilDiv(panel),
+       shapes.getConstant(in / getGroupSize(op.getQuantizer(), in)),
+       shapes.getConstant(panel)},
+      IntegerType::get(shapes.getContext(), 32));
+  return success();
+}
+
+std::optional<RowRange> PackZerosOp::getOperandRows(unsigned operand,
+                                                    RowRange rows) {
+  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
+                      getPanel());
+}
+
+std::optional<int64_t> PackZerosOp::getOperandAxis(unsigned operand,
+                                                   int64_t axis) {
+  return std::nullopt;
+}
+
+LogicalResult PackZerosOp::evaluateRows(Operands operands, RowRange rows,
+                                        MutableArrayRef<char> result) {
+  CodeMatrix matrix(getInput(), getQuantizer());
+  const int64_t out = getOperandRows(0, rows)->size(), panel = getPanel(),
+                groups = matrix.getNumGroups();
+  const int32_t offset = getNibbleOffset(getQuantizer());
+  std::memset(result.data(), 0, result.size());
+  for (int64_t row = 0; row < out; ++row)
+    for (int64_t group = 0; group < groups; ++group) {
+      int32_t zero = matrix.getZero(row, group, operands[1]) + offset;
+      uint32_t word = 0;
+      for (int64_t bits = 0; bits < 32; bits += 32 / getDepth())
+        word |= uint32_t(zero) << bits;
+      int64_t target = (row / panel * groups + group) * panel + row % panel;
+      std::memcpy(result.data() + target * 4, &word, 4);
+    }
   return success();
 }
 

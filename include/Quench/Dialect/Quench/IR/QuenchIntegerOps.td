@@ -8,7 +8,8 @@
 //
 // What quantized models compute in integers: codes at run time, products of
 // codes, and the layouts of weights that kernels for them read. Codes have a
-// byte each, whatever the number of their bits, and so have zero points.
+// byte each, whatever the number of their bits, and so have zero points; weights
+// of up to 4 bits are packed closer.
 //
 //===----------------------------------------------------------------------===//
 
@@ -91,6 +92,44 @@ def Quench_IntegerLinearOp : Quench_ModelOp<"integer_linear", [AttrSizedOperandS
   }];
 }
 
+def Quench_WeightOnlyLinearOp : Quench_ModelOp<"weight_only_linear", [AttrSizedOperandSegments]> {
+  let summary = "quench.linear of floats and of the codes of a weight";
+  let description = [{
+    The weight stays codes: the products of the input and of the codes less their zero
+    points are summed as floats (C33 of `docs/spec.md`), each group of the weight for
+    itself, and the sum of a group times its scale is added to the result, then the
+    bias. The format of `weight`, `[out, in]`, is made of integers; its scales are one
+    for all, one for each output channel, or one for each group of input channels as
+    well. The type of the input is that of the result; sums are f32.
+
+    ```mlir
+    func.func @weight_only(%x: tensor<?x?x64xbf16>, %w: tensor<48x64xi8>, %t: tensor<48x2xf32>,
+                           %z: tensor<48x2xi8>) -> tensor<?x?x48xbf16> {
+      %r = quench.weight_only_linear %x,
+        %w scale %t zero %z by(#quench.uniform<u4, asymmetric, axis = 0, group = 32>)
+        : (tensor<?x?x64xbf16>, tensor<48x64xi8>, tensor<48x2xf32>, tensor<48x2xi8>)
+        -> tensor<?x?x48xbf16>
+      return %r : tensor<?x?x48xbf16>
+    }
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, Quench_CodeTensor:$weight,
+                       Quench_WideTensor:$weight_scale, Optional<Quench_CodeTensor>:$weight_zero,
+                       Optional<Quench_FloatTensor>:$bias,
+                       QuantizerAttrInterface:$weight_quantizer);
+  let results = (outs Quench_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $weight `scale` $weight_scale (`zero` $weight_zero^)? `by` `(` $weight_quantizer `)`
+    (`bias` $bias^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = shapeDeclaration # [{
+    /// Builds the op from linalg, tensor, arith and math ops.
+    ::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>> decomposeOperation(::mlir::OpBuilder &builder);
+    /// The number of input channels that share a scale.
+    int64_t getGroupSize();
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Weight programs
 //===----------------------------------------------------------------------===//
@@ -140,6 +179,54 @@ def Quench_SumCodesOp : Quench_CodesOp<"sum_codes"> {
                        QuantizerAttrInterface:$quantizer, I64Attr:$panel);
   let assemblyFormat = [{
     $input (`,` $zero^)? `by` `(` $quantizer `)` `panel` $panel attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+def Quench_PackNibblesOp : Quench_CodesOp<"pack_nibbles"> {
+  let summary = "the codes of 4 bits of a weight matrix in panels of output channels";
+  let description = [{
+    Turns codes `[out, in]` of up to 4 bits into `[ceil(out / panel), ceil(in / 8),
+    panel]` words of 32 bits, each the codes of eight input channels of one output
+    channel. A kernel that sums `depth` products in a lane, 1, 2 or 4, sees a word as
+    `depth` parts: code `c` of the eight is in part `c mod depth` from bit
+    `4 floor(c / depth)` on, so that one shift and one mask give `depth` codes, each at
+    the low end of its part, as the instruction takes them. To codes with signs, 8 is
+    added. What is missing at the end of `in` is the zero point, at the end of `out` 0.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<40x64xi8>
+    %r = quench.pack_nibbles %w by(#quench.uniform<i4, axis = 0>) panel 32 depth 4
+      : (tensor<40x64xi8>) -> tensor<2x8x32xi32>
+    ```
+  }];
+  let arguments = (ins Quench_CodeTensor:$input, Optional<Quench_CodeTensor>:$zero,
+                       QuantizerAttrInterface:$quantizer, I64Attr:$panel, I64Attr:$depth);
+  let assemblyFormat = [{
+    $input (`,` $zero^)? `by` `(` $quantizer `)` `panel` $panel `depth` $depth attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+def Quench_PackZerosOp : Quench_CodesOp<"pack_zeros"> {
+  let summary = "what is subtracted from packed codes, in panels of output channels";
+  let description = [{
+    The zero points of a weight `[out, in]` in `quench.pack_nibbles`, with 8 added where
+    codes have signs: for each group of the format and each output channel a word of 32
+    bits that holds the number `depth` times, `[ceil(out / panel), groups, panel]`; 0 for
+    channels that are missing.
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<40x64xi8>
+    %z = quench.param <"model"::"z"> : tensor<40x2xi8>
+    %r = quench.pack_zeros %w, %z by(#quench.uniform<u4, asymmetric, axis = 0, group = 32>)
+      panel 32 depth 4 : (tensor<40x64xi8>, tensor<40x2xi8>) -> tensor<2x2x32xi32>
+    ```
+  }];
+  let arguments = (ins Quench_CodeTensor:$input, Quench_CodeTensor:$zero,
+                       QuantizerAttrInterface:$quantizer, I64Attr:$panel, I64Attr:$depth);
+  let assemblyFormat = [{
+    $input `,` $zero `by` `(` $quantizer `)` `panel` $panel `depth` $depth attr-dict `:`
     functional-type(operands, results)
   }];
 }

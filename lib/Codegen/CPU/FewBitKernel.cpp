@@ -1,0 +1,458 @@
+//===- FewBitKernel.cpp - Matrix products with packed codes ---------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Weights stay codes in memory, of 4 bits or, beside floats, of 8. Few rows
+// unpack them in registers, where they are multiplied at once: one stream, at
+// the speed of memory. Many rows unpack a part of a panel, a group or what the
+// first level cache holds, into a small buffer that all tiles of a task read.
+// The sums of a task wait in another one meanwhile.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LinearWriter.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace quench;
+
+/// Tiles of a task: so many that unpacking is little beside the products, so
+/// few that their rows, of so many bytes, fit in the second level cache.
+static constexpr int64_t maxTaskTiles = 12, taskBytes = 768 << 10;
+
+/// Bytes of an unpacked part of a panel without groups.
+static constexpr int64_t partBytes = 16384;
+
+static constexpr int64_t lineBytes = 64;
+
+/// Bits of a number in which codes are unpacked to floats.
+static constexpr int64_t mantissaBits = 23, exponentBias = 127;
+
+namespace {
+/// Writes one kernel.
+class FewBitWriter : public LinearWriter {
+public:
+  FewBitWriter(const KernelLibrary &library, const LinearKernel &kernel)
+      : LinearWriter(library, kernel), depth(getDepth(k.input.dot)),
+        stepCodes(k.weight.isNibbles ? wordCodes : depth),
+        hasGroups(numGroups() > 1), fewRows(b.registers() == 32 ? 4 : 2),
+        largestTile(b.registers() != 32                ? 6
+                    : k.input.dot == IntegerDot::Quads ? 14
+                                                       : 12),
+        taskTiles(std::clamp<int64_t>(
+            taskBytes / (largestTile * k.in * 4 / depth), 2, maxTaskTiles)),
+        partCodes(getPartCodes()) {}
+
+private:
+  void write() override;
+  /// Computes `size` rows, which are all.
+  void writeRows(int64_t size);
+  /// The products of all rows, row by row, without the bias.
+  SmallVector<Value> multiplyRows(int64_t size, const Weight &weight);
+  /// Computes the tiles from `begin` to `end` of `numTiles`.
+  void writeTask(Value begin, Value end, Value numTiles);
+  /// Adds the products with part `part` of a panel, unpacked in `codes`, to
+  /// `sums`, from row `place` on; `row` is the row of the input.
+  void multiplyPart(int64_t size, Value row, Value place, Value part,
+                    Value codes, Value sums, const Weight &weight);
+
+  /// What the sums of a group, of integers or floats, begin with.
+  SmallVector<Value> getInit(int64_t size, Value row, Value group,
+                             const Weight &weight) {
+    if (k.isInteger())
+      return getShifts(size, row, group, weight);
+    return SmallVector<Value>(size * panelVectors, b.splat(0.0));
+  }
+  /// The sums of `size` rows as floats, and their scales.
+  SmallVector<std::pair<Value, Value>> getFactors(ArrayRef<Value> sums,
+                                                  int64_t size, Value row,
+                                                  Value group,
+                                                  const Weight &weight);
+
+  /// What is subtracted from the codes of a vector of channels; the numbers of
+  /// a word are in two places where they become floats.
+  using Offsets = SmallVector<SmallVector<Value, 2>, panelVectors>;
+  Offsets getOffsets(Value group, const Weight &weight);
+  Value loadPacked(const Weight &weight, Value step, int64_t v) {
+    return b.loadVector(weight.matrix, {panelIndex, step, b.index(v * lanes)});
+  }
+  /// The codes `part` of a packed vector as the product takes them.
+  Value unpack(Value packed, int64_t part, ArrayRef<Value> offsets);
+  Value unpackFloats(Value packed, int64_t part, ArrayRef<Value> offsets);
+
+  /// Products that one packed vector takes part in.
+  int64_t numParts() const { return stepCodes / depth; }
+  int64_t getPartCodes() const {
+    if (hasGroups)
+      return k.weight.group;
+    int64_t bytes = panel * (k.isInteger() ? 4 / depth : 4);
+    return std::min<int64_t>(llvm::alignTo(k.in, stepCodes), partBytes / bytes);
+  }
+  int64_t numPartsOfPanel() const { return llvm::divideCeil(k.in, partCodes); }
+  /// Bytes of an element of a packed panel.
+  int64_t packedBytes() const {
+    return k.weight.isNibbles ? 4 : k.weight.wide ? 2 : 1;
+  }
+  /// The type of unpacked codes.
+  Type getCodeType() {
+    if (!k.isInteger())
+      return b.compute();
+    return b.getIntegerType(32 / depth);
+  }
+  /// A constant vector of `type`.
+  Value constant(VectorType type, uint64_t value) {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(type,
+                                  APInt(type.getElementTypeBitWidth(), value)));
+  }
+  Value mask(Value codes, uint64_t bits) {
+    return arith::AndIOp::create(
+        b, codes, constant(cast<VectorType>(codes.getType()), bits));
+  }
+  Value shiftRight(Value codes, int64_t bits) {
+    if (bits == 0)
+      return codes;
+    return arith::ShRUIOp::create(
+        b, codes, constant(cast<VectorType>(codes.getType()), bits));
+  }
+
+  const int64_t depth;     ///< Codes that a lane multiplies at once.
+  const int64_t stepCodes; ///< Input channels of a packed vector.
+  const bool hasGroups;
+  const int64_t fewRows, largestTile, taskTiles;
+  const int64_t partCodes; ///< Input channels that are unpacked at once.
+};
+} // namespace
+
+void FewBitWriter::write() {
+  Value rows = b.dim(x, 0);
+  auto range = [](int64_t least, int64_t most) {
+    return llvm::to_vector(
+        llvm::reverse(llvm::seq_inclusive<int64_t>(least, most)));
+  };
+  Value isMany = b.min(b.floorDiv(rows, fewRows + 1), b.index(1));
+  b.choose(isMany, {0, 1}, [&](int64_t isMany) {
+    if (!isMany)
+      return b.parallel({b.min(rows, b.index(1)), b.index(panels)},
+                        [&](ValueRange ids) {
+                          preparePanel(ids[1]);
+                          b.choose(rows, range(1, fewRows),
+                                   [&](int64_t size) { writeRows(size); });
+                        });
+    Value numTiles = b.ceilDiv(rows, largestTile),
+          numTasks = b.ceilDiv(numTiles, taskTiles);
+    // Panels that read the same rows follow each other.
+    b.parallel({numTasks, b.index(panels)}, [&](ValueRange ids) {
+      preparePanel(ids[1]);
+      auto firstTile = [&](Value task) {
+        return b.floorDiv(b.mul(task, numTiles), numTasks);
+      };
+      writeTask(firstTile(ids[0]), firstTile(b.add(ids[0], 1)), numTiles);
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Codes
+//===----------------------------------------------------------------------===//
+
+FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
+                                               const Weight &weight) {
+  Offsets offsets(panelVectors);
+  if (!k.weight.isNibbles)
+    return offsets;
+  for (int64_t v = 0; v < panelVectors; ++v) {
+    Value zero;
+    if (weight.zeros)
+      zero =
+          b.loadVector(weight.zeros, {panelIndex, group, b.index(v * lanes)});
+    if (k.isInteger()) {
+      VectorType type = b.integers(32 / depth, depth);
+      if (zero)
+        offsets[v].push_back(vector::BitCastOp::create(b, type, zero));
+      else if (k.weight.isSigned)
+        offsets[v].push_back(constant(type, 8));
+      continue;
+    }
+    for (int64_t place : {0, 1}) {
+      double offset = std::ldexp(1.0, mantissaBits - 4 * place);
+      if (zero)
+        offsets[v].push_back(b.fadd(b.toFloats(zero), b.splat(offset)));
+      else
+        offsets[v].push_back(b.splat(offset + (k.weight.isSigned ? 8 : 0)));
+    }
+  }
+  return offsets;
+}
+
+Value FewBitWriter::unpack(Value packed, int64_t part,
+                           ArrayRef<Value> offsets) {
+  if (!k.isInteger())
+    return unpackFloats(packed, part, offsets);
+  // Shifts of bytes do not exist: those of words, after which the mask takes
+  // what came from the neighbor.
+  const int64_t bits = 32 / depth;
+  VectorType type = b.integers(bits, depth);
+  VectorType shifted =
+      b.integers(std::max<int64_t>(bits, 16), 32 / std::max<int64_t>(bits, 16));
+  Value codes = vector::BitCastOp::create(b, shifted, packed);
+  codes = shiftRight(codes, 4 * part);
+  codes = vector::BitCastOp::create(b, type, codes);
+  if (bits == 8 || 4 * part + 4 != bits)
+    codes = mask(codes, 15);
+  if (!offsets.empty())
+    codes = arith::SubIOp::create(b, codes, offsets.front());
+  return codes;
+}
+
+// A code in the lowest bits of the mantissa of 2^23, or four bits higher of
+// 2^19, is 2^23 or 2^19 more than the code: one mask, one subtraction.
+Value FewBitWriter::unpackFloats(Value packed, int64_t part,
+                                 ArrayRef<Value> offsets) {
+  if (!k.weight.isNibbles)
+    return b.toFloats(arith::ExtSIOp::create(b, b.integers(), packed));
+  const int64_t place = part % 2;
+  Value bits = mask(shiftRight(packed, 8 * (part / 2)), 15 << (4 * place));
+  int64_t exponent = exponentBias + mantissaBits - 4 * place;
+  bits = arith::OrIOp::create(b, bits,
+                              constant(b.integers(), exponent << mantissaBits));
+  return b.fsub(arith::BitcastOp::create(b, b.vector(), bits), offsets[place]);
+}
+
+SmallVector<std::pair<Value, Value>>
+FewBitWriter::getFactors(ArrayRef<Value> sums, int64_t size, Value row,
+                         Value group, const Weight &weight) {
+  SmallVector<Value> weightScales = getWeightScales(group, weight), inputScales;
+  SmallVector<std::pair<Value, Value>> factors;
+  for (auto [place, sum] : llvm::enumerate(sums)) {
+    Value scale = weightScales[place % panelVectors];
+    // Scales of rows are loaded where they are used: not all fit in registers.
+    if (k.isInteger() && place % panelVectors == 0)
+      inputScales = getInputScales(1, b.add(row, place / panelVectors));
+    if (k.isInteger())
+      scale = b.fmul(inputScales.front(), scale);
+    factors.emplace_back(k.isInteger() ? b.toFloats(sum) : sum, scale);
+  }
+  return factors;
+}
+
+//===----------------------------------------------------------------------===//
+// Few rows
+//===----------------------------------------------------------------------===//
+
+void FewBitWriter::writeRows(int64_t size) {
+  SmallVector<Value> tiles;
+  for (const Weight &weight : weights) {
+    SmallVector<Value> sums = multiplyRows(size, weight);
+    if (!isDirect())
+      tiles.push_back(b.scratch({size, panel}));
+    for (auto [place, sum] : llvm::enumerate(sums)) {
+      int64_t r = place / panelVectors, v = place % panelVectors;
+      if (isDirect())
+        finish(b.index(r), v, sum);
+      else
+        b.store(sum, tiles.back(), {b.index(r), b.index(v * lanes)});
+    }
+  }
+  if (!isDirect())
+    b.loop(b.index(0), b.index(size), 1, [&](Value r) {
+      for (int64_t v = 0; v < panelVectors; ++v) {
+        SmallVector<Value> sums;
+        for (Value tile : tiles)
+          sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
+        finish(r, v, sums);
+      }
+    });
+}
+
+// C30 and C33 of docs/spec.md.
+SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
+                                              const Weight &weight) {
+  Value row = b.index(0);
+  // Rows of integers go on behind their end, those of floats do not.
+  int64_t steps = k.isInteger() ? llvm::divideCeil(k.weight.group, stepCodes)
+                                : k.weight.group / stepCodes;
+  int64_t rest = k.weight.group - steps * stepCodes;
+  auto multiplyGroup = [&](Value group) {
+    Value first = b.mul(group, steps);
+    Offsets offsets = getOffsets(group, weight);
+    auto contract = [&](int64_t numParts, Value first, int64_t steps,
+                        ArrayRef<Value> sums) {
+      return b.contractPacked(
+          k.input.dot, size, panelVectors, numParts, b.index(steps), sums,
+          [&](Value step, int64_t part, int64_t r) {
+            Value at =
+                b.add(b.mul(b.add(first, step), stepCodes), part * depth);
+            return k.isInteger() ? b.loadRepeated(x, {b.index(r), at})
+                                 : b.loadScalar(x, {b.index(r), at});
+          },
+          [&](Value step, int64_t v) {
+            return loadPacked(weight, b.add(first, step), v);
+          },
+          [&](Value packed, int64_t part, int64_t v) {
+            return unpack(packed, part, offsets[v]);
+          });
+    };
+    SmallVector<Value> sums =
+        contract(numParts(), first, steps, getInit(size, row, group, weight));
+    if (rest > 0)
+      sums = contract(rest, b.index(steps), 1, sums);
+    return getFactors(sums, size, row, group, weight);
+  };
+
+  SmallVector<Value> results;
+  if (!hasGroups) {
+    for (auto [sum, scale] : multiplyGroup(b.index(0)))
+      results.push_back(b.fmul(sum, scale));
+    return results;
+  }
+  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
+  return b.loop(b.index(0), b.index(numGroups()), 1, zeros,
+                [&](Value group, ValueRange carried) {
+                  for (auto [factors, sum] :
+                       llvm::zip_equal(multiplyGroup(group), carried))
+                    results.push_back(math::FmaOp::create(b, factors.first,
+                                                          factors.second, sum));
+                  return results;
+                });
+}
+
+//===----------------------------------------------------------------------===//
+// Many rows
+//===----------------------------------------------------------------------===//
+
+void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
+  Value first = firstRow(begin, numTiles);
+  Value size = b.sub(firstRow(end, numTiles), first);
+  // With groups, the sums of a part become floats at once.
+  Type sumType =
+      hasGroups || !k.isInteger() ? Type(b.compute()) : Type(b.getI32Type());
+  const int64_t steps = partCodes / stepCodes;
+  Value codes = b.scratch({steps * numParts(), panel * depth}, getCodeType());
+  SmallVector<int64_t> sizes =
+      llvm::to_vector(llvm::reverse(llvm::seq_inclusive<int64_t>(
+          std::min(fewRows + 1, (largestTile + 1) / 2), largestTile)));
+  SmallVector<Value> allSums;
+  for (const Weight &weight : weights) {
+    Value sums = b.scratch({taskTiles * largestTile, panel}, sumType);
+    allSums.push_back(sums);
+    b.loop(b.index(0), size, 1, [&](Value r) {
+      SmallVector<Value> init(panelVectors, b.splat(0.0));
+      if (!hasGroups)
+        init = getInit(1, b.add(first, r), b.index(0), weight);
+      for (int64_t v = 0; v < panelVectors; ++v)
+        b.storeVector(init[v], sums, {r, b.index(v * lanes)});
+    });
+    b.loop(b.index(0), b.index(numPartsOfPanel()), 1, [&](Value part) {
+      Value firstStep = b.mul(part, steps), count = b.index(steps);
+      int64_t all = llvm::divideCeil(k.in, stepCodes);
+      if (all % steps != 0)
+        count = b.min(count, b.sub(b.index(all), firstStep));
+      Offsets offsets = getOffsets(hasGroups ? part : b.index(0), weight);
+      b.loop(b.index(0), count, 1, [&](Value step) {
+        for (int64_t v = 0; v < panelVectors; ++v) {
+          Value at = b.add(firstStep, step);
+          Value packed = loadPacked(weight, at, v);
+          for (int64_t i = 0; i < numParts(); ++i)
+            b.storeVector(unpack(packed, i, offsets[v]), codes,
+                          {b.add(b.mul(step, numParts()), i),
+                           b.index(v * lanes * depth)});
+        }
+      });
+      b.loop(begin, end, 1, [&](Value tile) {
+        Value row = firstRow(tile, numTiles);
+        Value size = b.sub(firstRow(b.add(tile, 1), numTiles), row);
+        // The next part comes in pieces while this one is multiplied: the
+        // hardware does not see a stream in it.
+        const int64_t lines = llvm::divideCeil(steps * panel * packedBytes(),
+                                               taskTiles * lineBytes);
+        const int64_t line = lineBytes / packedBytes();
+        for (int64_t i = 0; i < lines; ++i) {
+          Value at = b.add(b.mul(b.sub(tile, begin), lines * line), i * line);
+          b.prefetch(weight.matrix, {panelIndex, b.add(firstStep, steps), at});
+        }
+        b.choose(size, sizes, [&](int64_t size) {
+          multiplyPart(size, row, b.sub(row, first), part, codes, sums, weight);
+        });
+      });
+    });
+  }
+
+  b.loop(b.index(0), size, 1, [&](Value r) {
+    SmallVector<SmallVector<Value>> products(panelVectors);
+    for (auto [sums, weight] : llvm::zip_equal(allSums, weights)) {
+      SmallVector<Value> row;
+      for (int64_t v = 0; v < panelVectors; ++v)
+        row.push_back(b.loadVector(sums, {r, b.index(v * lanes)}));
+      if (!hasGroups)
+        for (auto [v, factors] : llvm::enumerate(
+                 getFactors(row, 1, b.add(first, r), b.index(0), weight)))
+          row[v] = b.fmul(factors.first, factors.second);
+      for (int64_t v = 0; v < panelVectors; ++v)
+        products[v].push_back(row[v]);
+    }
+    for (int64_t v = 0; v < panelVectors; ++v)
+      finish(b.add(first, r), v, products[v]);
+  });
+}
+
+void FewBitWriter::multiplyPart(int64_t size, Value row, Value place,
+                                Value part, Value codes, Value sums,
+                                const Weight &weight) {
+  auto at = [&](size_t i) {
+    return SmallVector<Value>{b.add(place, i / panelVectors),
+                              b.index(i % panelVectors * lanes)};
+  };
+  SmallVector<Value> init;
+  if (hasGroups)
+    init = getInit(size, row, part, weight);
+  for (int64_t i = 0; !hasGroups && i < size * panelVectors; ++i)
+    init.push_back(b.loadVector(sums, at(i)));
+
+  const int64_t steps = partCodes / depth;
+  Value firstCode = b.mul(part, partCodes), count = b.index(steps);
+  int64_t all = llvm::divideCeil(k.in, depth);
+  if (all % steps != 0)
+    count = b.min(count, b.sub(b.index(all), b.mul(part, steps)));
+  auto column = [&](Value step) {
+    return b.add(firstCode, b.mul(step, depth));
+  };
+  auto loadCodes = [&](Value step, int64_t v) {
+    return b.loadVector(codes, {step, b.index(v * lanes * depth)}, depth);
+  };
+  SmallVector<Value> products =
+      k.isInteger()
+          ? b.contract(
+                k.input.dot, size, panelVectors, count, init,
+                [&](Value step, int64_t r) {
+                  return b.loadRepeated(x, {b.add(row, r), column(step)});
+                },
+                loadCodes)
+          : b.contract(
+                size, panelVectors, count, init,
+                [&](Value step, int64_t r) {
+                  return b.loadScalar(x, {b.add(row, r), column(step)});
+                },
+                loadCodes);
+  if (!hasGroups) {
+    for (auto [i, product] : llvm::enumerate(products))
+      b.storeVector(product, sums, at(i));
+    return;
+  }
+  for (auto [i, factors] :
+       llvm::enumerate(getFactors(products, size, row, part, weight))) {
+    Value sum = math::FmaOp::create(b, factors.first, factors.second,
+                                    b.loadVector(sums, at(i)));
+    b.storeVector(sum, sums, at(i));
+  }
+}
+
+func::FuncOp quench::getFewBitKernel(const KernelLibrary &library,
+                                     const LinearKernel &kernel) {
+  return FewBitWriter(library, kernel).get(library);
+}

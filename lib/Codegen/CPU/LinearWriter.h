@@ -1,0 +1,87 @@
+//===- LinearWriter.h - What kernels of linears share ----------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_CODEGEN_CPU_LINEARWRITER_H
+#define QUENCH_LIB_CODEGEN_CPU_LINEARWRITER_H
+
+#include "KernelLibrary.h"
+
+namespace quench {
+
+/// Writes a kernel of a linear: its operands, what sums begin with, and what
+/// becomes of products. How the products are made is up to the derived class.
+class LinearWriter {
+public:
+  virtual ~LinearWriter() = default;
+
+  mlir::func::FuncOp get(const KernelLibrary &library);
+
+protected:
+  LinearWriter(const KernelLibrary &library, const LinearKernel &kernel)
+      : b(library, kernel.element), k(kernel), lanes(b.lanes()),
+        panel(panelVectors * lanes), panels(llvm::divideCeil(k.out, panel)) {}
+
+  /// The operands that one matrix of weights has; null where there are none.
+  struct Weight {
+    mlir::Value matrix, zeros, sums, scales, bias;
+  };
+
+  /// Writes the body; the operands are in the members below.
+  virtual void write() = 0;
+
+  int64_t numGroups() const {
+    return k.weight.group == 0 ? 1 : k.in / k.weight.group;
+  }
+  /// What the tasks of a panel have in common: masks and biases.
+  void preparePanel(mlir::Value index);
+  /// The rows from `begin` of tile `tile` on, of `numTiles` that differ in
+  /// height by at most one.
+  mlir::Value firstRow(mlir::Value tile, mlir::Value numTiles) {
+    return b.floorDiv(b.mul(tile, b.dim(x, 0)), numTiles);
+  }
+  /// The scales of `size` rows in all lanes; one for all where rows have none
+  /// of their own.
+  llvm::SmallVector<mlir::Value> getInputScales(int64_t size, mlir::Value row);
+  /// The scales of a panel for `group`.
+  llvm::SmallVector<mlir::Value> getWeightScales(mlir::Value group,
+                                                 const Weight &weight);
+  /// What sums of integers begin with, for each vector of `size` rows.
+  llvm::SmallVector<mlir::Value> getShifts(int64_t size, mlir::Value row,
+                                           mlir::Value group,
+                                           const Weight &weight);
+  /// Stores what becomes of `sums`, one for each weight, vector `v` of row
+  /// `row`.
+  void finish(mlir::Value row, int64_t v, mlir::ArrayRef<mlir::Value> sums);
+  /// Whether results can go from registers to the output.
+  bool isDirect() const {
+    return k.activation == Activation::None && !k.gated &&
+           k.element == b.compute();
+  }
+
+  KernelBuilder b;
+  const LinearKernel &k;
+  const int64_t lanes, panel, panels;
+
+  mlir::Value x, scales, zeros, residual, out;
+  llvm::SmallVector<Weight, 2> weights;
+  // Of the panel that is computed.
+  mlir::Value panelIndex, firstColumn;
+  llvm::SmallVector<mlir::Value> masks, biases;
+
+private:
+  llvm::SmallVector<mlir::Type> getInputs();
+  void takeInputs(mlir::func::FuncOp function);
+};
+
+/// The kernel of weights that are codes of 4 bits, or codes beside floats.
+mlir::func::FuncOp getFewBitKernel(const KernelLibrary &library,
+                                   const LinearKernel &kernel);
+
+} // namespace quench
+
+#endif // QUENCH_LIB_CODEGEN_CPU_LINEARWRITER_H

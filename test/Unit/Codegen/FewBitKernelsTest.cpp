@@ -1,0 +1,298 @@
+//===- FewBitKernelsTest.cpp - Kernels of packed weights ------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles linears with weights of few bits for every level of processor that
+// this machine can run. Sums of integers are those of plain loops to the bit
+// (C28 to C30 of docs/spec.md), sums of floats within the bound of C33.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelFixture.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace quench;
+using namespace quench::test;
+
+namespace {
+
+/// How the weight of a linear is codes.
+struct Format {
+  int64_t in, out;
+  int bits;
+  bool isSigned, isAsymmetric;
+  int64_t group; ///< 0: none.
+  bool hasRows;  ///< Channels have parameters of their own.
+  bool isGated;
+
+  int64_t numGroups() const { return group == 0 ? 1 : in / group; }
+  int64_t numParameters() const { return (hasRows ? out : 1) * numGroups(); }
+  std::string text() const {
+    return llvm::formatv(
+        "#quench.uniform<{0}{1}{2}{3}{4}>", isSigned ? "i" : "u", bits,
+        isAsymmetric ? ", asymmetric" : "", hasRows ? ", axis = 0" : "",
+        group ? llvm::formatv(", group = {0}", group).str() : "");
+  }
+  /// The dimensions of the parameters, each followed by `separator`.
+  std::string dims(const char *separator) const {
+    std::string result;
+    if (hasRows)
+      result += std::to_string(out) + separator;
+    if (group)
+      result += std::to_string(numGroups()) + separator;
+    return result;
+  }
+};
+
+const Format formats[] = {
+    // Ragged in all dimensions, and more than one part without groups.
+    {1037, 45, 4, true, false, 0, true, false},
+    {37, 21, 3, true, false, 0, true, true},
+    {512, 45, 4, true, false, 128, true, false},
+    {192, 70, 4, true, true, 64, true, true},
+    {160, 33, 4, false, true, 32, false, false},
+};
+// Beside floats codes of 8 bits, too, which may need 9.
+const Format weightOnlyFormats[] = {
+    {397, 45, 4, false, true, 0, true, false},
+    {192, 70, 4, true, true, 64, true, true},
+    {397, 21, 8, true, false, 0, true, false},
+    {192, 40, 8, false, true, 64, false, false},
+};
+// Around the rows that are few, the tiles, and the tiles of a task.
+const int64_t rowCounts[] = {1, 2, 3, 4, 5, 7, 13, 15, 29, 169};
+
+class FewBitKernels : public KernelFixture {
+protected:
+  /// The matrices of a linear, one or, where it is gated, two.
+  struct Matrices {
+    std::vector<int8_t> codes, zeros;
+    std::vector<float> scales, bias;
+  };
+
+  /// Compiles a linear of `format` and of an input that is rounded to codes of
+  /// `rounding`, or floats.
+  void compileLinear(const Format &format, StringRef rounding) {
+    const int64_t count = format.isGated ? 2 : 1,
+                  low = format.isSigned ? -(1 << (format.bits - 1)) : 0;
+    auto codes = [&](int64_t count, uint32_t seed) {
+      std::vector<int8_t> result;
+      for (float value : numbers(count, seed))
+        result.push_back(static_cast<int8_t>(
+            low + static_cast<int64_t>((value + 1) / 2 * (1 << format.bits))));
+      return result;
+    };
+    const int64_t parameters = format.numParameters();
+    matrices = {codes(count * format.out * format.in, 1),
+                codes(count * parameters, 2), numbers(count * parameters, 3),
+                numbers(count * format.out, 4)};
+    for (float &scale : matrices.scales)
+      scale = 0.01f + std::fabs(scale);
+    if (!format.isAsymmetric)
+      llvm::fill(matrices.zeros, 0);
+
+    std::string header = "{", bytes, body;
+    auto add = [&](Twine name, StringRef type, std::string shape,
+                   const void *data, size_t size) {
+      StringRef dims(shape);
+      dims.consume_back(",");
+      header += llvm::formatv(
+          R"({0}"{1}":{{"dtype":"{2}","shape":[{3}],"data_offsets":[{4},{5}]})",
+          header.size() > 1 ? "," : "", name.str(), type, dims, bytes.size(),
+          bytes.size() + size);
+      bytes.append(static_cast<const char *>(data), size);
+    };
+    const std::string shape = llvm::formatv("{0},{1}", format.out, format.in);
+    for (int64_t i = 0; i < count; ++i) {
+      add("s" + Twine(i), "F32", format.dims(","),
+          &matrices.scales[i * parameters], 4 * parameters);
+      add("b" + Twine(i), "F32", std::to_string(format.out),
+          &matrices.bias[i * format.out], 4 * format.out);
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      add("w" + Twine(i), "I8", shape,
+          &matrices.codes[i * format.out * format.in], format.out * format.in);
+      add("z" + Twine(i), "I8", format.dims(","),
+          &matrices.zeros[i * parameters], parameters);
+      body += llvm::formatv(
+          R"(
+    %w{0} = quench.param <"m"::"w{0}"> : tensor<{1}x{2}xi8>
+    %s{0} = quench.param <"m"::"s{0}"> : tensor<{3}f32>
+    %z{0} = quench.param <"m"::"z{0}"> : tensor<{3}i8>
+    %b{0} = quench.param <"m"::"b{0}"> : tensor<{1}xf32>
+    %d{0} = quench.dequantize %w{0}, %s{0}{4} by({5})
+      : (tensor<{1}x{2}xi8>, tensor<{3}f32>{6}) -> tensor<{1}x{2}xf32>
+    %y{0} = quench.linear {7}, %d{0} bias %b{0}
+      : (tensor<?x{2}xf32>, tensor<{1}x{2}xf32>, tensor<{1}xf32>) -> tensor<?x{1}xf32>)",
+          i, format.out, format.in, format.dims("x"),
+          format.isAsymmetric ? ", %z" + std::to_string(i) : "", format.text(),
+          format.isAsymmetric ? ", tensor<" + format.dims("x") + "i8>" : "",
+          rounding.empty() ? "%x0" : "%x1");
+    }
+    folder.write("a.safetensors", makeArchive(header + "}", bytes));
+    compile(llvm::formatv(
+        R"(
+module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols = {{rows = [1]}} {{
+  func.func @f(%x0: tensor<?x{0}xf32> {{quench.name = "x", quench.dims = ["rows"]})
+      -> (tensor<?x{1}xf32> {{quench.name = "y", quench.dims = ["rows"]}) attributes {{quench.entry} {{
+    {2}{3}
+    {4}
+    return %y : tensor<?x{1}xf32>
+  }
+})",
+        format.in, format.out,
+        rounding.empty()
+            ? std::string()
+            : llvm::formatv(
+                  R"(%xs = quench.dynamic_scale %x0 by({0}) : (tensor<?x{1}xf32>) -> tensor<?xf32>
+    %x1 = quench.fake_quant %x0, %xs by({0}) : (tensor<?x{1}xf32>, tensor<?xf32>) -> tensor<?x{1}xf32>)",
+                  rounding, format.in)
+                  .str(),
+        body,
+        llvm::formatv(
+            format.isGated
+                ? "%y = quench.gated %y0, %y1 by relu : tensor<?x{0}xf32>"
+                : "%y = quench.relu %y0 : tensor<?x{0}xf32>",
+            format.out)));
+  }
+
+  /// What code `i` of channel `channel` of matrix `matrix` stands for at scale
+  /// 1, and the scale.
+  std::pair<int32_t, float> getWeight(const Format &format, int64_t matrix,
+                                      int64_t channel, int64_t i) const {
+    auto widen = [&](int8_t code) {
+      return format.isSigned ? int32_t(code) : int32_t(uint8_t(code));
+    };
+    int64_t place = matrix * format.numParameters() +
+                    (format.hasRows ? channel * format.numGroups() : 0) +
+                    (format.group ? i / format.group : 0);
+    return {
+        widen(matrices.codes[(matrix * format.out + channel) * format.in + i]) -
+            widen(matrices.zeros[place]),
+        matrices.scales[place]};
+  }
+
+  /// Compares what the compiled linear makes of `rows` rows of `x`, with
+  /// `check`, which gets a row, a channel and the number found.
+  void runRows(const Format &format, int64_t rows, std::vector<float> &x,
+               llvm::function_ref<void(int64_t, int64_t, float)> check) {
+    const int64_t shape[] = {rows, format.in};
+    std::vector<float> y = run({{"x", QRT_F32, 2, shape, x.data()}});
+    ASSERT_EQ(y.size(), size_t(rows * format.out));
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < format.out; ++j)
+        check(i, j, y[i * format.out + j]);
+  }
+
+  Matrices matrices;
+};
+
+TEST_P(FewBitKernels, Integers) {
+  for (const Format &format : formats) {
+    SCOPED_TRACE(format.text());
+    ASSERT_NO_FATAL_FAILURE(
+        compileLinear(format, "#quench.uniform<i8, token>"));
+    for (int64_t rows : rowCounts) {
+      // The greatest magnitude of a row is 127 times a power of two, which then
+      // is its scale, so that codes are known.
+      std::vector<float> x = numbers(rows * format.in, 5), scales(rows);
+      std::vector<int32_t> codes;
+      for (float value : x)
+        codes.push_back(static_cast<int32_t>(127 * value));
+      for (int64_t i = 0; i < rows; ++i) {
+        codes[i * format.in + i % format.in] = i % 2 ? 127 : -127;
+        scales[i] = std::ldexp(1.0f, i % 5 - 2);
+        for (int64_t j = 0; j < format.in; ++j)
+          x[i * format.in + j] = codes[i * format.in + j] * scales[i];
+      }
+      auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
+        float result = 0;
+        const int64_t size = format.group ? format.group : format.in;
+        for (int64_t first = 0; first < format.in; first += size) {
+          int32_t sum = 0;
+          for (int64_t i = first; i < first + size; ++i)
+            sum += codes[row * format.in + i] *
+                   getWeight(format, matrix, channel, i).first;
+          float scale =
+              scales[row] * getWeight(format, matrix, channel, first).second;
+          result = format.numGroups() == 1
+                       ? static_cast<float>(sum) * scale
+                       : std::fma(static_cast<float>(sum), scale, result);
+        }
+        return result + matrices.bias[matrix * format.out + channel];
+      };
+      ASSERT_NO_FATAL_FAILURE(runRows(
+          format, rows, x, [&](int64_t row, int64_t channel, float found) {
+            float expected = std::max(product(0, row, channel), 0.0f);
+            if (format.isGated)
+              expected *= product(1, row, channel);
+            ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
+          }));
+    }
+    reset();
+  }
+}
+
+class WeightOnlyKernels : public FewBitKernels {};
+
+TEST_P(WeightOnlyKernels, Linear) {
+  for (const Format &format : weightOnlyFormats) {
+    SCOPED_TRACE(format.text());
+    ASSERT_NO_FATAL_FAILURE(compileLinear(format, /*rounding=*/""));
+    for (int64_t rows : rowCounts) {
+      std::vector<float> x = numbers(rows * format.in, 5);
+      // The result and the bound of its error.
+      auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
+        double result = matrices.bias[matrix * format.out + channel];
+        double magnitude = std::fabs(result);
+        for (int64_t i = 0; i < format.in; ++i) {
+          auto [number, scale] = getWeight(format, matrix, channel, i);
+          double term = double(x[row * format.in + i]) * number * scale;
+          result += term;
+          magnitude += std::fabs(term);
+        }
+        return std::pair(result, std::ldexp(magnitude, -24) *
+                                     (format.in + format.numGroups() + 2));
+      };
+      ASSERT_NO_FATAL_FAILURE(runRows(
+          format, rows, x, [&](int64_t row, int64_t channel, float found) {
+            auto [expected, bound] = product(0, row, channel);
+            expected = std::max(expected, 0.0);
+            if (format.isGated) {
+              auto [up, upBound] = product(1, row, channel);
+              bound = bound * (std::fabs(up) + upBound) +
+                      upBound * std::fabs(expected);
+              expected *= up;
+            }
+            ASSERT_NEAR(found, expected, bound)
+                << "row " << row << " of " << rows;
+          }));
+    }
+    reset();
+  }
+}
+
+/// Levels of all instructions that sum integers.
+std::vector<std::string> integerLevels() {
+  std::vector<std::string> names = levels();
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  if (features.lookup("avxvnni"))
+    names.push_back("x86-64-v3+avxvnni");
+  if (features.lookup("avx512vnni"))
+    names.push_back("x86-64-v4+vnni");
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, WeightOnlyKernels, testing::ValuesIn(levels()),
+                         levelName);
+INSTANTIATE_TEST_SUITE_P(Levels, FewBitKernels,
+                         testing::ValuesIn(integerLevels()), levelName);
+
+} // namespace
