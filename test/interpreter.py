@@ -403,10 +403,11 @@ def integer_linear(x, x_scale, x_zero, x_format, w, w_scale, w_zero, w_format, b
     return result.reshape(*x.shape[:-1], len(b))
 
 
-def float_linear(x, w, bias):
-    """C33: the sums of products, and how far from them the result may be."""
+def float_linear(x, w, bias, roundings=0):
+    """C33: the sums of products, and how far from them the result may be, with so many
+    roundings on top of those of the sums."""
     rows, w64 = x.reshape(-1, x.shape[-1]).astype(np.float64), w.astype(np.float64)
-    count = x.shape[-1] * 2.0**-24
+    count = (x.shape[-1] + roundings) * 2.0**-24
     total = rows @ w64.T
     bound = count / (1 - count) * (np.abs(rows) @ np.abs(w64).T)
     if bias is not None:
@@ -416,6 +417,13 @@ def float_linear(x, w, bias):
     bound = bound * (1 + 2.0**-20) + 2.0**-149
     shape = (*x.shape[:-1], len(w))
     return total.reshape(shape), bound.reshape(shape)
+
+
+def weight_only_linear(x, w, w_scale, w_zero, w_format, bias):
+    """C33 of floats and integers, then C30 with a rounding for each group."""
+    numbers = w_format.decode(w_format.integers(w, w_zero), w_scale.astype(np.float64))
+    groups = x.shape[-1] // (w_format.group or x.shape[-1])
+    return float_linear(x, numbers, bias, roundings=groups)
 
 
 class Interpreter:
@@ -502,3 +510,11 @@ class Interpreter:
         x, x_scale, x_zero, w, w_scale, w_zero, bias = map(self.get, op.segments())
         return integer_linear(x, x_scale, x_zero, Format(op["input_quantizer"]), w, w_scale, w_zero,
                               Format(op["weight_quantizer"]), bias)
+
+    def bounded_linear(self, op):
+        """A linear that sums floats: its result in f64 and how far it may be from it."""
+        if op.name == "quench.linear":
+            x, w, *bias = map(self.get, op.operands)
+            return float_linear(x, w, *(bias or [None]))
+        x, w, w_scale, w_zero, bias = map(self.get, op.segments())
+        return weight_only_linear(x, w, w_scale, w_zero, Format(op["weight_quantizer"]), bias)

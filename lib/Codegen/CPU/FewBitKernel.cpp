@@ -9,12 +9,14 @@
 // Weights stay codes in memory, of 4 bits or, beside floats, of 8. Few rows
 // unpack them in registers, where they are multiplied at once: one stream, at
 // the speed of memory. Many rows unpack a part of a panel, a group or what the
-// first level cache holds, into a small buffer that all tiles of a task read.
-// The sums of a task wait in another one meanwhile.
+// first level cache holds, into a small buffer that all tiles of a task read,
+// which the vector registers or the tile registers multiply. The sums of a task
+// wait in another one meanwhile.
 //
 //===----------------------------------------------------------------------===//
 
 #include "LinearWriter.h"
+#include "TileProduct.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -41,12 +43,14 @@ public:
       : LinearWriter(library, kernel), depth(getDepth(k.input.dot)),
         stepCodes(k.weight.isNibbles ? wordCodes : depth),
         hasGroups(numGroups() > 1), fewRows(b.registers() == 32 ? 4 : 2),
-        largestTile(b.registers() != 32                ? 6
+        tileCodes(library.options.tiles ? getTileCodes() : 0),
+        largestTile(tileCodes != 0                     ? TileProduct::size
+                    : b.registers() != 32              ? 6
                     : k.input.dot == IntegerDot::Quads ? 14
                                                        : 12),
         taskTiles(std::clamp<int64_t>(
             taskBytes / (largestTile * k.in * 4 / depth), 2, maxTaskTiles)),
-        partCodes(getPartCodes()) {}
+        partCodes(tileCodes != 0 ? tileCodes : getPartCodes()) {}
 
 private:
   void write() override;
@@ -60,6 +64,16 @@ private:
   /// `sums`, from row `place` on; `row` is the row of the input.
   void multiplyPart(int64_t size, Value row, Value place, Value part,
                     Value codes, Value sums, const Weight &weight);
+
+  /// The same on the tile registers, for `size` rows.
+  void multiplyPart(TileProduct &product, Value size, Value row, Value place,
+                    Value part, Value codes, Value sums, Value blockSums,
+                    const Weight &weight);
+  /// The first row of a tile.
+  Value getRow(Value tile, Value numTiles) {
+    return tileCodes != 0 ? b.min(b.mul(tile, largestTile), b.dim(x, 0))
+                          : firstRow(tile, numTiles);
+  }
 
   /// What the sums of a group, of integers or floats, begin with.
   SmallVector<Value> getInit(int64_t size, Value row, Value group,
@@ -93,6 +107,18 @@ private:
     int64_t bytes = panel * (k.isInteger() ? 4 / depth : 4);
     return std::min<int64_t>(llvm::alignTo(k.in, stepCodes), partBytes / bytes);
   }
+  /// What the tile registers multiply at once, whole steps of them; 0 where
+  /// there are none.
+  int64_t getTileCodes() const {
+    if (k.input.dot != IntegerDot::Quads)
+      return 0;
+    if (hasGroups)
+      return TileProduct::getStep(k.weight.group) ? k.weight.group : 0;
+    for (int64_t codes = partBytes / panel; codes > 0; codes -= wordCodes)
+      if (k.in % codes == 0 && TileProduct::getStep(codes) != 0)
+        return codes;
+    return 0;
+  }
   int64_t numPartsOfPanel() const { return llvm::divideCeil(k.in, partCodes); }
   /// Bytes of an element of a packed panel.
   int64_t packedBytes() const {
@@ -124,7 +150,7 @@ private:
   const int64_t depth;     ///< Codes that a lane multiplies at once.
   const int64_t stepCodes; ///< Input channels of a packed vector.
   const bool hasGroups;
-  const int64_t fewRows, largestTile, taskTiles;
+  const int64_t fewRows, tileCodes, largestTile, taskTiles;
   const int64_t partCodes; ///< Input channels that are unpacked at once.
 };
 } // namespace
@@ -327,16 +353,24 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
 //===----------------------------------------------------------------------===//
 
 void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
-  Value first = firstRow(begin, numTiles);
-  Value size = b.sub(firstRow(end, numTiles), first);
+  Value first = getRow(begin, numTiles);
+  Value size = b.sub(getRow(end, numTiles), first);
   // With groups, the sums of a part become floats at once.
   Type sumType =
       hasGroups || !k.isInteger() ? Type(b.compute()) : Type(b.getI32Type());
   const int64_t steps = partCodes / stepCodes;
-  Value codes = b.scratch({steps * numParts(), panel * depth}, getCodeType());
+  Value codes = b.scratch({/*panels=*/1, steps * numParts(), panel * depth},
+                          getCodeType());
   SmallVector<int64_t> sizes =
       llvm::to_vector(llvm::reverse(llvm::seq_inclusive<int64_t>(
           std::min(fewRows + 1, (largestTile + 1) / 2), largestTile)));
+  std::optional<TileProduct> product;
+  Value blockSums;
+  if (tileCodes != 0) {
+    product.emplace(b, partCodes);
+    blockSums = product->allocateSums();
+    product->configure(b.index(largestTile));
+  }
   SmallVector<Value> allSums;
   for (const Weight &weight : weights) {
     Value sums = b.scratch({taskTiles * largestTile, panel}, sumType);
@@ -360,13 +394,13 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
           Value packed = loadPacked(weight, at, v);
           for (int64_t i = 0; i < numParts(); ++i)
             b.storeVector(unpack(packed, i, offsets[v]), codes,
-                          {b.add(b.mul(step, numParts()), i),
+                          {b.index(0), b.add(b.mul(step, numParts()), i),
                            b.index(v * lanes * depth)});
         }
       });
       b.loop(begin, end, 1, [&](Value tile) {
-        Value row = firstRow(tile, numTiles);
-        Value size = b.sub(firstRow(b.add(tile, 1), numTiles), row);
+        Value row = getRow(tile, numTiles);
+        Value size = b.sub(getRow(b.add(tile, 1), numTiles), row);
         // The next part comes in pieces while this one is multiplied: the
         // hardware does not see a stream in it.
         const int64_t lines = llvm::divideCeil(steps * panel * packedBytes(),
@@ -376,12 +410,17 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
           Value at = b.add(b.mul(b.sub(tile, begin), lines * line), i * line);
           b.prefetch(weight.matrix, {panelIndex, b.add(firstStep, steps), at});
         }
+        if (product)
+          return multiplyPart(*product, size, row, b.sub(row, first), part,
+                              codes, sums, blockSums, weight);
         b.choose(size, sizes, [&](int64_t size) {
           multiplyPart(size, row, b.sub(row, first), part, codes, sums, weight);
         });
       });
     });
   }
+  if (product)
+    product->release();
 
   b.loop(b.index(0), size, 1, [&](Value r) {
     SmallVector<SmallVector<Value>> products(panelVectors);
@@ -423,7 +462,8 @@ void FewBitWriter::multiplyPart(int64_t size, Value row, Value place,
     return b.add(firstCode, b.mul(step, depth));
   };
   auto loadCodes = [&](Value step, int64_t v) {
-    return b.loadVector(codes, {step, b.index(v * lanes * depth)}, depth);
+    return b.loadVector(codes, {b.index(0), step, b.index(v * lanes * depth)},
+                        depth);
   };
   SmallVector<Value> products =
       k.isInteger()
@@ -450,6 +490,44 @@ void FewBitWriter::multiplyPart(int64_t size, Value row, Value place,
                                     b.loadVector(sums, at(i)));
     b.storeVector(sum, sums, at(i));
   }
+}
+
+void FewBitWriter::multiplyPart(TileProduct &product, Value size, Value row,
+                                Value place, Value part, Value codes,
+                                Value sums, Value blockSums,
+                                const Weight &weight) {
+  // Only the last block of all has fewer rows.
+  Value isShort = b.less(size, b.index(largestTile));
+  b.ifThen(isShort, [&] { product.configure(size); });
+  product.multiply(x, row, size, codes, /*panel=*/b.index(0),
+                   b.mul(part, partCodes), blockSums,
+                   /*firstWeight=*/b.index(0));
+  b.ifThen(isShort, [&] { product.configure(b.index(largestTile)); });
+
+  const bool shiftsDiffer = k.input.zero && k.input.rowScales;
+  SmallVector<Value> shifts;
+  if (hasGroups && !shiftsDiffer)
+    shifts = getInit(1, row, part, weight);
+  b.loop(b.index(0), size, 1, [&](Value r) {
+    if (hasGroups && shiftsDiffer)
+      shifts = getInit(1, b.add(row, r), part, weight);
+    SmallVector<Value> blockRow;
+    for (int64_t v = 0; v < panelVectors; ++v) {
+      Value sum = b.loadVector(blockSums, {r, b.index(v * lanes)});
+      Value other =
+          hasGroups ? shifts[v]
+                    : b.loadVector(sums, {b.add(place, r), b.index(v * lanes)});
+      blockRow.push_back(arith::AddIOp::create(b, sum, other));
+    }
+    if (hasGroups)
+      for (auto [v, factors] : llvm::enumerate(
+               getFactors(blockRow, 1, b.add(row, r), part, weight)))
+        blockRow[v] = math::FmaOp::create(
+            b, factors.first, factors.second,
+            b.loadVector(sums, {b.add(place, r), b.index(v * lanes)}));
+    for (int64_t v = 0; v < panelVectors; ++v)
+      b.storeVector(blockRow[v], sums, {b.add(place, r), b.index(v * lanes)});
+  });
 }
 
 func::FuncOp quench::getFewBitKernel(const KernelLibrary &library,

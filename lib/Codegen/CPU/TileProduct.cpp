@@ -108,7 +108,10 @@ void TileProduct::configure(Value rows) {
 void TileProduct::release() { call("llvm.x86.tilerelease"); }
 
 void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
-                           Value panel, Value first, Value sums) {
+                           Value panel, Value first, Value sums,
+                           Value firstWeight) {
+  if (!firstWeight)
+    firstWeight = first;
   auto stride = [&](int64_t bytes) -> Value {
     return LLVM::ConstantOp::create(b, b.getI64IntegerAttr(bytes));
   };
@@ -122,8 +125,9 @@ void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
       for (int64_t column : sumTiles[half])
         call("llvm.x86.tilezero", registerNumber(column));
     b.loop(zero, b.index(steps), 1, [&](Value index) {
-      Value channel = b.add(first, b.mul(index, step));
-      Value quad = b.floorDiv(channel, 4);
+      Value offset = b.mul(index, step);
+      Value channel = b.add(first, offset);
+      Value quad = b.floorDiv(b.add(firstWeight, offset), 4);
       auto load = [&](int64_t tile, Value from, int64_t bytes) {
         call("llvm.x86.tileloadd64",
              {registerNumber(tile), from, stride(bytes)});

@@ -38,10 +38,11 @@ public:
   /// sums[i, j] = sum over k of x[row + i, first + k] * panel[k, j] for i below
   /// `rows`, which is what the registers are configured for.
   /// `x` is u8 `[M, stride]`, `weights` s8 `[panels, channels / 4, 4 * size]`,
-  /// of which `first`, in channels, is the first that counts.
+  /// of which `first`, in channels, is the first that counts, or
+  /// `firstWeight` where that is another one.
   void multiply(mlir::Value x, mlir::Value row, mlir::Value rows,
                 mlir::Value weights, mlir::Value panel, mlir::Value first,
-                mlir::Value sums);
+                mlir::Value sums, mlir::Value firstWeight = {});
 
   /// Gives the registers back.
   void release();

@@ -287,6 +287,8 @@ std::vector<std::string> integerLevels() {
     names.push_back("x86-64-v3+avxvnni");
   if (features.lookup("avx512vnni"))
     names.push_back("x86-64-v4+vnni");
+  if (features.lookup("amx-int8"))
+    names.push_back("x86-64-v4+amx");
   return names;
 }
 

@@ -35,6 +35,7 @@ import interpreter  # noqa: E402
 import numpy as np  # noqa: E402
 
 QUANTIZERS = ["quench.encode", "quench.fake_quant"]
+FLOATS = ["quench.linear", "quench.weight_only_linear"]
 TOLERANCE = 1e-6
 
 
@@ -115,12 +116,12 @@ class Check:
         for op in entry.ops:
             for value in dict.fromkeys(op.operands):
                 users.setdefault(value, []).append(op)
-        self.found = [Linear(op, users) for op in entry.ops if op.name == "quench.integer_linear"
+        self.found = [Linear(op, users) for op in entry.ops if op.name in ("quench.integer_linear", "quench.weight_only_linear")
                       or op.name == "quench.linear" and values.comes_from(op.operands[1], "quench.dequantize")]
         shown = [op.operands[0] for op in entry.ops if op.name in QUANTIZERS]
         for linear in self.found:
             shown += [linear.result(), *linear.others()]
-            if linear.op.name == "quench.linear" and not values.comes_from(linear.op.operands[0], "quench.fake_quant"):
+            if linear.op.name in FLOATS and not values.comes_from(linear.op.operands[0], "quench.fake_quant"):
                 shown.append(linear.op.operands[0])
         # What the kernel of another linear takes in would no longer be fused.
         hidden = {linear.value for linear in self.found if linear.last}
@@ -136,10 +137,9 @@ class Check:
 
     def compare(self, linear, values, found):
         given = found[linear.result()[1:]]
-        if linear.op.name == "quench.linear":
+        if linear.op.name in FLOATS:
             # A residual is one more addition.
-            x, w, *bias = map(values.get, linear.op.operands)
-            total, bound = interpreter.float_linear(x, w, *(bias or [None]))
+            total, bound = values.bounded_linear(linear.op)
             if linear.is_activated:
                 # The function may stretch what it takes by little more than 1.
                 values.known[linear.value] = total
