@@ -325,7 +325,8 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
 }
 
 // Codes are those that division gives, of rows of all magnitudes and of numbers
-// beside the ends of their intervals: a product with the unit matrix shows them.
+// beside the ends of their intervals: a product with the unit matrix shows
+// them.
 TEST_P(IntegerKernels, DynamicCodes) {
   const int64_t size = 64;
   std::string w(size * size, 0);
