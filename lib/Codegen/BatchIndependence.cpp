@@ -152,8 +152,12 @@ bool Follower::follow(Operation &op) {
             return carries(op.getInput()) && fits(op.getScale()) &&
                    fits(op.getZero());
           })
-          // One scale for the whole tensor would be another one for a part.
+          // One scale for the whole tensor would be another one for a part;
+          // scales of e4m3 are parts of such a scale (C24).
           .Case([&](DynamicScaleOp op) {
+            if (op.getQuantizer().getScaling().form ==
+                numerics::ScaleForm::E4M3)
+              return false;
             SmallVector<QuantAxis> axes;
             op.getQuantizer().getQuantAxes(
                 cast<RankedTensorType>(op.getInput().getType()).getRank(),

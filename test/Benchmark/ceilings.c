@@ -1,11 +1,22 @@
-/* Ceilings of this machine, one thread, pinned: what kernels are compared with.
+//===- ceilings.c - What kernels are compared with ------------------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Ceilings of this machine, one thread, pinned: what kernels are compared with.
+//
+//   clang -O2 -march=native ceilings.c -o ceilings && ./ceilings [FILE]
+//
+// Prints `name value unit`, each the best of the rounds: sums of products of
+// bytes and of f32 in registers, and reading memory in huge pages and, where a
+// file is given, its pages in the page cache, as the weights of a compiled model
+// are read. Both are read whole, so they are to be larger than the last cache.
+//
+//===----------------------------------------------------------------------===//
 
-   clang -O2 -march=native ceilings.c -o ceilings && ./ceilings [FILE]
-
-   Prints `name value unit`, each the best of the rounds: sums of products of
-   bytes and of f32 in registers, and reading memory in huge pages and, where a
-   file is given, its pages in the page cache, as the weights of a compiled model
-   are read. Both are read whole, so they are to be larger than the last cache. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <immintrin.h>

@@ -157,6 +157,10 @@ TEST_F(Manifest, SaysWhatIsIndependent) {
   EXPECT_FALSE(isIndependent(R"(
     %d = quench.dynamic_scale %x by(#quench.uniform<i8>) : (tensor<?x?x4xf32>) -> tensor<f32>
     %y = quench.fake_quant %x, %d by(#quench.uniform<i8>) : (tensor<?x?x4xf32>, tensor<f32>) -> tensor<?x?x4xf32>)"));
+  // Scales of groups, which are parts of one for the whole tensor.
+  EXPECT_FALSE(isIndependent(R"(
+    %d = quench.dynamic_scale %x by(#quench.small_float<e2m1, token, group = 2, scale = e4m3>) : (tensor<?x?x4xf32>) -> tensor<?x?x2xf32>
+    %y = quench.fake_quant %x, %d by(#quench.small_float<e2m1, token, group = 2, scale = e4m3>) : (tensor<?x?x4xf32>, tensor<?x?x2xf32>) -> tensor<?x?x4xf32>)"));
   // Positions within a sequence, and within the batch.
   EXPECT_TRUE(isIndependent(R"(
     %p = quench.positions %ids dim 1 : tensor<?x?xi64> -> tensor<?xi64>
