@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Types the commands of a tutorial and compares what they print.
 
-usage: run_tutorial.py PAGE FOLDER
+usage: run_tutorial.py PAGE FOLDER [--quick]
 
 Blocks of ```sh run in order in one shell whose HOME and first folder are
 FOLDER. The lines of a ```text block after one occur in its output in order;
-white space counts only as a separator. Other blocks are not looked at.
+white space counts only as a separator. Other blocks are not looked at. With
+--quick models are compiled without optimization: the page is about something else.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -30,8 +32,22 @@ def missing_line(expected, printed):
     return None
 
 
+def put_quick_compiler(folder):
+    """A folder for PATH, with a `quench` that does not optimize what it compiles."""
+    path = os.path.join(folder, ".quick")
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, "quench"), "w") as stream:
+        stream.write(
+            "#!/bin/sh\n"
+            'case "$1" in build|run|eval|compare) set -- "$@" --quick ;; esac\n'
+            f'exec {shutil.which("quench")} "$@"\n'
+        )
+        os.fchmod(stream.fileno(), 0o755)
+    return os.path.abspath(path)
+
+
 def main():
-    page, folder = sys.argv[1:]
+    page, folder, *options = sys.argv[1:]
     commands, expected = [], {}
     for kind, text in BLOCK.findall(open(page).read()):
         if kind == "sh":
@@ -45,6 +61,8 @@ def main():
     for index, text in enumerate(commands):
         script += f"echo '{MARK.format(index)}'\n{text}"
     environment = dict(os.environ, HOME=os.path.abspath(folder))
+    if options == ["--quick"]:
+        environment["PATH"] = put_quick_compiler(folder) + os.pathsep + environment["PATH"]
     result = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
