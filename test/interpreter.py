@@ -37,9 +37,10 @@ def load(path):
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
 
-def split(text, separator=","):
-    """`text` cut where `separator` stands outside of brackets and strings."""
-    pieces, depth, start, i = [], [], 0, 0
+def places(text, start=0):
+    """Each place from `start` on that is in no string, with how many brackets that
+    opened since are open behind it."""
+    depth, i = [], start
     while i < len(text):
         c = text[i]
         if c == '"':
@@ -50,31 +51,25 @@ def split(text, separator=","):
             depth.append(BRACKETS[c])
         elif depth and c == depth[-1]:
             depth.pop()
-        elif c == separator and not depth:
-            pieces.append(text[start:i].strip())
-            start = i + 1
+        yield i, len(depth)
         i += 1
     assert not depth, text
+
+
+def split(text, separator=","):
+    """`text` cut where `separator` stands outside of brackets and strings."""
+    pieces, start = [], 0
+    for i, depth in places(text):
+        if text[i] == separator and depth == 0:
+            pieces.append(text[start:i].strip())
+            start = i + 1
     pieces.append(text[start:].strip())
     return [piece for piece in pieces if piece]
 
 
 def close(text, start):
     """The place after the bracket that closes the one at `start`."""
-    depth, i = [], start
-    while True:
-        c = text[i]
-        if c == '"':
-            i = text.index('"', i + 1)
-        elif text.startswith("->", i):
-            i += 1
-        elif c in BRACKETS:
-            depth.append(BRACKETS[c])
-        elif depth and c == depth[-1]:
-            depth.pop()
-            if not depth:
-                return i + 1
-        i += 1
+    return next(i + 1 for i, depth in places(text, start) if depth == 0)
 
 
 def dictionary(text):

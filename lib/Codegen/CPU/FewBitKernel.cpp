@@ -82,11 +82,9 @@ private:
       return getShifts(size, row, group, weight);
     return SmallVector<Value>(size * panelVectors, b.splat(0.0));
   }
-  /// The sums of `size` rows as floats, and their scales.
-  SmallVector<std::pair<Value, Value>> getFactors(ArrayRef<Value> sums,
-                                                  int64_t size, Value row,
-                                                  Value group,
-                                                  const Weight &weight);
+  /// The sums of rows from `row` on as floats, and their scales.
+  Factors getFactors(ArrayRef<Value> sums, Value row, Value group,
+                     const Weight &weight);
 
   /// What is subtracted from the codes of a vector of channels; the numbers of
   /// a word are in two places where they become floats.
@@ -250,11 +248,11 @@ Value FewBitWriter::unpackFloats(Value packed, int64_t part,
   return b.fsub(arith::BitcastOp::create(b, b.vector(), bits), offsets[place]);
 }
 
-SmallVector<std::pair<Value, Value>>
-FewBitWriter::getFactors(ArrayRef<Value> sums, int64_t size, Value row,
-                         Value group, const Weight &weight) {
+FewBitWriter::Factors FewBitWriter::getFactors(ArrayRef<Value> sums, Value row,
+                                               Value group,
+                                               const Weight &weight) {
   SmallVector<Value> weightScales = getWeightScales(group, weight), inputScales;
-  SmallVector<std::pair<Value, Value>> factors;
+  Factors factors;
   for (auto [place, sum] : llvm::enumerate(sums)) {
     Value scale = weightScales[place % panelVectors];
     // Scales of rows are loaded where they are used: not all fit in registers.
@@ -277,23 +275,10 @@ void FewBitWriter::writeRows(int64_t size) {
     SmallVector<Value> sums = multiplyRows(size, weight);
     if (!isDirect())
       tiles.push_back(b.scratch({size, panel}));
-    for (auto [place, sum] : llvm::enumerate(sums)) {
-      int64_t r = place / panelVectors, v = place % panelVectors;
-      if (isDirect())
-        finish(b.index(r), v, sum);
-      else
-        b.store(sum, tiles.back(), {b.index(r), b.index(v * lanes)});
-    }
+    put(sums, b.index(0), isDirect() ? Value() : tiles.back());
   }
   if (!isDirect())
-    b.loop(b.index(0), b.index(size), 1, [&](Value r) {
-      for (int64_t v = 0; v < panelVectors; ++v) {
-        SmallVector<Value> sums;
-        for (Value tile : tiles)
-          sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
-        finish(r, v, sums);
-      }
-    });
+    finishTiles(tiles, b.index(0), b.index(size));
 }
 
 // C30 and C33 of docs/spec.md.
@@ -328,24 +313,10 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
         contract(numParts(), first, steps, getInit(size, row, group, weight));
     if (rest > 0)
       sums = contract(rest, b.index(steps), 1, sums);
-    return getFactors(sums, size, row, group, weight);
+    return getFactors(sums, row, group, weight);
   };
 
-  SmallVector<Value> results;
-  if (!hasGroups) {
-    for (auto [sum, scale] : multiplyGroup(b.index(0)))
-      results.push_back(b.fmul(sum, scale));
-    return results;
-  }
-  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
-  return b.loop(b.index(0), b.index(numGroups()), 1, zeros,
-                [&](Value group, ValueRange carried) {
-                  for (auto [factors, sum] :
-                       llvm::zip_equal(multiplyGroup(group), carried))
-                    results.push_back(math::FmaOp::create(b, factors.first,
-                                                          factors.second, sum));
-                  return results;
-                });
+  return addGroups(size, multiplyGroup);
 }
 
 //===----------------------------------------------------------------------===//
@@ -430,7 +401,7 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
         row.push_back(b.loadVector(sums, {r, b.index(v * lanes)}));
       if (!hasGroups)
         for (auto [v, factors] : llvm::enumerate(
-                 getFactors(row, 1, b.add(first, r), b.index(0), weight)))
+                 getFactors(row, b.add(first, r), b.index(0), weight)))
           row[v] = b.fmul(factors.first, factors.second);
       for (int64_t v = 0; v < panelVectors; ++v)
         products[v].push_back(row[v]);
@@ -485,7 +456,7 @@ void FewBitWriter::multiplyPart(int64_t size, Value row, Value place,
     return;
   }
   for (auto [i, factors] :
-       llvm::enumerate(getFactors(products, size, row, part, weight))) {
+       llvm::enumerate(getFactors(products, row, part, weight))) {
     Value sum = math::FmaOp::create(b, factors.first, factors.second,
                                     b.loadVector(sums, at(i)));
     b.storeVector(sum, sums, at(i));
@@ -520,8 +491,8 @@ void FewBitWriter::multiplyPart(TileProduct &product, Value size, Value row,
       blockRow.push_back(arith::AddIOp::create(b, sum, other));
     }
     if (hasGroups)
-      for (auto [v, factors] : llvm::enumerate(
-               getFactors(blockRow, 1, b.add(row, r), part, weight)))
+      for (auto [v, factors] :
+           llvm::enumerate(getFactors(blockRow, b.add(row, r), part, weight)))
         blockRow[v] = math::FmaOp::create(
             b, factors.first, factors.second,
             b.loadVector(sums, {b.add(place, r), b.index(v * lanes)}));

@@ -105,14 +105,7 @@ void TileWriter::writeTiles(int64_t largest) {
           Value size = b.sub(firstRow(b.add(tile, 1), numTiles), row);
           b.choose(size, sizes, [&](int64_t size) { writeTile(size, row); });
           if (!isDirect())
-            b.loop(b.index(0), size, 1, [&](Value r) {
-              for (int64_t v = 0; v < panelVectors; ++v) {
-                SmallVector<Value> sums;
-                for (Value tile : tiles)
-                  sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
-                finish(b.add(row, r), v, sums);
-              }
-            });
+            finishTiles(tiles, row, size);
         });
       });
 }
@@ -154,18 +147,18 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
   const bool hasShifts = k.input.isShifted();
   const bool shiftsDiffer = k.input.zero && k.input.rowScales;
   /// What turns the sums of a group into floats.
-  struct Factors {
+  struct GroupFactors {
     SmallVector<Value> shifts, scales;
   };
   auto loadFactors = [&](const Weight &weight, Value group) {
-    Factors factors;
+    GroupFactors factors;
     if (hasShifts && !shiftsDiffer)
       factors.shifts = getShifts(1, row, group, weight);
     factors.scales = getWeightScales(group, weight);
     return factors;
   };
   /// A sum as a float and its scale, for each vector of a row.
-  auto forRow = [&](size_t i, Value r, Value group, const Factors &factors,
+  auto forRow = [&](size_t i, Value r, Value group, const GroupFactors &factors,
                     function_ref<void(int64_t, Value, Value)> use) {
     Value inputScale = getInputScales(1, b.add(row, r)).front();
     SmallVector<Value> shifts =
@@ -181,7 +174,7 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
 
   if (!hasGroups) {
     Value group = b.index(0);
-    SmallVector<Factors> factors;
+    SmallVector<GroupFactors> factors;
     for (auto [i, weight] : llvm::enumerate(weights)) {
       product.multiply(x, row, size, weight.matrix, panelIndex, group, sums[i]);
       factors.push_back(loadFactors(weight, group));
@@ -198,7 +191,8 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
     return;
   }
 
-  for (auto [i, weight] : llvm::enumerate(weights)) {
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Weight &weight = weights[i];
     b.loop(b.index(0), size, 1, [&](Value r) {
       for (int64_t v = 0; v < panelVectors; ++v)
         b.store(b.splat(0.0), tiles[i], {r, b.index(v * lanes)});
@@ -206,7 +200,7 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
     b.loop(b.index(0), b.index(numGroups()), 1, [&](Value group) {
       product.multiply(x, row, size, weight.matrix, panelIndex,
                        b.mul(group, k.weight.group), sums[i]);
-      Factors factors = loadFactors(weight, group);
+      GroupFactors factors = loadFactors(weight, group);
       b.loop(b.index(0), size, 1, [&](Value r) {
         forRow(i, r, group, factors, [&](int64_t v, Value sum, Value scale) {
           Value at[] = {r, b.index(v * lanes)};
@@ -216,14 +210,7 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
       });
     });
   }
-  b.loop(b.index(0), size, 1, [&](Value r) {
-    for (int64_t v = 0; v < panelVectors; ++v) {
-      SmallVector<Value> sums;
-      for (Value tile : tiles)
-        sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
-      finish(b.add(row, r), v, sums);
-    }
-  });
+  finishTiles(tiles, row, size);
 }
 
 void TileWriter::writeTile(int64_t size, Value row) {
@@ -231,13 +218,7 @@ void TileWriter::writeTile(int64_t size, Value row) {
     SmallVector<Value> sums = k.isInteger()
                                   ? multiplyIntegers(size, row, weight)
                                   : multiply(size, row, weight);
-    for (auto [place, sum] : llvm::enumerate(sums)) {
-      int64_t r = place / panelVectors, v = place % panelVectors;
-      if (isDirect())
-        finish(b.add(row, r), v, sum);
-      else
-        b.store(sum, tiles[i], {b.index(r), b.index(v * lanes)});
-    }
+    put(sums, row, isDirect() ? Value() : tiles[i]);
   }
 }
 
@@ -280,7 +261,7 @@ SmallVector<Value> TileWriter::multiplyIntegers(int64_t size, Value row,
           return arith::ExtSIOp::create(b, b.integers(16, depth), codes);
         });
     SmallVector<Value> weightScales = getWeightScales(group, weight);
-    SmallVector<std::pair<Value, Value>> factors;
+    Factors factors;
     for (auto [place, sum] : llvm::enumerate(sums)) {
       Value inputScale =
           inputScales[k.input.rowScales ? place / panelVectors : 0];
@@ -291,21 +272,7 @@ SmallVector<Value> TileWriter::multiplyIntegers(int64_t size, Value row,
     return factors;
   };
 
-  SmallVector<Value> results;
-  if (numGroups() == 1) {
-    for (auto [sum, scale] : multiplyGroup(b.index(0)))
-      results.push_back(b.fmul(sum, scale));
-    return results;
-  }
-  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
-  return b.loop(b.index(0), b.index(numGroups()), 1, zeros,
-                [&](Value group, ValueRange carried) {
-                  for (auto [factors, sum] :
-                       llvm::zip_equal(multiplyGroup(group), carried))
-                    results.push_back(math::FmaOp::create(b, factors.first,
-                                                          factors.second, sum));
-                  return results;
-                });
+  return addGroups(size, multiplyGroup);
 }
 
 func::FuncOp quench::getKernel(const KernelLibrary &library,

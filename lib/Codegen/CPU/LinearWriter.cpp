@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LinearWriter.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -217,6 +218,47 @@ SmallVector<Value> LinearWriter::getShifts(int64_t size, Value row, Value group,
   while (static_cast<int64_t>(shifts.size()) < size * panelVectors)
     shifts.push_back(shifts[shifts.size() - panelVectors]);
   return shifts;
+}
+
+// C30 of docs/spec.md.
+SmallVector<Value>
+LinearWriter::addGroups(int64_t size, function_ref<Factors(Value group)> get) {
+  SmallVector<Value> results;
+  if (numGroups() == 1) {
+    for (auto [sum, scale] : get(b.index(0)))
+      results.push_back(b.fmul(sum, scale));
+    return results;
+  }
+  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
+  return b.loop(b.index(0), b.index(numGroups()), 1, zeros,
+                [&](Value group, ValueRange carried) {
+                  for (auto [factors, sum] :
+                       llvm::zip_equal(get(group), carried))
+                    results.push_back(math::FmaOp::create(b, factors.first,
+                                                          factors.second, sum));
+                  return results;
+                });
+}
+
+void LinearWriter::put(ArrayRef<Value> sums, Value row, Value tile) {
+  for (auto [place, sum] : llvm::enumerate(sums)) {
+    int64_t r = place / panelVectors, v = place % panelVectors;
+    if (isDirect())
+      finish(b.add(row, r), v, sum);
+    else
+      b.store(sum, tile, {b.index(r), b.index(v * lanes)});
+  }
+}
+
+void LinearWriter::finishTiles(ArrayRef<Value> tiles, Value row, Value size) {
+  b.loop(b.index(0), size, 1, [&](Value r) {
+    for (int64_t v = 0; v < panelVectors; ++v) {
+      SmallVector<Value> sums;
+      for (Value tile : tiles)
+        sums.push_back(b.load(tile, {r, b.index(v * lanes)}));
+      finish(b.add(row, r), v, sums);
+    }
+  });
 }
 
 void LinearWriter::finish(Value row, int64_t v, ArrayRef<Value> sums) {

@@ -54,6 +54,17 @@ protected:
   llvm::SmallVector<mlir::Value> getShifts(int64_t size, mlir::Value row,
                                            mlir::Value group,
                                            const Weight &weight);
+  /// A sum as a float and its scale, for each vector of some rows.
+  using Factors = llvm::SmallVector<std::pair<mlir::Value, mlir::Value>>;
+  /// The products of `size` rows, of the factors that each group has.
+  llvm::SmallVector<mlir::Value>
+  addGroups(int64_t size, llvm::function_ref<Factors(mlir::Value group)> get);
+  /// Takes `sums`, of rows from `row` on, one row after the other, to the
+  /// output, or into `tile` where finishTiles() does that.
+  void put(mlir::ArrayRef<mlir::Value> sums, mlir::Value row, mlir::Value tile);
+  /// Takes `size` rows from `tiles`, one for each weight, to the output.
+  void finishTiles(mlir::ArrayRef<mlir::Value> tiles, mlir::Value row,
+                   mlir::Value size);
   /// Stores what becomes of `sums`, one for each weight, vector `v` of row
   /// `row`.
   void finish(mlir::Value row, int64_t v, mlir::ArrayRef<mlir::Value> sums);

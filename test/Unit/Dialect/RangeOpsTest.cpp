@@ -129,7 +129,7 @@ TEST_F(RangeOps, OutliersAreClipped) {
 TEST_F(RangeOps, SketchesOfNumbers) {
   // Four numbers of which the sketch is known: 1 begins a bin, 0 has its own.
   Numbers sketch(sketch::size), histogram(histogram::size);
-  int64_t one = sketch::center + 1 - (sketch::lowestExponent << 6);
+  int64_t one = sketch::center + 1 - sketch::lowestExponent * 64;
   sketch[one] = 2;
   sketch[sketch::center] = 1;
   sketch[sketch::size - 1 - one] = 1;

@@ -456,27 +456,42 @@ static int32_t getNibbleOffset(QuantizerAttrInterface quantizer) {
   return quantizer.hasSignedCodes() ? 8 : 0;
 }
 
-/// Fails unless `codes`, with `zero`, is a weight matrix of integers that can
-/// be cut into panels of `panel` channels.
-static LogicalResult checkPanels(ShapeInference &shapes, Value codes,
-                                 Value zero, QuantizerAttrInterface quantizer,
-                                 int64_t panel) {
-  if (panel < 1)
-    return shapes.fail("expected a panel of at least 1, found ", panel);
-  if (failed(checkIntegers(shapes, quantizer)) ||
-      failed(checkMatrix(shapes, codes, "input")))
+/// Fails unless the codes of `op`, with their zero points, are a weight matrix
+/// of integers that can be cut into its panels.
+template <typename Adaptor>
+static LogicalResult checkPanels(Adaptor op, ShapeInference &shapes) {
+  if (static_cast<int64_t>(op.getPanel()) < 1)
+    return shapes.fail("expected a panel of at least 1, found ",
+                       static_cast<int64_t>(op.getPanel()));
+  if (failed(checkIntegers(shapes, op.getQuantizer())) ||
+      failed(checkMatrix(shapes, op.getInput(), "input")))
     return failure();
-  return checkZeros(shapes, quantizer, codes, zero,
+  return checkZeros(shapes, op.getQuantizer(), op.getInput(), op.getZero(),
                     IntegerType::get(shapes.getContext(), 8));
 }
 
-/// The rows of the operand `operand` for the panels `rows`.
-static RowRange getPanelRows(Value codes, Value zero,
-                             QuantizerAttrInterface quantizer, unsigned operand,
-                             RowRange rows, int64_t panel) {
-  if (operand == 1 && !CodeMatrix(codes, quantizer).hasRowParameters())
-    return getAllRows(zero);
-  int64_t out = getTensorType(codes).getDimSize(0);
+/// Adds a result of 32 bits for each group and each output channel of the codes
+/// of `op`, in its panels.
+template <typename Adaptor>
+static void addGroupPanels(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  int64_t panel = op.getPanel();
+  int64_t in = ShapeInference::getSize(shapes.getDim(input, 1));
+  shapes.addResult(
+      {shapes.getDim(input, 0).ceilDiv(panel),
+       shapes.getConstant(in / getGroupSize(op.getQuantizer(), in)),
+       shapes.getConstant(panel)},
+      IntegerType::get(shapes.getContext(), 32));
+}
+
+/// The rows of the operand `operand` of `op` for the panels `rows`.
+template <typename Op>
+static RowRange getPanelRows(Op op, unsigned operand, RowRange rows) {
+  if (operand == 1 &&
+      !CodeMatrix(op.getInput(), op.getQuantizer()).hasRowParameters())
+    return getAllRows(op.getZero());
+  int64_t out = getTensorType(op.getInput()).getDimSize(0);
+  int64_t panel = op.getPanel();
   return {rows.begin * panel, std::min(rows.end * panel, out)};
 }
 
@@ -501,8 +516,7 @@ LogicalResult PackCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   int64_t panel = op.getPanel(), depth = op.getDepth();
   if (depth < 1)
     return shapes.fail("expected a depth of at least 1, found ", depth);
-  if (failed(
-          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+  if (failed(checkPanels(op, shapes)))
     return failure();
   Type element = IntegerType::get(shapes.getContext(),
                                   hasByteIntegers(op.getQuantizer()) ? 8 : 16);
@@ -515,13 +529,7 @@ LogicalResult PackCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 std::optional<RowRange> PackCodesOp::getOperandRows(unsigned operand,
                                                     RowRange rows) {
-  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
-                      getPanel());
-}
-
-std::optional<int64_t> PackCodesOp::getOperandAxis(unsigned operand,
-                                                   int64_t axis) {
-  return std::nullopt;
+  return getPanelRows(*this, operand, rows);
 }
 
 template <typename Integer>
@@ -555,29 +563,15 @@ LogicalResult PackCodesOp::evaluateRows(Operands operands, RowRange rows,
 }
 
 LogicalResult SumCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
-  Value input = op.getInput();
-  int64_t panel = op.getPanel();
-  if (failed(
-          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+  if (failed(checkPanels(op, shapes)))
     return failure();
-  int64_t in = ShapeInference::getSize(shapes.getDim(input, 1));
-  shapes.addResult(
-      {shapes.getDim(input, 0).ceilDiv(panel),
-       shapes.getConstant(in / getGroupSize(op.getQuantizer(), in)),
-       shapes.getConstant(panel)},
-      IntegerType::get(shapes.getContext(), 32));
+  addGroupPanels(op, shapes);
   return success();
 }
 
 std::optional<RowRange> SumCodesOp::getOperandRows(unsigned operand,
                                                    RowRange rows) {
-  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
-                      getPanel());
-}
-
-std::optional<int64_t> SumCodesOp::getOperandAxis(unsigned operand,
-                                                  int64_t axis) {
-  return std::nullopt;
+  return getPanelRows(*this, operand, rows);
 }
 
 LogicalResult SumCodesOp::evaluateRows(Operands operands, RowRange rows,
@@ -619,8 +613,7 @@ LogicalResult PackNibblesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   int64_t panel = op.getPanel();
   if (failed(checkNibbles(shapes, op.getQuantizer(), op.getDepth())) ||
-      failed(
-          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+      failed(checkPanels(op, shapes)))
     return failure();
   shapes.addResult({shapes.getDim(input, 0).ceilDiv(panel),
                     shapes.getDim(input, 1).ceilDiv(wordCodes),
@@ -631,13 +624,7 @@ LogicalResult PackNibblesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 std::optional<RowRange> PackNibblesOp::getOperandRows(unsigned operand,
                                                       RowRange rows) {
-  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
-                      getPanel());
-}
-
-std::optional<int64_t> PackNibblesOp::getOperandAxis(unsigned operand,
-                                                     int64_t axis) {
-  return std::nullopt;
+  return getPanelRows(*this, operand, rows);
 }
 
 LogicalResult PackNibblesOp::evaluateRows(Operands operands, RowRange rows,
@@ -675,30 +662,16 @@ LogicalResult PackNibblesOp::evaluateRows(Operands operands, RowRange rows,
 }
 
 LogicalResult PackZerosOp::inferShapes(Adaptor op, ShapeInference &shapes) {
-  Value input = op.getInput();
-  int64_t panel = op.getPanel();
   if (failed(checkNibbles(shapes, op.getQuantizer(), op.getDepth())) ||
-      failed(
-          checkPanels(shapes, input, op.getZero(), op.getQuantizer(), panel)))
+      failed(checkPanels(op, shapes)))
     return failure();
-  int64_t in = ShapeInference::getSize(shapes.getDim(input, 1));
-  shapes.addResult(
-      {shapes.getDim(input, 0).ceilDiv(panel),
-       shapes.getConstant(in / getGroupSize(op.getQuantizer(), in)),
-       shapes.getConstant(panel)},
-      IntegerType::get(shapes.getContext(), 32));
+  addGroupPanels(op, shapes);
   return success();
 }
 
 std::optional<RowRange> PackZerosOp::getOperandRows(unsigned operand,
                                                     RowRange rows) {
-  return getPanelRows(getInput(), getZero(), getQuantizer(), operand, rows,
-                      getPanel());
-}
-
-std::optional<int64_t> PackZerosOp::getOperandAxis(unsigned operand,
-                                                   int64_t axis) {
-  return std::nullopt;
+  return getPanelRows(*this, operand, rows);
 }
 
 LogicalResult PackZerosOp::evaluateRows(Operands operands, RowRange rows,

@@ -134,7 +134,12 @@ def Quench_WeightOnlyLinearOp : Quench_ModelOp<"weight_only_linear", [AttrSizedO
 // Weight programs
 //===----------------------------------------------------------------------===//
 
-class Quench_CodesOp<string mnemonic> : Quench_ShapedWeightOp<mnemonic, Quench_RowProgram> {
+// Panels are rows of the result, and nothing else is cut.
+def Quench_PanelProgram
+    : DeclareOpInterfaceMethods<WeightProgramOpInterface,
+                                ["getOperandRows", "evaluateRows"]>;
+
+class Quench_CodesOp<string mnemonic> : Quench_ShapedWeightOp<mnemonic, Quench_PanelProgram> {
   let results = (outs Quench_IntTensor:$result);
 }
 
