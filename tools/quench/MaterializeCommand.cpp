@@ -107,7 +107,7 @@ public:
     PhaseOptions phases;
     llvm::StringMap<std::string> params;
     PackOptions pack;
-    phases.stopAfter = Phase::Transform;
+    phases.stopAfter = Phase::Quantize;
     if (llvm::Error error = model.get(environment, phases))
       return badCommandLine(llvm::toString(std::move(error)));
     if (llvm::Error error = recipes.get(phases, params))
