@@ -166,9 +166,11 @@ static llvm::Error emit(llvm::Module &module, llvm::TargetMachine &machine,
   return llvm::Error::success();
 }
 
-/// What kernels can use of `target`.
-static CPUKernelOptions getKernelOptions(const CPUTarget &target) {
+/// What kernels can use of `target`; short ones unless it is to `optimize`.
+static CPUKernelOptions getKernelOptions(const CPUTarget &target,
+                                         bool optimize) {
   CPUKernelOptions options;
+  options.compact = !optimize;
   options.vectorBytes = target.vectorBytes();
   options.fma = target.hasFeature("fma");
   bool isWide = options.vectorBytes == 64;
@@ -224,7 +226,8 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   OwningOpRef<ModuleOp> code = module.clone();
   PassManager toPrograms(context);
   toPrograms.enableVerifier(options.verifyPasses);
-  buildCPUCodegenPipeline(toPrograms, getKernelOptions(target));
+  buildCPUCodegenPipeline(toPrograms,
+                          getKernelOptions(target, options.optimize));
   if (failed(toPrograms.run(*code)))
     return failure();
 

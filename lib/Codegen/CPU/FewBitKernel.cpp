@@ -46,8 +46,8 @@ public:
         tileCodes(library.options.tiles ? getTileCodes() : 0),
         largestTile(tileCodes != 0                     ? TileProduct::size
                     : b.registers() != 32              ? 6
-                    : k.input.dot == IntegerDot::Quads ? 14
-                                                       : 12),
+                    : k.input.dot == IntegerDot::Quads ? limitTile(14)
+                                                       : limitTile(12)),
         taskTiles(std::clamp<int64_t>(
             taskBytes / (largestTile * k.in * 4 / depth), 2, maxTaskTiles)),
         partCodes(tileCodes != 0 ? tileCodes : getPartCodes()) {}

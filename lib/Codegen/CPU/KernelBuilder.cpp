@@ -621,7 +621,8 @@ SmallVector<Value> KernelBuilder::contractPacked(
   while (sets < 4 && tile * sets < 8)
     sets *= 2;
   // A step of a large tile hides the loop; to unroll it would be code alone.
-  int64_t unroll = 4;
+  // With several sets it decides which one a step adds to.
+  int64_t unroll = options.compact && sets == 1 ? 1 : 4;
   while (unroll > 1 && tile * parts * unroll > 32)
     unroll /= 2;
   SmallVector<Value> all(accumulators);

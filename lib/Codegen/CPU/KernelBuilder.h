@@ -65,6 +65,8 @@ public:
   }
   /// Vector registers of the target.
   int64_t registers() const { return options.vectorBytes == 64 ? 32 : 16; }
+  /// Whether code is to be short rather than fast.
+  bool isCompact() const { return options.compact; }
   /// Whether fma() rounds once.
   bool hasFMA() const { return options.fma; }
 

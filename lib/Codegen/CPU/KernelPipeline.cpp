@@ -23,6 +23,7 @@ void quench::buildCPUKernelPipeline(OpPassManager &pm,
   select.fma = options.fma;
   select.dot = options.dot;
   select.tiles = options.tiles;
+  select.compact = options.compact;
   pm.addPass(createSelectKernelsPass(select));
   pm.addPass(createQuenchLowerToLinalg());
   pm.addPass(createExpandMathPass());

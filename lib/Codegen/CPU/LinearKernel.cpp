@@ -63,7 +63,9 @@ private:
   int64_t largestTile() const {
     bool hasGroups = k.isInteger() && numGroups() > 1;
     if (b.registers() == 32)
-      return hasGroups ? 6 : k.input.dot == IntegerDot::Quads ? 14 : 12;
+      return limitTile(hasGroups                          ? 6
+                       : k.input.dot == IntegerDot::Quads ? 14
+                                                          : 12);
     return hasGroups ? 2 : 6;
   }
 

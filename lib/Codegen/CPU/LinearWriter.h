@@ -37,6 +37,12 @@ protected:
   int64_t numGroups() const {
     return k.weight.group == 0 ? 1 : k.in / k.weight.group;
   }
+  /// Rows of the largest tile, of at most `size`. Tiles of 4 to 7 rows make up
+  /// all numbers of rows from 4 on, and sum in one order, as larger ones do.
+  int64_t limitTile(int64_t size) const {
+    constexpr int64_t compactSize = 7;
+    return b.isCompact() ? std::min(size, compactSize) : size;
+  }
   /// What the tasks of a panel have in common: masks and biases.
   void preparePanel(mlir::Value index);
   /// The rows from `begin` of tile `tile` on, of `numTiles` that differ in

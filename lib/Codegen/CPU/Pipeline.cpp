@@ -124,8 +124,15 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc(
           "whether the target sums four products on tile registers, too"),
       llvm::cl::init(false)};
+  Option<bool> compact{
+      *this, "compact",
+      llvm::cl::desc(
+          "whether kernels are short rather than fast: the same numbers"),
+      llvm::cl::init(false)};
 
-  CPUKernelOptions get() const { return {vectorBytes, fma, dot, tiles}; }
+  CPUKernelOptions get() const {
+    return {vectorBytes, fma, dot, tiles, compact};
+  }
 };
 } // namespace
 

@@ -644,6 +644,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     options.fma = fma;
     options.dot = dot;
     options.tiles = tiles;
+    options.compact = compact;
     if (vectorBytes != 16 && vectorBytes != 32 && vectorBytes != 64) {
       emitError(module.getLoc(),
                 "expected a vector register of 16, 32 or 64 bytes, "

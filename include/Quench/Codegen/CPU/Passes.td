@@ -52,7 +52,9 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
              clEnumValN(::quench::IntegerDot::Quads, "quads",
                         "four products of 8 bits"))}]>,
     Option<"tiles", "tiles", "bool", "false",
-           "whether the target sums four products on tile registers, too">
+           "whether the target sums four products on tile registers, too">,
+    Option<"compact", "compact", "bool", "false",
+           "whether kernels are short rather than fast: the same numbers">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
