@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/Calibrate.h"
 
 #include "ExampleData.h"
+#include "ModelSession.h"
 
 #include "Quench/Calibration/SiteStatistics.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
@@ -194,6 +195,7 @@ struct ObservedModel {
   std::unique_ptr<ExampleData> data;
   std::map<std::string, std::string> metadata;
   std::string key;
+  bool isWorthOptimizing = false;
 };
 } // namespace
 
@@ -245,6 +247,8 @@ prepareToObserve(ModuleOp module, StringRef directory,
     return fail(module, key.takeError());
   model.key = std::move(*key);
   function->removeAttr(observedAttrName);
+  model.isWorthOptimizing =
+      isWorthOptimizing(function, examples * options.length);
   return model;
 }
 
@@ -253,7 +257,7 @@ static LogicalResult run(ObservedModel &observed, ModuleOp module,
                          StringRef directory, const CPUTarget &target,
                          StringRef output, const CalibrationOptions &options) {
   auto model = compileInProcess(module, directory, target, options.params,
-                                options.optimize);
+                                options.optimize && observed.isWorthOptimizing);
   if (failed(model))
     return failure();
   Calibration calibration(observed.sites, *observed.data, options, output,

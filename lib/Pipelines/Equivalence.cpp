@@ -8,6 +8,7 @@
 
 #include "Quench/Pipelines/Equivalence.h"
 
+#include "ModelSession.h"
 #include "Promote.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
@@ -436,13 +437,8 @@ struct Program {
 };
 } // namespace
 
-/// Whether the time to run `module` once counts, beside that to compile it.
-static bool isLarge(ModuleOp module) {
-  constexpr int64_t manyParams = 1 << 22;
-  int64_t params = 0;
-  module.walk([&](ParamOp op) { params += op.getType().getNumElements(); });
-  return params > manyParams;
-}
+/// Tokens that all calls have, about.
+static constexpr int64_t numTokens = 128;
 
 LogicalResult Program::compile(ModuleOp module, StringRef directory,
                                const EquivalenceOptions &options,
@@ -465,7 +461,7 @@ LogicalResult Program::compile(ModuleOp module, StringRef directory,
   if (!target)
     return module.emitError() << llvm::toString(target.takeError());
   auto compiled = compileInProcess(module, directory, *target, *params,
-                                   /*optimize=*/isLarge(module));
+                                   isWorthOptimizing(module, numTokens));
   if (failed(compiled))
     return failure();
   jit = std::move(*compiled);

@@ -24,9 +24,9 @@ func::FuncOp quench::findEntry(ModuleOp module, StringRef name) {
   return {};
 }
 
-bool quench::isWorthOptimizing(func::FuncOp function, int64_t tokens) {
+bool quench::isWorthOptimizing(Operation *model, int64_t tokens) {
   int64_t parameters = 0;
-  function.walk([&](ParamOp param) {
+  model->walk([&](ParamOp param) {
     parameters += cast<RankedTensorType>(param.getType()).getNumElements();
   });
   // Products that code which is not optimized computes in a second or two.

@@ -25,9 +25,9 @@ namespace quench {
 /// empty; null where there is none.
 mlir::func::FuncOp findEntry(mlir::ModuleOp module, llvm::StringRef name);
 
-/// Whether running `function` on that many tokens takes longer than optimizing
-/// its code.
-bool isWorthOptimizing(mlir::func::FuncOp function, int64_t tokens);
+/// Whether running `model`, an entry point or a module, on that many tokens
+/// takes longer than optimizing its code.
+bool isWorthOptimizing(mlir::Operation *model, int64_t tokens);
 
 /// Tensors that the runtime gave.
 class OwnedTensors {

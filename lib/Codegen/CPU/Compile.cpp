@@ -25,6 +25,8 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Scalar/DCE.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
 
 using namespace mlir;
 using namespace quench;
@@ -125,10 +127,17 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder
-      .buildPerModuleDefaultPipeline(isAsked ? llvm::OptimizationLevel::O3
-                                             : llvm::OptimizationLevel::O0)
-      .run(module, modules);
+  llvm::ModulePassManager passes = builder.buildPerModuleDefaultPipeline(
+      isAsked ? llvm::OptimizationLevel::O3 : llvm::OptimizationLevel::O0);
+  if (!isAsked) {
+    // Values of buffer descriptors that are put together and taken apart would
+    // keep whole functions from fast instruction selection.
+    llvm::FunctionPassManager simplify;
+    simplify.addPass(llvm::EarlyCSEPass());
+    simplify.addPass(llvm::DCEPass());
+    passes.addPass(createModuleToFunctionPassAdaptor(std::move(simplify)));
+  }
+  passes.run(module, modules);
 }
 
 /// The text or the object for `module`, which is changed by it.

@@ -35,8 +35,8 @@ struct CPUKernelOptions {
   /// Whether it also sums quads on tile registers (AMX): needs registers of 64
   /// bytes.
   bool tiles = false;
-  /// Whether kernels are short rather than fast, for code that runs a few times.
-  /// They compute the same numbers.
+  /// Whether kernels are short rather than fast, for code that runs a few
+  /// times. They compute the same numbers.
   bool compact = false;
 };
 
