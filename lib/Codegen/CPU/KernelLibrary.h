@@ -180,6 +180,18 @@ bool hasKernel(const KernelLibrary &library, const HadamardKernel &kernel);
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const HadamardKernel &kernel);
 
+/// The sums of `quench.second_moments`.
+struct SecondMomentsKernel {
+  int64_t blocks, size; ///< Parts of a row, and channels of a part.
+  mlir::Type element;
+  bool weights = false;
+};
+
+/// Operands: x `[M, blocks * size]`, with `weights` those of the rows `[M]`;
+/// output `[blocks, size, size]`, both f64.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const SecondMomentsKernel &kernel);
+
 /// The recurrence of `quench.selective_scan`.
 struct ScanKernel {
   int64_t channels, states;

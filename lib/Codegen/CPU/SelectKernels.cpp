@@ -11,6 +11,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Support/Hadamard.h"
@@ -263,6 +264,7 @@ struct Selector {
   void select(SelectiveScanOp scan);
   void select(CausalConv1DOp conv);
   void select(OnlineHadamardOp op);
+  void select(SecondMomentsOp op);
   template <typename NormOp>
   void select(NormOp norm, Value beta, bool centered);
 };
@@ -571,6 +573,25 @@ void Selector::select(OnlineHadamardOp op) {
                                 op.getInput(), kernel.size, kernel.element));
 }
 
+void Selector::select(SecondMomentsOp op) {
+  RankedTensorType type = op.getInput().getType();
+  ArrayRef<int64_t> sizes = op.getResult().getType().getShape();
+  SecondMomentsKernel kernel{sizes[0], sizes[1], type.getElementType()};
+  kernel.weights = static_cast<bool>(op.getWeights());
+  int64_t tokenRank = type.getRank() - 1;
+  if (tokenRank < 1 ||
+      (kernel.weights && op.getWeights().getType().getRank() != tokenRank))
+    return;
+  rewriter.setInsertionPoint(op);
+  Location loc = op.getLoc();
+  SmallVector<Value> inputs{toRows(loc, op.getInput())};
+  if (kernel.weights)
+    inputs.push_back(toVector(loc, op.getWeights()));
+  Value output = empty(loc, getAsIndexOpFoldResult(op.getContext(), sizes),
+                       rewriter.getF64Type());
+  rewriter.replaceOp(op, call(loc, getKernel(library, kernel), inputs, output));
+}
+
 void Selector::select(SelectiveScanOp scan) {
   RankedTensorType decay = scan.getA().getType();
   if (!decay.hasStaticShape())
@@ -694,6 +715,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     });
 
     each(OnlineHadamardOp(), [&](OnlineHadamardOp op) { selector.select(op); });
+    each(SecondMomentsOp(), [&](SecondMomentsOp op) { selector.select(op); });
     each(SelectiveScanOp(), [&](SelectiveScanOp op) { selector.select(op); });
     each(CausalConv1DOp(), [&](CausalConv1DOp op) { selector.select(op); });
 

@@ -101,3 +101,35 @@ func.func @f(%x: tensor<f32>) {
   %0:3 = quench.distribution %x : (tensor<f32>) -> (tensor<5121xi64>, tensor<2048xi64>, tensor<1xi64>)
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error @below {{'quench.second_moments' op expected blocks to divide 8 channels, found 3}}
+  %0 = quench.second_moments %x blocks 3 : (tensor<4x8xf32>) -> tensor<3x2x2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x?xf32>) {
+  // expected-error @below {{'quench.second_moments' op expected a known number of channels}}
+  %0 = quench.second_moments %x : (tensor<4x?xf32>) -> tensor<1x8x8xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<5xf64>) {
+  // expected-error @below {{'quench.second_moments' op expected weights of shape [4], found 'tensor<5xf64>'}}
+  %0 = quench.second_moments %x weights %w : (tensor<4x8xf32>, tensor<5xf64>) -> tensor<1x8x8xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<4x8xf64>) {
+  // expected-error @below {{'quench.second_moments' op expected weights of at most 1 dimensions, found 2}}
+  %0 = quench.second_moments %x weights %w : (tensor<4x8xf32>, tensor<4x8xf64>) -> tensor<1x8x8xf64>
+  return
+}

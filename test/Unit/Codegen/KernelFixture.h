@@ -87,7 +87,9 @@ protected:
         << qrt_last_error();
   }
 
-  std::vector<float> run(llvm::ArrayRef<qrt_tensor> inputs) {
+  /// The elements, of type `T`, of the one output.
+  template <typename T = float>
+  std::vector<T> run(llvm::ArrayRef<qrt_tensor> inputs) {
     qrt_tensor *outputs = nullptr;
     size_t count = 0;
     EXPECT_EQ(qrt_run(session, nullptr, inputs.data(), inputs.size(), &outputs,
@@ -99,8 +101,8 @@ protected:
     size_t size = 1;
     for (int32_t i = 0; i < outputs[0].rank; ++i)
       size *= outputs[0].shape[i];
-    auto *data = static_cast<const float *>(outputs[0].data);
-    std::vector<float> result(data, data + size);
+    auto *data = static_cast<const T *>(outputs[0].data);
+    std::vector<T> result(data, data + size);
     qrt_tensors_free(outputs, count);
     return result;
   }

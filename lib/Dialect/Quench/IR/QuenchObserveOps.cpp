@@ -21,6 +21,117 @@
 using namespace mlir;
 using namespace quench;
 
+using SizeFn = llvm::function_ref<int64_t(Value value, int64_t dim)>;
+
+/// The number of elements of `value`.
+static int64_t countElements(TypedValue<RankedTensorType> value,
+                             SizeFn getSize) {
+  int64_t count = 1;
+  for (int64_t dim = 0; dim < value.getType().getRank(); ++dim)
+    count *= getSize(value, dim);
+  return count;
+}
+
+//===----------------------------------------------------------------------===//
+// SecondMomentsOp
+//===----------------------------------------------------------------------===//
+
+OpCost SecondMomentsOp::getCost(SizeFn getSize) {
+  return {countElements(getInput(), getSize) * getSize(getResult(), 1),
+          /*elementwise=*/0};
+}
+
+LogicalResult SecondMomentsOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  if (failed(shapes.checkMinimalRank(input, "input", 1)))
+    return failure();
+  int64_t channels = ShapeInference::getSize(shapes.getDim(input, -1));
+  int64_t blocks = op.getBlocks();
+  if (ShapedType::isDynamic(channels))
+    return shapes.fail("expected a known number of channels");
+  if (blocks < 1 || channels % blocks != 0)
+    return shapes.fail("expected blocks to divide ", channels,
+                       " channels, found ", blocks);
+  if (Value weights = op.getWeights()) {
+    int64_t rank = shapes.getRank(weights), most = shapes.getRank(input) - 1;
+    if (rank > most)
+      return shapes.fail("expected weights of at most ", most,
+                         " dimensions, found ", rank);
+    if (failed(shapes.checkShape(
+            weights, "weights",
+            ArrayRef(shapes.getDims(input)).take_front(rank))))
+      return failure();
+  }
+  auto size = shapes.getConstant(channels / blocks);
+  shapes.addResult({shapes.getConstant(blocks), size, size},
+                   Float64Type::get(shapes.getContext()));
+  return success();
+}
+
+FailureOr<SmallVector<Value>>
+SecondMomentsOp::decomposeOperation(OpBuilder &b) {
+  ImplicitLocOpBuilder builder(getLoc(), b);
+  RankedTensorType type = getInput().getType();
+  int64_t tokens = type.getRank() - 1, rank = tokens + 3;
+  ArrayRef<int64_t> sizes = getResult().getType().getShape();
+
+  // Indices are those of a token, the part, and two channels of it.
+  SmallVector<int64_t> shape(type.getShape().drop_back());
+  shape.append({sizes[0], sizes[1]});
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t i = 0; i < tokens; ++i)
+    groups.push_back({i});
+  groups.push_back({tokens, tokens + 1});
+  SmallVector<OpFoldResult> mixed =
+      tensor::getMixedSizes(builder, getLoc(), getInput());
+  mixed.back() = builder.getIndexAttr(sizes[0]);
+  mixed.push_back(builder.getIndexAttr(sizes[1]));
+  Value parts = tensor::ExpandShapeOp::create(builder, type.clone(shape),
+                                              getInput(), groups, mixed);
+
+  auto getMap = [&](ArrayRef<int64_t> dims) {
+    return AffineMap::get(
+        rank, 0,
+        llvm::map_to_vector(
+            dims, [&](int64_t dim) { return builder.getAffineDimExpr(dim); }),
+        getContext());
+  };
+  auto left = llvm::to_vector(llvm::seq<int64_t>(0, tokens + 2)), right = left;
+  right.back() = tokens + 2;
+  SmallVector<AffineMap> maps = {getMap(left), getMap(right)};
+  SmallVector<Value> inputs = {parts, parts};
+  if (Value weights = getWeights()) {
+    int64_t weightRank = getWeights().getType().getRank();
+    maps.push_back(getMap(ArrayRef(left).take_front(weightRank)));
+    inputs.push_back(weights);
+  }
+  maps.push_back(getMap({tokens, tokens + 1, tokens + 2}));
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  std::fill_n(iterators.begin(), tokens, utils::IteratorType::reduction);
+
+  Value zero = arith::ConstantOp::create(builder, builder.getF64FloatAttr(0));
+  Value sums = tensor::EmptyOp::create(builder, sizes, builder.getF64Type());
+  sums = linalg::FillOp::create(builder, zero, sums).getResult(0);
+  auto op = linalg::GenericOp::create(
+      builder, sums.getType(), inputs, sums, maps, iterators,
+      [&](OpBuilder &inner, Location loc, ValueRange elements) {
+        Value product;
+        for (Value element : elements.drop_back()) {
+          if (!element.getType().isF64())
+            element =
+                arith::ExtFOp::create(inner, loc, inner.getF64Type(), element);
+          product = product
+                        ? arith::MulFOp::create(inner, loc, product, element)
+                              .getResult()
+                        : element;
+        }
+        Value sum = arith::AddFOp::create(inner, loc, product, elements.back());
+        linalg::YieldOp::create(inner, loc, sum);
+      });
+  return SmallVector<Value>{op.getResult(0)};
+}
+
 //===----------------------------------------------------------------------===//
 // DistributionOp
 //===----------------------------------------------------------------------===//
@@ -173,20 +284,15 @@ FailureOr<SmallVector<Value>> DistributionOp::decomposeOperation(OpBuilder &b) {
                             limit};
 }
 
-OpCost DistributionOp::getCost(
-    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
-  int64_t elements = 1;
-  for (int64_t dim = 0; dim < getInput().getType().getRank(); ++dim)
-    elements *= getSize(getInput(), dim);
-  return {/*macs=*/0, elements};
+OpCost DistributionOp::getCost(SizeFn getSize) {
+  return {/*macs=*/0, countElements(getInput(), getSize)};
 }
 
 //===----------------------------------------------------------------------===//
 // AttentionProbabilitiesOp
 //===----------------------------------------------------------------------===//
 
-OpCost AttentionProbabilitiesOp::getCost(
-    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+OpCost AttentionProbabilitiesOp::getCost(SizeFn getSize) {
   int64_t scores = getSize(getQuery(), 0) * getSize(getQuery(), 1) *
                    getSize(getQuery(), 2) * getSize(getKey(), 1);
   return {scores * getSize(getQuery(), 3), scores};

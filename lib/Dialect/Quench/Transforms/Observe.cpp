@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 #include <limits>
 #include <map>
@@ -239,64 +240,34 @@ std::optional<int64_t> Observer::addProducts(const ChannelValue &channels,
   if (!results.empty())
     return results.front();
 
-  // The channels become two dimensions, blocks and what is in them.
+  // The channels become the last dimension.
   OpBuilder builder(terminator);
   Location loc = terminator->getLoc();
-  int64_t size = 1;
   SmallVector<ReassociationIndices> groups;
   for (int64_t axis = 0; axis < type.getRank(); ++axis) {
     if (axis > first && axis < first + count)
       groups.back().push_back(axis);
     else
       groups.push_back({axis});
-    if (axis >= first && axis < first + count)
-      size *= type.getDimSize(axis);
   }
-  size /= blocks;
   Value flat = count == 1 ? channels.value
                           : tensor::CollapseShapeOp::create(
                                 builder, loc, channels.value, groups);
-  auto flatType = cast<RankedTensorType>(flat.getType());
-  SmallVector<int64_t> shape(flatType.getShape());
-  shape[first] = blocks;
-  shape.insert(shape.begin() + first + 1, size);
-  groups.clear();
-  for (int64_t axis = 0; axis < flatType.getRank(); ++axis) {
-    groups.push_back({axis + (axis > first)});
-    if (axis == first)
-      groups.back().push_back(axis + 1);
+  int64_t last = groups.size() - 1;
+  if (first != last) {
+    auto order = llvm::to_vector(llvm::seq<int64_t>(0, groups.size()));
+    order.erase(order.begin() + first);
+    order.push_back(first);
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, flat);
+    applyPermutationToVector(sizes, order);
+    Value empty =
+        tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
+    flat = linalg::TransposeOp::create(builder, loc, flat, empty, order)
+               .getResult()
+               .front();
   }
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, flat);
-  sizes[first] = builder.getIndexAttr(blocks);
-  sizes.insert(sizes.begin() + first + 1, builder.getIndexAttr(size));
-  Value parts = tensor::ExpandShapeOp::create(
-      builder, loc, flatType.clone(shape), flat, groups, sizes);
-
-  int64_t rank = shape.size();
-  SmallVector<IteratorType> iterators(rank + 1, IteratorType::reduction);
-  for (int64_t axis : {first, first + 1, rank})
-    iterators[axis] = IteratorType::parallel;
-  auto left = llvm::to_vector(llvm::seq<int64_t>(0, rank)), right = left;
-  right[first + 1] = rank;
-  SmallVector<AffineMap> maps = {getMap(rank + 1, left),
-                                 getMap(rank + 1, right)};
-  SmallVector<Value> inputs = {parts, parts};
-  if (weights) {
-    maps.push_back(getMap(rank + 1, {0, 1}));
-    inputs.push_back(weights);
-  }
-  maps.push_back(getMap(rank + 1, {first, first + 1, rank}));
-  OpFoldResult n = builder.getIndexAttr(size);
-  Value sum =
-      reduce(inputs, maps, {builder.getIndexAttr(blocks), n, n}, {0.0},
-             iterators,
-             [](OpBuilder &builder, ValueRange in, ValueRange out) {
-               Value product = getProduct(builder, in[0], in[1]);
-               if (in.size() == 3)
-                 product = getProduct(builder, product, in[2]);
-               return SmallVector<Value>{getSum(builder, product, out[0])};
-             })
-          .front();
+  Value sum = SecondMomentsOp::create(builder, loc, flat, weights,
+                                      builder.getI64IntegerAttr(blocks));
   results.push_back(addResult(sum));
   return results.front();
 }
