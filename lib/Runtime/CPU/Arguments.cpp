@@ -19,10 +19,9 @@ using namespace quench::rt;
 static constexpr char kSequence[] = "sequence";
 static constexpr char kContext[] = "context";
 
-/// A part of an independent dimension has at least this many numbers in its
-/// largest input, if there are so many: fewer rows do not keep the products
-/// busy.
-static constexpr int64_t kPartNumbers = 128;
+/// A part of an independent dimension has at least this many rows in its
+/// largest input, if there are so many: fewer do not keep the products busy.
+static constexpr int64_t kPartRows = 128;
 
 /// More than any model has; guards against reading a shape that is none.
 static constexpr int32_t kMaxRank = 64;
@@ -64,19 +63,19 @@ Arguments::Call::Call(std::vector<std::vector<int64_t>> given)
 }
 
 int64_t Arguments::partSize(int64_t whole) const {
-  // Numbers of the largest input for one index: as many as rows of the products
-  // where inputs are tokens.
-  int64_t numbers = 1;
+  // Rows of the largest input for one index: as many as rows of the products
+  // where inputs are tokens or, with their channels behind, floats.
+  int64_t rows = 1;
   for (size_t i = 0; i < entry.inputs.size(); ++i) {
     const Port &port = entry.inputs[i];
     if (port.role != Role::Data || !entry.isDivisible(port))
       continue;
     int64_t count = 1;
-    for (size_t d = 1; d < port.shape.size(); ++d)
+    for (size_t d = 1; d + isFloat(port.dtype) < port.shape.size(); ++d)
       count *= descriptors[1 + i][3 + d];
-    numbers = std::max(numbers, count);
+    rows = std::max(rows, count);
   }
-  int64_t enough = (kPartNumbers + numbers - 1) / numbers;
+  int64_t enough = (kPartRows + rows - 1) / rows;
   return std::min(enough, whole);
 }
 

@@ -178,7 +178,7 @@ static T load(const void *data, int64_t index) {
   return value;
 }
 
-static bool isFloat(qrt_dtype dtype) { return dtype >= QRT_F16; }
+bool quench::rt::isFloat(qrt_dtype dtype) { return dtype >= QRT_F16; }
 static bool isSigned(qrt_dtype dtype) {
   return dtype == QRT_I8 || dtype == QRT_I16 || dtype == QRT_I32 ||
          dtype == QRT_I64;

@@ -38,6 +38,9 @@ std::optional<int64_t> countElements(absl::Span<const int64_t> shape);
 /// "[2, 128]"
 std::string formatShape(absl::Span<const int64_t> shape);
 
+/// Whether numbers of that type have fractions.
+bool isFloat(qrt_dtype dtype);
+
 /// Whether every value of `from` is a value of `to` of the same kind: a wider
 /// integer, or a wider float.
 bool isLossless(qrt_dtype from, qrt_dtype to);

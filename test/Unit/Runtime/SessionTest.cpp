@@ -97,6 +97,7 @@ protected:
 using I64 = Input<int64_t>;
 using I32 = Input<int32_t>;
 using F32 = Input<float>;
+using F64 = Input<double>;
 } // namespace
 
 TEST_F(Session, RunsAndFillsDefaults) {
@@ -338,8 +339,8 @@ void encodePart(qrt_context *ctx, void *const *args) {
 void giveUp(qrt_context *ctx, void *const *) { qrt_wrong_shape(ctx, 1); }
 } // namespace
 
-// In parts of 128 numbers of the largest input, by one thread, by several, and
-// by more than there are parts.
+// In parts of 128 rows of the largest input, by one thread, by several, and by
+// more than there are parts.
 TEST_F(Session, TakesBatchesApart) {
   const qrt_entry_fn entries[] = {encodePart, fakeEntries[1], fakeEntries[2],
                                   fakeEntries[3]};
@@ -378,6 +379,29 @@ TEST_F(Session, TakesBatchesApart) {
     expect(16, 8, {16});
     expect(1, 8, {1});
   }
+}
+
+// The last dimension of floats is no rows. The code takes their bits for ids.
+TEST_F(Session, CountsRowsOfFloats) {
+  const qrt_entry_fn entries[] = {encodePart, fakeEntries[1], fakeEntries[2],
+                                  fakeEntries[3]};
+  model.entries = entries;
+  qrt_options options = {};
+  options.num_threads = 1;
+  std::string inputs = "\"encode\", \"inputs\": ["
+                       "    {\"name\": \"input_ids\", \"dtype\": \"I64\","
+                       "     \"shape\": [\"batch\", \"sequence\"], \"range\": "
+                       "[0, 16]},"
+                       "    {\"name\": \"attention_mask\", \"dtype\": \"I64\",";
+  std::string floats = inputs;
+  for (size_t at; (at = floats.find("I64")) != std::string::npos;)
+    floats.replace(at, 3, "F64");
+  floats.insert(floats.find(','), ", \"independent\": \"batch\"");
+  ASSERT_EQ(open(inputs, floats, &options), QRT_OK) << qrt_last_error();
+  parts.clear();
+  F64 ids("input_ids", QRT_F64, {300, 8}, std::vector<double>(2400, 0));
+  ASSERT_EQ(run("encode", {ids}), QRT_OK) << qrt_last_error();
+  EXPECT_EQ(parts, (std::vector<int64_t>{128, 128, 44}));
 }
 
 TEST_F(Session, GivesUpPartsToo) {
