@@ -303,8 +303,9 @@ class Format:
         low, high = sets.min(-1), sets.max(-1)
         magnitude = np.maximum(-low, high)
         with np.errstate(all="ignore"):
-            assert not self.is_integer or not self.asymmetric, self.text
-            if self.scales == "e8m0" and not self.is_integer:
+            if self.is_integer and self.asymmetric:
+                scale = (np.maximum(high, compute(0)) - np.minimum(low, compute(0))) / compute(self.high - self.low)
+            elif self.scales == "e8m0" and not self.is_integer:
                 scale = magnitude / compute(2.0**np.floor(np.log2(self.greatest)))
             elif self.is_integer and not self.signed:
                 scale = high / compute(self.greatest)
@@ -327,6 +328,13 @@ class Format:
             number = np.where(number == 0, table[1], number)
             scale = (number.astype(compute) * outer).astype(compute)
         return scale
+
+    def zero(self, x, scale):
+        """C25 for the numbers of `x` and their scales."""
+        sets = self.sets(x)
+        assert self.asymmetric and not np.isnan(sets).any(), self.text
+        code = np.rint(np.clip(-np.minimum(sets.min(-1), x.dtype.type(0)) / scale, 0, self.high - self.low))
+        return (self.low + code).astype(np.int64).astype(np.uint8).view(np.int8)
 
     def encode(self, x, scale, zero=None):
         """C6: integers, less the zero point; or C20: numbers at scale 1."""
@@ -436,7 +444,9 @@ class Interpreter:
         if value[1:] in self.observed:
             return self.observed[value[1:]]
         if value not in self.known:
-            self.known[value] = self.evaluate(self.producers[value])
+            op = self.producers[value]
+            results = self.evaluate(op)
+            self.known.update(zip(op.results, results if len(op.results) > 1 else [results]))
         return self.known[value]
 
     def comes_from(self, value, name):
@@ -476,10 +486,30 @@ class Interpreter:
 
     dynamic_scale = quant_scale
 
+    def quant_zero(self, op):
+        form, x = Format(op["quantizer"]), self.get(op.operands[0])
+        return form.zero(x, form.scale(x))
+
+    def dynamic_parameters(self, op):
+        form, x = Format(op["quantizer"]), self.get(op.operands[0])
+        scale = form.scale(x)
+        return scale, form.zero(x, scale)
+
+    def extent(self, op):
+        """The least and the greatest number, of all channels."""
+        assert "parts" not in op.attributes
+        low, high = map(self.get, op.operands)
+        return np.array([low.min(), high.max()])
+
+    # One range for the tensor: its ends are numbers like others.
+    static_scale, static_zero = quant_scale, quant_zero
+
     def quantize(self, op):
         """Of small floats the numbers at scale 1, in place of their codes."""
-        numbers = Format(op["quantizer"]).encode(*map(self.get, op.operands))
-        return numbers
+        form = Format(op["quantizer"])
+        x, scale, *zero = map(self.get, op.operands)
+        codes = form.encode(x, scale, *zero)
+        return codes + form.spread(form.unsign(zero[0]), codes.shape) if zero else codes
 
     def dequantize(self, op):
         form = Format(op["quantizer"])
@@ -489,12 +519,7 @@ class Interpreter:
         return form.decode(numbers, scale)
 
     def encode(self, op):
-        form = Format(op["quantizer"])
-        x, scale, *zero = map(self.get, op.operands)
-        codes = form.encode(x, scale, *zero)
-        if zero:
-            codes = codes + form.spread(form.unsign(zero[0]), codes.shape)
-        return codes.astype(np.uint8).view(np.int8)
+        return self.quantize(op).astype(np.uint8).view(np.int8)
 
     def fake_quant(self, op):
         form = Format(op["quantizer"])

@@ -116,6 +116,25 @@ def check_scales(dtype):
     return count
 
 
+def check_zeros(dtype):
+    """Scales and zero points of rows, some on one side of 0."""
+    count = 0
+    for bits in range(2, 9):
+        for signed in (False, True):
+            known = formats.Uniform(bits, signed, asymmetric=True)
+            form = interpreter.Format(known.text[:-1] + ", token>")
+            for row in range(12):
+                size = 0.0 if row == 0 else 2.0**random.randint(-20, 20)
+                shift = random.choice([-2, -0.5, 0, 0.5, 2]) * size
+                x = np.array([[random.uniform(-size, size) + shift for _ in range(7)] for _ in range(2)], TYPES[dtype])
+                scales = form.scale(x)
+                for line, scale, zero in zip(x, scales, form.unsign(form.zero(x, scales))):
+                    low, high = float(line.min()), float(line.max())
+                    count += same(scale, formats.scale_of_range(known, low, high, None, None, dtype), f"{form.text} of {low} to {high}")
+                    count += same(int(zero), formats.zero_of_range(known, low, float(scale), dtype), f"zero point of {low} to {high}")
+    return count
+
+
 def check_sums():
     """Products and sums that are rounded once, with ties of f32 and of f64."""
     rows = []
@@ -138,4 +157,5 @@ def check_sums():
 print("uniform:", sum(map(check_uniform, TYPES)), "equal")
 print("others:", sum(map(check_formats, TYPES)), "equal")
 print("scales:", sum(map(check_scales, TYPES)), "equal")
+print("zeros:", sum(map(check_zeros, TYPES)), "equal")
 print("sums:", check_sums(), "equal")

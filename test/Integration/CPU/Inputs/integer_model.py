@@ -10,6 +10,8 @@
 
     integer_model.py QUENCH QUENCH_OPT MODEL INPUTS FOLDER SCHEME...
 
+Static scales come from statistics of the inputs.
+
 docs/spec.md fixes to the bit what quantizers and integers do, and not what norms,
 softmax and activation functions do between them. So the model is built twice: as it
 is, and with further results that do not change what is fused: what quantizers take,
@@ -24,8 +26,11 @@ the interpreter's numbers in f64, at 1e-6 of the greater of the two numbers. Lin
 stay in floats must be within the bound of C33.
 """
 
+import glob
 import math
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -95,15 +100,22 @@ class Linear:
 class Check:
     """A model of one scheme: its first entry point as it is, and with further results."""
 
-    def __init__(self, quench, quench_opt, model, folder, scheme):
-        quantized = os.path.join(folder, f"{scheme}.mlir")
-        run(quench, "build", model, "--scheme", scheme, "--stop-after", "quantize", "-o", quantized, "--force")
+    def __init__(self, quench, quench_opt, model, inputs, folder, scheme):
         self.scheme, self.weights = scheme, {"model": interpreter.load(os.path.join(model, "model.safetensors"))}
+        name = re.sub(r"\W+", "_", scheme).strip("_")
+        quantized, statistics = os.path.join(folder, f"{name}.mlir"), os.path.join(folder, f"{name}-statistics")
+        self.is_static = "static=true" in scheme
+        shutil.rmtree(statistics, ignore_errors=True)
+        calibration = ["--calib", inputs, "--calib-cache", statistics, "--quick"] if self.is_static else []
+        run(quench, "build", model, "--scheme", scheme, *calibration, "--stop-after", "quantize", "-o", quantized, "--force")
+        if self.is_static:
+            (path,) = glob.glob(os.path.join(statistics, "*.safetensors"))
+            self.weights["stats"] = interpreter.load(path)
         self.functions = []
         for what, passes in ("plain", []), ("shown", ["--quench-legalize"]):
             self.module = interpreter.Module(run(quench_opt, quantized, *passes, "--mlir-print-op-generic"))
             function = next(function for function in self.module.functions if function.is_entry)
-            function.rename(f"{scheme}_{what}")
+            function.rename(f"{name}_{what}")
             self.functions.append(function)
         self.linears, self.numbers, self.wrong = 0, 0, []
         self.activated, self.bounded, self.share = 0, 0, 0.0
@@ -171,11 +183,13 @@ class Check:
 
 def main(quench, quench_opt, model, inputs, folder, *schemes):
     os.makedirs(folder, exist_ok=True)
-    checks = [Check(quench, quench_opt, model, folder, scheme) for scheme in schemes]
-    # One program, since all of them have most kernels in common.
+    checks = [Check(quench, quench_opt, model, inputs, folder, scheme) for scheme in schemes]
+    # One program, since all of them have most kernels in common. The module is that of
+    # the scheme whose archives all have.
     path, program = os.path.join(folder, "all.mlir"), os.path.join(folder, "all")
     with open(path, "w") as stream:
-        stream.write(checks[0].module.text([function for check in checks for function in check.functions]))
+        module = max(checks, key=lambda check: check.is_static).module
+        stream.write(module.text([function for check in checks for function in check.functions]))
     run(quench, "build", path, "--start-from", "codegen", "-o", program, "--force")
     names = [name for name in interpreter.load(inputs) if name in ("input_ids", "pixel_values")]
     given = [word for name in names for word in ("--input", f"{name}={inputs}")]
