@@ -8,12 +8,14 @@
 
 #include "BufferCache.h"
 
+#include "Memory.h"
+
 #include <cstdlib>
 #include <new>
 
 using namespace quench::rt;
 
-static constexpr uint64_t kUnit = 64;
+static constexpr uint64_t kUnit = kLineBytes;
 static constexpr uint64_t kMaxBytes = uint64_t(1) << 47;
 
 /// The unit before the bytes of a buffer.
@@ -99,7 +101,7 @@ uint64_t BufferCache::systemAllocations() const {
 void *BufferCache::takeFromSystem(uint64_t units) {
   dropStale();
   ++numSystemAllocations;
-  return std::aligned_alloc(kUnit, sizeof(Buffer) + units * kUnit);
+  return allocateMemory(sizeof(Buffer) + units * kUnit);
 }
 
 void BufferCache::dropStale() {

@@ -24,6 +24,8 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <limits>
+#include <malloc.h>
 #include <map>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -458,6 +460,9 @@ void Program::printOutputs() const {
 // Main
 //===----------------------------------------------------------------------===//
 
+/// The most that mallopt() takes.
+static constexpr int kLargestFromHeap = 32 << 20;
+
 int qrt_main(int argc, char **argv, const qrt_model *model) {
   std::string program = argc > 0 ? argv[0] : "model";
   auto fail = [&](const Status &status, int code) {
@@ -469,6 +474,10 @@ int qrt_main(int argc, char **argv, const qrt_model *model) {
 
   // A limit on the size of files shall be an error of write(), not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
+  // Each run frees outputs as large as those that the next one needs: the heap
+  // keeps their pages.
+  mallopt(M_MMAP_THRESHOLD, kLargestFromHeap);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   StatusOr<CommandLine> line = CommandLine::parse(argc, argv);
   if (!line.ok())
     return fail(line.status(), kWrongCommandLine);

@@ -8,6 +8,8 @@
 
 #include "Tensor.h"
 
+#include "Memory.h"
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -232,8 +234,7 @@ void quench::rt::fill(qrt_dtype dtype, void *data, int64_t count,
 //===----------------------------------------------------------------------===//
 
 StatusOr<Bytes> quench::rt::allocateBytes(int64_t count) {
-  int64_t rounded = (std::max<int64_t>(count, 1) + 63) & ~int64_t(63);
-  void *memory = std::aligned_alloc(64, rounded);
+  void *memory = allocateMemory(count);
   if (!memory)
     return failure(
         absl::StrCat("the machine has no memory left for ", count, " bytes"));
