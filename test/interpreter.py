@@ -239,7 +239,7 @@ class Format:
         assert self.is_integer or kind == "small_float", text
         element = words.pop(0) if kind != "ternary" else "ternary"
         self.element, self.axis, self.group, self.scales = element, None, None, None
-        self.token = self.asymmetric = False
+        self.token = self.sequence = self.asymmetric = False
         for word in words:
             key, _, value = word.partition(" = ")
             if key == "axis":
@@ -249,7 +249,7 @@ class Format:
             elif key == "scale":
                 self.scales = value
             else:
-                assert key in ("token", "asymmetric"), text
+                assert key in ("token", "sequence", "asymmetric"), text
                 setattr(self, key, True)
         if kind == "uniform":
             bits = int(element[1:])
@@ -269,6 +269,9 @@ class Format:
         shape = list(x.shape)
         if self.token:
             kept = shape[:-1]
+        elif self.sequence:
+            x = np.moveaxis(x, 1, -2)
+            kept = shape[:1] + shape[2:-1]
         elif self.axis is not None:
             x = np.moveaxis(x, self.axis, 0)
             kept = [shape[self.axis]]
@@ -278,7 +281,7 @@ class Format:
             kept = []
         if self.group:
             # Rows of the last dimension; other dimensions would lie between.
-            assert self.token or len(shape) == len(kept) + 1, self.text
+            assert self.token or len(shape) == len(kept) + 1 and not self.sequence, self.text
             kept.append(shape[-1] // self.group)
         return x.reshape(*kept, -1)
 
@@ -289,6 +292,8 @@ class Format:
             return np.broadcast_to(parameters, shape)
         if self.token:
             return np.broadcast_to(parameters[..., None], shape)
+        if self.sequence:
+            return np.broadcast_to(np.expand_dims(parameters, 1)[..., None], shape)
         if self.axis is not None:
             dims = [1] * len(shape)
             dims[self.axis] = -1
@@ -404,6 +409,47 @@ def integer_linear(x, x_scale, x_zero, x_format, w, w_scale, w_zero, w_format, b
         with np.errstate(all="ignore"):
             result = result + bias
     return result.reshape(*x.shape[:-1], len(b))
+
+
+def attention_weights(scores, high):
+    """C35: the weights of each row of scores in octaves; hidden keys have -inf."""
+    f32 = np.float32
+    known = np.where(np.isnan(scores), f32(-np.inf), scores)
+    greatest = np.maximum(known.max(-1, keepdims=True, initial=-np.inf), f32(-2.0**100))
+    with np.errstate(all="ignore"):
+        t = scores - greatest
+    t = np.where(t > f32(-64), t, f32(-64))
+    whole = np.rint(t)
+    rest = t - whole
+    c0, c1, c2, c3 = (f32(high * 256 * c) for c in (1, 0.69328293, 0.24221096, 0.05500892))
+    power = ((c3 * rest + c2) * rest + c1) * rest + c0
+    assert power.dtype == f32
+    return np.rint(np.ldexp(power, whole.astype(int))).astype(np.int64)
+
+
+def integer_attention(q, q_scale, k, k_scale, v, v_scale, bias, seen, factor, high):
+    """C35 and C36: integers and scales, each `[B, tokens, H, channels]`, a bias and
+    which keys are seen, both `[B, H, T, L]`, the factor of scores, the highest code."""
+    f32 = np.float32
+    heads = [x.astype(np.float64).swapaxes(1, 2) for x in (q, k, v)]
+    # f64 holds these integers, whatever the order.
+    sums = (heads[0] @ heads[1].swapaxes(2, 3)).astype(f32)
+    q_scale, k_scale, v_scale = (s[..., 0].swapaxes(1, 2) for s in (q_scale, k_scale, v_scale))
+    octaves = f32(factor * 1.4426950408889634)
+    with np.errstate(all="ignore"):
+        scores = sums * ((q_scale * octaves)[..., None] * k_scale[:, :, None, :])
+        if bias is not None:
+            scores = scores + bias * f32(1.4426950408889634)
+    weights = attention_weights(np.where(seen, scores, f32(-np.inf)), high)
+    codes = (weights + 128) // 256
+    total = np.zeros(weights.shape[:-1], f32)
+    result = np.zeros((*weights.shape[:-1], v.shape[-1]), f32)
+    for begin in range(0, k.shape[1], 256):
+        part = slice(begin, begin + 256)
+        total = total + weights[..., part].sum(-1).astype(f32)
+        result = result + (codes[..., part].astype(np.float64) @ heads[2][:, :, part]).astype(f32)
+    unit = f32(256) / np.maximum(total, f32(1))
+    return (result * (unit * v_scale[:, :, :1])[..., None]).swapaxes(1, 2)
 
 
 def float_linear(x, w, bias, roundings=0):
@@ -530,6 +576,32 @@ class Interpreter:
         x, x_scale, x_zero, w, w_scale, w_zero, bias = map(self.get, op.segments())
         return integer_linear(x, x_scale, x_zero, Format(op["input_quantizer"]), w, w_scale, w_zero,
                               Format(op["weight_quantizer"]), bias)
+
+    def integer_attention(self, op):
+        values = list(map(self.get, op.segments()))
+        mask, bias = values[6:]
+        queries, keys, heads = values[0].shape[1], values[2].shape[1], values[0].shape[2]
+        groups = values[2].shape[2]
+        order = [h // (heads // groups) for h in range(heads)]
+        if "head_groups" in op.attributes:
+            order = [int(word) for word in re.findall(r"(\d+)(?=[,>])", op["head_groups"])]
+        parts = []
+        for name, place in ("query", 0), ("key", 2), ("value", 4):
+            form = Format(op[f"{name}_quantizer"])
+            codes, scale = form.integers(values[place]), form.spread(values[place + 1], values[place].shape)
+            parts += [x[:, :, order] if place else x for x in (codes, scale)]
+        kind = re.search(r"(\w+)>?$", op.attributes.get("mask_kind", "full"))[1]
+        distance = keys - queries + np.arange(queries)[:, None] - np.arange(keys)
+        seen = np.ones(distance.shape, bool) if kind == "full" else distance >= 0
+        if kind == "sliding":
+            seen &= distance < int(op["window"].split()[0])
+        seen = np.broadcast_to(seen, (len(values[0]), heads, queries, keys))
+        if mask is not None:
+            seen = seen & (mask != 0)[:, None, None, :]
+        if bias is not None:
+            bias = np.broadcast_to(bias.astype(np.float32), seen.shape)
+        return integer_attention(*parts, bias, seen, float(op["scale"].split()[0]),
+                                 Format(op["probability_quantizer"]).high)
 
     def bounded_linear(self, op):
         """A linear that sums floats: its result in f64 and how far it may be from it."""

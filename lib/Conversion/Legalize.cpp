@@ -7,13 +7,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Conversion/Passes.h"
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace quench {
 #define GEN_PASS_DEF_QUENCHLEGALIZE
@@ -100,6 +104,94 @@ static std::string getInputObstacle(LinearOp linear, FakeQuantOp input,
 }
 
 namespace {
+/// The ops that make one attention of quantized operands; null where one has no
+/// quantizer.
+struct QuantizedAttention {
+  explicit QuantizedAttention(AttentionValuesOp values)
+      : values(values),
+        weights(values.getProbabilities().getDefiningOp<FakeQuantOp>()),
+        value(values.getValue().getDefiningOp<FakeQuantOp>()) {
+    if (!weights)
+      return;
+    probabilities =
+        weights.getInput().getDefiningOp<AttentionProbabilitiesOp>();
+    if (!probabilities)
+      return;
+    query = probabilities.getQuery().getDefiningOp<FakeQuantOp>();
+    key = probabilities.getKey().getDefiningOp<FakeQuantOp>();
+  }
+
+  AttentionValuesOp values;
+  FakeQuantOp weights, value;
+  AttentionProbabilitiesOp probabilities;
+  FakeQuantOp query, key;
+};
+} // namespace
+
+/// Why the codes of `name`, what `input` rounds, cannot be summed as integers
+/// over dimension `dim`; empty where they can.
+static std::string getOperandObstacle(FakeQuantOp input, StringRef name,
+                                      int64_t dim) {
+  if (!input)
+    return ("its " + name + " has no quantizer").str();
+  QuantizerAttrInterface quantizer = input.getQuantizer();
+  std::string reason = getFormatObstacle(quantizer);
+  if (!reason.empty())
+    return reason;
+  llvm::raw_string_ostream os(reason);
+  SmallVector<QuantAxis> axes;
+  quantizer.getQuantAxes(4, axes);
+  if (quantizer.hasZeroPoint())
+    os << quantizer << " has zero points";
+  else if (llvm::any_of(axes, [&](QuantAxis axis) {
+             return axis.dim == dim || axis.block != 1;
+           }))
+    os << "scales of " << quantizer << " differ within a sum";
+  return reason;
+}
+
+/// Why the products of `attention` cannot be integers; empty where they can.
+static std::string getObstacle(QuantizedAttention attention) {
+  if (!attention.probabilities)
+    return "its probabilities are computed elsewhere";
+  if (attention.probabilities.getZeta())
+    return "its softmax is stretched";
+  std::string reason;
+  const std::tuple<FakeQuantOp, StringRef, int64_t> operands[] = {
+      {attention.query, "query", 3},
+      {attention.key, "key", 3},
+      {attention.value, "value", 1}};
+  for (auto [input, name, dim] : operands) {
+    reason = getOperandObstacle(input, name, dim);
+    if (!reason.empty())
+      return reason;
+  }
+  reason = getOperandObstacle(attention.weights, "softmax", 3);
+  if (!reason.empty())
+    return reason;
+  QuantizerAttrInterface weights = attention.weights.getQuantizer();
+  SmallVector<QuantAxis> axes;
+  weights.getQuantAxes(4, axes);
+  llvm::raw_string_ostream os(reason);
+  if (weights.hasSignedCodes() || axes.size() != 3 ||
+      weights.getScaling().form != numerics::ScaleForm::Any ||
+      !attention.weights.getScale().getDefiningOp<DynamicScaleOp>()) {
+    os << weights
+       << " of its probabilities is not unsigned with a scale for each row "
+          "that "
+          "is computed at run time";
+    return reason;
+  }
+  QuantizerAttrInterface query = attention.query.getQuantizer(),
+                         key = attention.key.getQuantizer();
+  int64_t channels = attention.query.getInput().getType().getDimSize(3);
+  if (ShapedType::isStatic(channels) && !fitsAccumulator(channels, query, key))
+    os << "sums of " << channels << " products of " << query << " and " << key
+       << " need more than 32 bits";
+  return reason;
+}
+
+namespace {
 struct Legalize : quench::impl::QuenchLegalizeBase<Legalize> {
   using QuenchLegalizeBase::QuenchLegalizeBase;
 
@@ -109,10 +201,16 @@ struct Legalize : quench::impl::QuenchLegalizeBase<Legalize> {
     getOperation()->walk([&](LinearOp op) { linears.push_back(op); });
     for (LinearOp linear : linears)
       legalize(linear);
+    SmallVector<AttentionValuesOp> attentions;
+    getOperation()->walk(
+        [&](AttentionValuesOp op) { attentions.push_back(op); });
+    for (AttentionValuesOp values : attentions)
+      legalize(values);
   }
 
 private:
   void legalize(LinearOp linear);
+  void legalize(AttentionValuesOp values);
   /// The codes of what `fakeQuant` rounds.
   Value encode(IRRewriter &rewriter, FakeQuantOp fakeQuant);
 
@@ -182,4 +280,50 @@ void Legalize::legalize(LinearOp linear) {
   rewriter.replaceOp(linear, integers);
   if (input->use_empty())
     rewriter.eraseOp(input);
+}
+
+void Legalize::legalize(AttentionValuesOp values) {
+  QuantizedAttention attention(values);
+  if (!attention.weights)
+    return;
+  Location loc = values.getLoc();
+  RankedTensorType type = values.getResult().getType();
+  std::string reason = type.getElementType().isF64()
+                           ? "sums of integers become f32, the model has f64"
+                           : getObstacle(attention);
+  if (!reason.empty()) {
+    remark::missed(loc, remarkOpts("float"))
+        << "attention stays in floats: " + reason;
+    return;
+  }
+  IRRewriter rewriter(values);
+  AttentionProbabilitiesOp softmax = attention.probabilities;
+  TypeAttr element;
+  if (!type.getElementType().isF32())
+    element = TypeAttr::get(type.getElementType());
+  Value codes[] = {encode(rewriter, attention.query),
+                   encode(rewriter, attention.key),
+                   encode(rewriter, attention.value)};
+  auto integers = IntegerAttentionOp::create(
+      rewriter, loc, codes[0], attention.query.getScale(), codes[1],
+      attention.key.getScale(), codes[2], attention.value.getScale(),
+      softmax.getMask(), softmax.getBias(), attention.query.getQuantizer(),
+      attention.key.getQuantizer(), attention.value.getQuantizer(),
+      attention.weights.getQuantizer(), softmax.getScaleAttr(),
+      softmax.getMaskKindAttr(), softmax.getWindowAttr(),
+      softmax.getHeadGroupsAttr(), element);
+  remark::passed(loc, remarkOpts("integer"))
+      << "attention sums products of codes as integers";
+  rewriter.replaceOp(values, integers);
+  // What nobody else reads goes, the last first. One may be two operands.
+  llvm::SmallSetVector<Operation *, 6> ops;
+  ops.insert(attention.weights);
+  ops.insert(attention.weights.getScale().getDefiningOp());
+  ops.insert(softmax);
+  ops.insert(attention.query);
+  ops.insert(attention.key);
+  ops.insert(attention.value);
+  for (Operation *op : ops)
+    if (op->use_empty())
+      rewriter.eraseOp(op);
 }

@@ -31,20 +31,25 @@ using numerics::SmallFloat;
 // QuantScaling
 //===----------------------------------------------------------------------===//
 
+/// The dimension of the tokens. `sequence` is `perToken` with this as `axis`,
+/// which the parameters then lack.
+static constexpr int64_t sequenceAxis = 1;
+
 void QuantScaling::getAxes(int64_t rank,
                            SmallVectorImpl<QuantAxis> &axes) const {
-  if (axis)
+  if (axis && !perToken)
     axes.push_back({*axis});
   if (perToken)
     for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      axes.push_back({dim});
+      if (dim != axis)
+        axes.push_back({dim});
   if (group)
     axes.push_back({rank - 1, *group});
 }
 
 LogicalResult
 QuantScaling::verify(function_ref<InFlightDiagnostic()> emitError) const {
-  if (axis && perToken)
+  if (perToken && axis && *axis != sequenceAxis)
     return emitError() << "expected an axis or token, found both";
   return success();
 }
@@ -116,11 +121,17 @@ ParseResult quench::parseQuantOptions(AsmParser &parser, QuantScaling &scaling,
     scaling.perToken = true;
     return success();
   };
+  auto parseSequence = [&]() -> ParseResult {
+    scaling.perToken = true;
+    scaling.axis = sequenceAxis;
+    return success();
+  };
   auto parseGroup = [&] { return parseInteger("group", 1, scaling.group); };
   auto parseScale = [&] { return parseScaleForm(parser, scaling.form); };
   SmallVector<QuantOption> options(others);
   options.append({{"axis", parseAxis},
                   {"token", parseToken},
+                  {"sequence", parseSequence},
                   {"group", parseGroup},
                   {"scale", parseScale}});
 
@@ -146,6 +157,10 @@ ParseResult quench::parseQuantOptions(AsmParser &parser, QuantScaling &scaling,
       return parser.emitError(loc) << "found " << word << " twice";
     if (option->parse())
       return failure();
+    if (seen.contains("sequence") &&
+        (seen.contains("axis") || seen.contains("token")))
+      return parser.emitError(loc)
+             << "expected an axis, token or sequence, found two of them";
   }
   return success();
 }
@@ -158,10 +173,10 @@ void quench::printQuantOptions(AsmPrinter &printer, const QuantScaling &scaling,
     first = false;
     (printer << ... << parts);
   };
-  if (scaling.axis)
+  if (scaling.axis && !scaling.perToken)
     print("axis = ", *scaling.axis);
   if (scaling.perToken)
-    print("token");
+    print(scaling.axis ? "sequence" : "token");
   if (scaling.group)
     print("group = ", *scaling.group);
   if (scaling.form != ScaleForm::Any)

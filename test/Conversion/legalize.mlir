@@ -102,3 +102,52 @@ func.func @wide(%x: tensor<2x8xf64>, %y: tensor<2x32768xf32>, %s: tensor<f64>, %
   %1 = quench.linear %h, %g : (tensor<2x32768xf32>, tensor<4x32768xf32>) -> tensor<2x4xf32>
   return %0, %1 : tensor<2x4xf64>, tensor<2x4xf32>
 }
+
+// Attention of quantized operands and probabilities is one op.
+// CHECK-LABEL: func.func @attention
+// CHECK: %[[Q:.*]] = quench.encode %{{.*}}, %[[R:.*]] by(#quench.uniform<i8, token>) : (tensor<?x?x4x8xf32>, tensor<?x?x4xf32>) -> tensor<?x?x4x8xi8>
+// CHECK: %[[V:.*]] = quench.encode {{.*}} by(#quench.uniform<i8, sequence>) : (tensor<?x?x2x8xf32>, tensor<?x2xf32>) -> tensor<?x?x2x8xi8>
+// CHECK: quench.integer_attention %[[Q]] scale %[[R]] by(#quench.uniform<i8, token>), %{{.*}}, %[[V]] scale %{{.*}} probabilities(#quench.uniform<u8, token>) mask %{{.*}} scale 2.500000e-01 causal
+// CHECK-NOT: quench.fake_quant
+// CHECK: return
+// REMARK: [Passed] integer | {{.*}}attention sums products of codes as integers
+func.func @attention(%q: tensor<?x?x4x8xf32>, %k: tensor<?x?x2x8xf32>, %m: tensor<?x?xi64>) -> tensor<?x?x4x8xf32> {
+  %r = quench.dynamic_scale %q by(#quench.uniform<i8, token>) : (tensor<?x?x4x8xf32>) -> tensor<?x?x4xf32>
+  %0 = quench.fake_quant %q, %r by(#quench.uniform<i8, token>) : (tensor<?x?x4x8xf32>, tensor<?x?x4xf32>) -> tensor<?x?x4x8xf32>
+  %s = quench.dynamic_scale %k by(#quench.uniform<i8, token>) : (tensor<?x?x2x8xf32>) -> tensor<?x?x2xf32>
+  %1 = quench.fake_quant %k, %s by(#quench.uniform<i8, token>) : (tensor<?x?x2x8xf32>, tensor<?x?x2xf32>) -> tensor<?x?x2x8xf32>
+  %t = quench.dynamic_scale %k by(#quench.uniform<i8, sequence>) : (tensor<?x?x2x8xf32>) -> tensor<?x2xf32>
+  %2 = quench.fake_quant %k, %t by(#quench.uniform<i8, sequence>) : (tensor<?x?x2x8xf32>, tensor<?x2xf32>) -> tensor<?x?x2x8xf32>
+  %p = quench.attention_probabilities %0, %1 mask %m scale 0.25 causal : (tensor<?x?x4x8xf32>, tensor<?x?x2x8xf32>, tensor<?x?xi64>) -> tensor<?x4x?x?xf32>
+  %u = quench.dynamic_scale %p by(#quench.uniform<u8, token>) : (tensor<?x4x?x?xf32>) -> tensor<?x4x?xf32>
+  %3 = quench.fake_quant %p, %u by(#quench.uniform<u8, token>) : (tensor<?x4x?x?xf32>, tensor<?x4x?xf32>) -> tensor<?x4x?x?xf32>
+  %4 = quench.attention_values %3, %2 : (tensor<?x4x?x?xf32>, tensor<?x?x2x8xf32>) -> tensor<?x?x4x8xf32>
+  return %4 : tensor<?x?x4x8xf32>
+}
+
+// What keeps it in floats.
+// CHECK-LABEL: func.func @float_attention
+// CHECK-NOT: quench.integer_attention
+// REMARK: [Missed] float | {{.*}}attention stays in floats: its key has no quantizer
+// REMARK: [Missed] float | {{.*}}attention stays in floats: scales of #quench.uniform<i8, token> differ within a sum
+// REMARK: [Missed] float | {{.*}}attention stays in floats: #quench.uniform<u8> of its probabilities is not unsigned with a scale for each row that is computed at run time
+// REMARK: [Missed] float | {{.*}}attention stays in floats: its probabilities are computed elsewhere
+func.func @float_attention(%q: tensor<2x5x4x8xf32>, %w: tensor<2x4x5x5xf32>, %u: tensor<f32>)
+    -> (tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>) {
+  %r = quench.dynamic_scale %q by(#quench.uniform<i8, token>) : (tensor<2x5x4x8xf32>) -> tensor<2x5x4xf32>
+  %0 = quench.fake_quant %q, %r by(#quench.uniform<i8, token>) : (tensor<2x5x4x8xf32>, tensor<2x5x4xf32>) -> tensor<2x5x4x8xf32>
+  %v = quench.fake_quant %q, %u by(#quench.uniform<i8>) : (tensor<2x5x4x8xf32>, tensor<f32>) -> tensor<2x5x4x8xf32>
+  %a = quench.attention_probabilities %0, %q scale 0.25 full : (tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>) -> tensor<2x4x5x5xf32>
+  %b = quench.attention_probabilities %0, %0 scale 0.25 full : (tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>) -> tensor<2x4x5x5xf32>
+  %s = quench.dynamic_scale %a by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>) -> tensor<2x4x5xf32>
+  %1 = quench.fake_quant %a, %s by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>, tensor<2x4x5xf32>) -> tensor<2x4x5x5xf32>
+  %t = quench.dynamic_scale %b by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>) -> tensor<2x4x5xf32>
+  %2 = quench.fake_quant %b, %t by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>, tensor<2x4x5xf32>) -> tensor<2x4x5x5xf32>
+  %3 = quench.fake_quant %b, %u by(#quench.uniform<u8>) : (tensor<2x4x5x5xf32>, tensor<f32>) -> tensor<2x4x5x5xf32>
+  %4 = quench.fake_quant %w, %u by(#quench.uniform<u8>) : (tensor<2x4x5x5xf32>, tensor<f32>) -> tensor<2x4x5x5xf32>
+  %5 = quench.attention_values %1, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
+  %6 = quench.attention_values %2, %0 : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
+  %7 = quench.attention_values %3, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
+  %8 = quench.attention_values %4, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
+  return %5, %6, %7, %8 : tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>
+}

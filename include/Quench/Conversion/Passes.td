@@ -48,6 +48,14 @@ def QuenchLegalize : Pass<"quench-legalize"> {
     codes, where the numbers of the weight are no integers or have a scale each, and
     in f64.
 
+    `quench.attention_values` of quantized values and of what a quantizer makes of
+    `quench.attention_probabilities`, with quantized queries and keys, becomes
+    `quench.integer_attention` (C35 and C36): the codes of probabilities are rounded
+    from weights that sum to the same, not from the probabilities. Its formats have
+    integers without zero points, scales that are the same within a sum, and
+    probabilities are unsigned with a scale for each row that is computed at run time;
+    where something else is found it stays in floats, with a remark that says what.
+
     ```mlir
     func.func @f(%x: tensor<?x8xf32>, %c: tensor<4x8xi8>, %t: tensor<4xf32>) -> tensor<?x4xf32> {
       %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x8xf32>) -> tensor<?xf32>

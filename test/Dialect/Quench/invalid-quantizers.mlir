@@ -25,7 +25,12 @@ module attributes {test.quantizer = #quench.uniform<i8, axis = 0, token>} {}
 
 // -----
 
-// expected-error @below {{expected asymmetric, axis, token, group or scale, found channel}}
+// expected-error @below {{expected an axis, token or sequence, found two of them}}
+module attributes {test.quantizer = #quench.uniform<i8, sequence, token>} {}
+
+// -----
+
+// expected-error @below {{expected asymmetric, axis, token, sequence, group or scale, found channel}}
 module attributes {test.quantizer = #quench.uniform<i8, channel>} {}
 
 // -----
@@ -90,7 +95,7 @@ module attributes {test.quantizer = #quench.log<u8, step = 4>} {}
 
 // -----
 
-// expected-error @below {{expected step, unit, zero, axis, token, group or scale, found base}}
+// expected-error @below {{expected step, unit, zero, axis, token, sequence, group or scale, found base}}
 module attributes {test.quantizer = #quench.log<u4, base = 2>} {}
 
 // -----
@@ -150,7 +155,7 @@ module attributes {test.quantizer = #quench.ternary<axis = 0, token>} {}
 
 // -----
 
-// expected-error @below {{expected axis, token, group or scale, found zero}}
+// expected-error @below {{expected axis, token, sequence, group or scale, found zero}}
 module attributes {test.quantizer = #quench.binary<zero>} {}
 
 // -----

@@ -11,11 +11,17 @@
 
 #include "DecomposeNorms.h"
 
+#include "QuantParameters.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <limits>
 
@@ -26,48 +32,65 @@ using namespace quench;
 // attention
 //===----------------------------------------------------------------------===//
 
-/// The heads of `value` `[B, L, G, D]` that `groups` names, one after another.
-/// Runs of adjacent heads are copied at once.
+/// The heads of `value`, of which dimension `dim` counts them, that `groups`
+/// names, one after another. Runs of adjacent heads are copied at once.
 static Value gatherHeads(TensorBuilder &builder, Value value,
-                         ArrayRef<int64_t> groups) {
+                         ArrayRef<int64_t> groups, int64_t dim = 2) {
   SmallVector<OpFoldResult> sizes = builder.getSizes(value);
-  sizes[2] = builder.getIndexAttr(groups.size());
+  sizes[dim] = builder.getIndexAttr(groups.size());
   Value gathered = builder.empty(
       sizes, cast<RankedTensorType>(value.getType()).getElementType());
   for (size_t begin = 0, end; begin < groups.size(); begin = end) {
     end = begin + 1;
     while (end < groups.size() && groups[end] == groups[end - 1] + 1)
       ++end;
-    Value run = builder.slice(value, 2, builder.getIndexAttr(groups[begin]),
+    Value run = builder.slice(value, dim, builder.getIndexAttr(groups[begin]),
                               builder.getIndexAttr(end - begin));
-    gathered = builder.insert(run, gathered, 2, builder.getIndexAttr(begin));
+    gathered = builder.insert(run, gathered, dim, builder.getIndexAttr(begin));
   }
   return gathered;
 }
 
-/// The probabilities of `op`, in the type that they are computed in. Heads are
-/// split in groups and heads of a group, [B, G, R, T, L], so that every operand
-/// is indexed by loops alone. `key` has the heads that are meant.
+/// The loops over scores: heads are split in groups and heads of a group, so
+/// that every operand is indexed by loops alone.
+namespace score_loops {
+enum : unsigned { B, G, R, T, L, D };
+} // namespace score_loops
+
+/// The sizes of the scores of `op` in these loops. `key` has the heads that are
+/// meant.
 template <typename Op>
-static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
-  Type compute = getComputeType(op.getQuery().getType().getElementType());
-  SmallVector<OpFoldResult> querySizes = builder.getSizes(op.getQuery());
-  OpFoldResult batch = querySizes[0], tokens = querySizes[1];
-  OpFoldResult length = builder.getSize(key, 1);
+static SmallVector<OpFoldResult> getScoreSizes(TensorBuilder &builder, Op op,
+                                               Value key) {
+  SmallVector<OpFoldResult> query = builder.getSizes(op.getQuery());
   OpFoldResult groups = builder.getSize(key, 2);
-  OpFoldResult repeats = builder.getIndexAttr(
-      *getConstantIntValue(querySizes[2]) / *getConstantIntValue(groups));
-  Value query = builder.expand(op.getQuery(), {{0}, {1}, {2, 3}, {4}},
-                               {batch, tokens, groups, repeats, querySizes[3]});
+  OpFoldResult repeats = builder.getIndexAttr(*getConstantIntValue(query[2]) /
+                                              *getConstantIntValue(groups));
+  return {query[0], groups, repeats, query[1], builder.getSize(key, 1)};
+}
 
-  SmallVector<OpFoldResult> sizes = {batch, groups, repeats, tokens, length};
-  enum : unsigned { B, G, R, T, L, D };
-  Value scores = builder.fold(
-      builder.fill(sizes, compute, 0), {B, G, R, T, L}, 6,
-      {{query, {B, T, G, R, D}}, {key, {B, L, G, D}}},
-      [](LoopBody &loop, Scalar sum) { return sum + loop[0] * loop[1]; });
+/// The sums of products of the queries of `op` and `key` over channels, of type
+/// `type`.
+template <typename Op>
+static Value buildProducts(TensorBuilder &builder, Op op, Value key,
+                           ArrayRef<OpFoldResult> sizes, Type type,
+                           TensorBuilder::FoldBody add) {
+  using namespace score_loops;
+  Value query = builder.expand(
+      op.getQuery(), {{0}, {1}, {2, 3}, {4}},
+      {sizes[B], sizes[T], sizes[G], sizes[R], builder.getSize(key, 3)});
+  return builder.fold(builder.fill(sizes, type, 0), {B, G, R, T, L}, 6,
+                      {{query, {B, T, G, R, D}}, {key, {B, L, G, D}}}, add);
+}
 
-  SmallVector<LoopInput> inputs = {{scores, {B, G, R, T, L}}};
+/// The scores of `op`: what `getScore` makes of `inputs`, plus the bias times
+/// `biasFactor`; -infinity where the mask hides a key.
+template <typename Op>
+static Value buildScores(TensorBuilder &builder, Op op,
+                         ArrayRef<OpFoldResult> sizes, Type type,
+                         SmallVector<LoopInput> inputs, double biasFactor,
+                         TensorBuilder::MapBody getScore) {
+  using namespace score_loops;
   unsigned biasInput = inputs.size();
   if (Value bias = op.getBias()) {
     SmallVector<unsigned> loops = {B, G, R, T, L};
@@ -76,8 +99,7 @@ static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
       SmallVector<ReassociationIndices> split =
           rank == 3 ? SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}}
                     : SmallVector<ReassociationIndices>{{0}, {1, 2}, {3}, {4}};
-      bias = builder.expand(bias, split,
-                            ArrayRef<OpFoldResult>(sizes).take_back(rank + 1));
+      bias = builder.expand(bias, split, sizes.take_back(rank + 1));
     }
     int64_t used = rank >= 3 ? rank + 1 : rank;
     inputs.push_back(
@@ -90,13 +112,14 @@ static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
   // The first query stands at position L - T.
   Value first;
   if (op.getMaskKind() != MaskKind::Full)
-    first = arith::SubIOp::create(builder, builder.getIndex(length),
-                                  builder.getIndex(tokens));
-  scores = builder.map(sizes, compute, inputs, [&](LoopBody &loop) {
+    first = arith::SubIOp::create(builder, builder.getIndex(sizes[L]),
+                                  builder.getIndex(sizes[T]));
+  return builder.map(sizes, type, inputs, [&](LoopBody &loop) {
     ImplicitLocOpBuilder &inner = loop.getBuilder();
-    Scalar score = loop[0] * op.getScale().convertToDouble();
+    Scalar score = getScore(loop);
     if (op.getBias())
-      score = score + loop[biasInput];
+      score = score + (biasFactor == 1 ? loop[biasInput]
+                                       : loop[biasInput] * biasFactor);
     Scalar hidden = score.constant(-std::numeric_limits<double>::infinity());
     if (op.getMask())
       score = select(loop.isSet(maskInput), score, hidden);
@@ -114,6 +137,23 @@ static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
                                        distance, window);
     return select(near, score, hidden);
   });
+}
+
+/// The probabilities of `op`, in the type that they are computed in. `key` has
+/// the heads that are meant.
+template <typename Op>
+static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
+  using namespace score_loops;
+  Type compute = getComputeType(op.getQuery().getType().getElementType());
+  SmallVector<OpFoldResult> sizes = getScoreSizes(builder, op, key);
+  Value sums = buildProducts(
+      builder, op, key, sizes, compute,
+      [](LoopBody &loop, Scalar sum) { return sum + loop[0] * loop[1]; });
+  Value scores =
+      buildScores(builder, op, sizes, compute, {{sums, {B, G, R, T, L}}},
+                  /*biasFactor=*/1, [&](LoopBody &loop) {
+                    return loop[0] * op.getScale().convertToDouble();
+                  });
   return buildSoftmax(builder, scores, compute, op.getZeta(), op.getGamma());
 }
 
@@ -177,6 +217,260 @@ AttentionProbabilitiesOp::decomposeOperation(OpBuilder &b) {
   weights = builder.convert(weights, getQuery().getType().getElementType());
   weights = builder.collapse(weights, {{0}, {1, 2}, {3}, {4}});
   return SmallVector<Value>{builder.cast(weights, getResult().getType())};
+}
+
+//===----------------------------------------------------------------------===//
+// integer_attention
+//===----------------------------------------------------------------------===//
+
+/// `scale`, the parameters of a tensor `[B, L, G, ...]` of `quantizer`, with
+/// the heads that `groups` names.
+static Value gatherScales(TensorBuilder &builder, Value scale,
+                          QuantizerAttrInterface quantizer,
+                          ArrayRef<int64_t> groups) {
+  for (auto [dim, axis] : llvm::enumerate(getQuantAxes(quantizer, 4)))
+    if (axis.dim == 2)
+      return gatherHeads(builder, scale, groups, dim);
+  return scale;
+}
+
+/// The scales of a tensor of four dimensions as an input of loops, `loops[i]`
+/// those over dimension `i`: two where heads are split in `groups` and
+/// `repeats`.
+static LoopInput getScaleInput(TensorBuilder &builder, Value scale,
+                               QuantizerAttrInterface quantizer,
+                               ArrayRef<SmallVector<unsigned>> loops,
+                               OpFoldResult groups, OpFoldResult repeats) {
+  SmallVector<OpFoldResult> sizes = builder.getSizes(scale), splitSizes;
+  SmallVector<ReassociationIndices> indices;
+  LoopInput input = {scale, {}};
+  bool isSplit = false;
+  for (auto [dim, axis] : llvm::enumerate(getQuantAxes(quantizer, 4))) {
+    llvm::append_range(input.loops, loops[axis.dim]);
+    int64_t next = splitSizes.size();
+    if (loops[axis.dim].size() == 1) {
+      indices.push_back({next});
+      splitSizes.push_back(sizes[dim]);
+      continue;
+    }
+    isSplit = true;
+    indices.push_back({next, next + 1});
+    splitSizes.append({groups, repeats});
+  }
+  if (isSplit)
+    input.value = builder.expand(scale, indices, splitSizes);
+  return input;
+}
+
+/// sum + lhs * rhs of codes of those formats, in i32.
+static Scalar addProduct(LoopBody &loop, Scalar sum, Value lhs,
+                         QuantizerAttrInterface lhsFormat, Value rhs,
+                         QuantizerAttrInterface rhsFormat) {
+  ImplicitLocOpBuilder &body = loop.getBuilder();
+  auto widen = [&](Value code, QuantizerAttrInterface format) -> Value {
+    if (code.getType() == body.getI32Type())
+      return code;
+    return emitIntegers(body, body.getLoc(), format, code, Value(),
+                        body.getI32Type());
+  };
+  Value product =
+      arith::MulIOp::create(body, widen(lhs, lhsFormat), widen(rhs, rhsFormat));
+  return Scalar(body, arith::AddIOp::create(body, sum, product));
+}
+
+/// The weight of a score below the greatest one of its row (C35).
+static Scalar buildWeight(LoopBody &loop, Scalar score, Scalar greatest,
+                          ArrayRef<float> polynomial) {
+  ImplicitLocOpBuilder &body = loop.getBuilder();
+  auto greater = [&](Scalar a, Scalar b) {
+    Value isGreater =
+        arith::CmpFOp::create(body, arith::CmpFPredicate::OGT, a, b);
+    return select(isGreater, a, b);
+  };
+  Scalar octaves = score - greatest;
+  octaves = greater(octaves, octaves.constant(integer_attention::leastOctave));
+  Scalar whole(body, math::RoundEvenOp::create(body, Value(octaves)));
+  Scalar rest = octaves - whole;
+  Scalar power = rest.constant(polynomial.back());
+  for (float coefficient : llvm::reverse(polynomial.drop_back()))
+    power = power * rest + coefficient;
+  // The power of two goes to the exponent.
+  Type integer = body.getI32Type();
+  Value exponent = arith::FPToSIOp::create(body, integer, Value(whole));
+  Value shift = arith::ConstantOp::create(body, body.getI32IntegerAttr(23));
+  exponent = arith::ShLIOp::create(body, exponent, shift);
+  Value bits = arith::BitcastOp::create(body, integer, Value(power));
+  bits = arith::AddIOp::create(body, bits, exponent);
+  Value weight = arith::BitcastOp::create(body, body.getF32Type(), bits);
+  weight = math::RoundEvenOp::create(body, weight);
+  return Scalar(body, arith::FPToSIOp::create(body, integer, weight));
+}
+
+namespace {
+/// Sums over the keys of an integer attention: of blocks as integers, of the
+/// sums of blocks as floats (C36).
+class BlockSums {
+public:
+  BlockSums(TensorBuilder &builder, OpFoldResult length)
+      : builder(builder), length(builder.getIndex(length)) {
+    Value all = arith::AddIOp::create(builder, this->length,
+                                      constant(builder, block - 1));
+    count = builder.createOrFold<arith::DivUIOp>(all, constant(builder, block));
+  }
+
+  /// A number for each of `sizes`: the sum over keys of what `getTerm`, with
+  /// the index of the key, adds.
+  Value sum(ArrayRef<OpFoldResult> sizes,
+            llvm::function_ref<Scalar(LoopBody &, Scalar, Value)> addTerm) {
+    unsigned rank = sizes.size();
+    SmallVector<OpFoldResult> blocks(sizes);
+    blocks.push_back(count);
+    Value keys =
+        builder.empty({builder.getIndexAttr(block)}, builder.getI8Type());
+    Value sums = builder.fold(
+        builder.fill(blocks, builder.getI32Type(), 0),
+        TensorBuilder::range(rank + 1), rank + 2, {{keys, {rank + 1}}},
+        [&](LoopBody &loop, Scalar sum) {
+          ImplicitLocOpBuilder &body = loop.getBuilder();
+          Value first = arith::MulIOp::create(body, loop.getIndex(rank),
+                                              constant(body, block));
+          Value key =
+              arith::AddIOp::create(body, first, loop.getIndex(rank + 1));
+          Value exists = arith::CmpIOp::create(body, arith::CmpIPredicate::slt,
+                                               key, length);
+          // A key that exists stands in for one that does not.
+          key = arith::SelectOp::create(body, exists, key, first);
+          return select(exists, addTerm(loop, sum, key), sum);
+        });
+    return builder.fold(builder.fill(sizes, builder.getF32Type(), 0),
+                        TensorBuilder::range(rank), rank + 1,
+                        {{sums, TensorBuilder::range(rank + 1)}},
+                        [&](LoopBody &loop, Scalar sum) {
+                          ImplicitLocOpBuilder &body = loop.getBuilder();
+                          Value part = arith::SIToFPOp::create(
+                              body, body.getF32Type(), Value(loop[0]));
+                          return sum + Scalar(body, part);
+                        });
+  }
+
+private:
+  static constexpr int64_t block = integer_attention::block;
+  static Value constant(ImplicitLocOpBuilder &builder, int64_t value) {
+    return arith::ConstantIndexOp::create(builder, value);
+  }
+
+  TensorBuilder &builder;
+  Value length, count;
+};
+} // namespace
+
+FailureOr<SmallVector<Value>>
+IntegerAttentionOp::decomposeOperation(OpBuilder &b) {
+  using namespace score_loops;
+  TensorBuilder builder(b, getLoc());
+  Value key = getKey(), value = getValue();
+  Value keyScale = getKeyScale(), valueScale = getValueScale();
+  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
+    key = gatherHeads(builder, key, *groups);
+    value = gatherHeads(builder, value, *groups);
+    keyScale = gatherScales(builder, keyScale, getKeyQuantizer(), *groups);
+    valueScale =
+        gatherScales(builder, valueScale, getValueQuantizer(), *groups);
+  }
+  Type integer = builder.getI32Type(), compute = builder.getF32Type();
+  SmallVector<OpFoldResult> sizes = getScoreSizes(builder, *this, key);
+
+  Value sums = buildProducts(
+      builder, *this, key, sizes, integer, [&](LoopBody &loop, Scalar sum) {
+        return addProduct(loop, sum, loop[0], getQueryQuantizer(), loop[1],
+                          getKeyQuantizer());
+      });
+  LoopInput queryScales =
+      getScaleInput(builder, getQueryScale(), getQueryQuantizer(),
+                    {{B}, {T}, {G, R}, {}}, sizes[G], sizes[R]);
+  LoopInput keyScales = getScaleInput(builder, keyScale, getKeyQuantizer(),
+                                      {{B}, {L}, {G}, {}}, sizes[G], sizes[R]);
+  double factor = getScale().convertToDouble() * integer_attention::octaves;
+  Value scores =
+      buildScores(builder, *this, sizes, compute,
+                  {{sums, {B, G, R, T, L}}, queryScales, keyScales},
+                  integer_attention::octaves, [&](LoopBody &loop) {
+                    ImplicitLocOpBuilder &body = loop.getBuilder();
+                    Scalar sum(body, arith::SIToFPOp::create(body, compute,
+                                                             Value(loop[0])));
+                    return sum * (loop[1] * factor * loop[2]);
+                  });
+
+  ArrayRef<OpFoldResult> rows = ArrayRef(sizes).drop_back();
+  Value greatest =
+      builder.fold(builder.fill(rows, compute, integer_attention::leastMaximum),
+                   {B, G, R, T}, 5, {{scores, {B, G, R, T, L}}},
+                   [&](LoopBody &loop, Scalar greatest) {
+                     Value isGreater = arith::CmpFOp::create(
+                         loop.getBuilder(), arith::CmpFPredicate::OGT,
+                         Value(loop[0]), Value(greatest));
+                     return select(isGreater, loop[0], greatest);
+                   });
+  std::array<float, 4> polynomial =
+      integer_attention::getWeightPolynomial(getProbabilityQuantizer());
+  Value weights = builder.map(
+      sizes, integer, {{scores, {B, G, R, T, L}}, {greatest, {B, G, R, T}}},
+      [&](LoopBody &loop) {
+        return buildWeight(loop, loop[0], loop[1], polynomial);
+      });
+
+  BlockSums blocks(builder, sizes[L]);
+  Value totals = blocks.sum(rows, [&](LoopBody &loop, Scalar sum, Value index) {
+    ImplicitLocOpBuilder &body = loop.getBuilder();
+    Value weight = tensor::ExtractOp::create(
+        body, weights,
+        ValueRange{loop.getIndex(B), loop.getIndex(G), loop.getIndex(R),
+                   loop.getIndex(T), index});
+    return Scalar(body, arith::AddIOp::create(body, Value(sum), weight));
+  });
+  enum : unsigned { OB, OT, OG, OR, OE };
+  SmallVector<OpFoldResult> outSizes = {sizes[B], sizes[T], sizes[G], sizes[R],
+                                        builder.getSize(value, 3)};
+  Value products = blocks.sum(outSizes, [&](LoopBody &loop, Scalar sum,
+                                            Value index) {
+    ImplicitLocOpBuilder &body = loop.getBuilder();
+    auto constant = [&](int64_t number) -> Value {
+      return arith::ConstantOp::create(body, body.getI32IntegerAttr(number));
+    };
+    constexpr int64_t bits = integer_attention::weightBits;
+    Value code = tensor::ExtractOp::create(
+        body, weights,
+        ValueRange{loop.getIndex(OB), loop.getIndex(OG), loop.getIndex(OR),
+                   loop.getIndex(OT), index});
+    code = arith::AddIOp::create(body, code, constant(1 << (bits - 1)));
+    code = arith::ShRUIOp::create(body, code, constant(bits));
+    Value number = tensor::ExtractOp::create(
+        body, value,
+        ValueRange{loop.getIndex(OB), index, loop.getIndex(OG),
+                   loop.getIndex(OE)});
+    return addProduct(loop, sum, code, getProbabilityQuantizer(), number,
+                      getValueQuantizer());
+  });
+  LoopInput valueScales =
+      getScaleInput(builder, valueScale, getValueQuantizer(),
+                    {{OB}, {}, {OG}, {OE}}, sizes[G], sizes[R]);
+  RankedTensorType type = getResult().getType();
+  Value result = builder.map(outSizes, type.getElementType(),
+                             {{products, {OB, OT, OG, OR, OE}},
+                              {totals, {OB, OG, OR, OT}},
+                              valueScales},
+                             [&](LoopBody &loop) {
+                               Scalar one = loop[1].constant(1);
+                               Value isGreater = arith::CmpFOp::create(
+                                   loop.getBuilder(), arith::CmpFPredicate::OGT,
+                                   Value(loop[1]), Value(one));
+                               Scalar total = select(isGreater, loop[1], one);
+                               Scalar unit = total.constant(
+                                   int64_t(1) << integer_attention::weightBits);
+                               return loop[0] * (unit / total * loop[2]);
+                             });
+  result = builder.collapse(result, {{0}, {1}, {2, 3}, {4}});
+  return SmallVector<Value>{builder.cast(result, type)};
 }
 
 //===----------------------------------------------------------------------===//

@@ -50,6 +50,11 @@ llvm::LogicalResult checkZeros(ShapeInference &shapes,
 llvm::LogicalResult checkHasScalesAlone(ShapeInference &shapes,
                                         QuantizerAttrInterface quantizer);
 
+/// Fails with a diagnostic unless products with `quantizer` are sums of
+/// integers.
+llvm::LogicalResult checkHasIntegers(ShapeInference &shapes,
+                                     QuantizerAttrInterface quantizer);
+
 /// Where scales of `quantizer` are multiples of one for the whole tensor, what
 /// the greatest magnitude of the tensor is divided by for that one (C24).
 std::optional<double> getOuterDivisor(QuantizerAttrInterface quantizer);

@@ -8,6 +8,7 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
@@ -52,6 +53,10 @@ void QuenchDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchDynamicOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

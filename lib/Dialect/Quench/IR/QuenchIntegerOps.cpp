@@ -21,9 +21,8 @@ using namespace quench;
 using Dim = ShapeInference::Dim;
 using Operands = ArrayRef<ArrayRef<char>>;
 
-/// Fails unless products with `quantizer` are sums of integers.
-static LogicalResult checkIntegers(ShapeInference &shapes,
-                                   QuantizerAttrInterface quantizer) {
+LogicalResult quench::checkHasIntegers(ShapeInference &shapes,
+                                       QuantizerAttrInterface quantizer) {
   if (quantizer.getIntegerForm() != IntegerForm::Integer)
     return shapes.fail("expected a format of integers, found ", quantizer);
   return success();
@@ -122,8 +121,8 @@ LogicalResult IntegerLinearOp::inferShapes(Adaptor op, ShapeInference &shapes) {
                          weightQuantizer = op.getWeightQuantizer();
   Type code = IntegerType::get(shapes.getContext(), 8);
   Type compute = Float32Type::get(shapes.getContext());
-  if (failed(checkIntegers(shapes, inputQuantizer)) ||
-      failed(checkIntegers(shapes, weightQuantizer)) ||
+  if (failed(checkHasIntegers(shapes, inputQuantizer)) ||
+      failed(checkHasIntegers(shapes, weightQuantizer)) ||
       failed(shapes.checkMinimalRank(input, "input", 1)) ||
       failed(checkMatrix(shapes, weight, "weight")) ||
       failed(shapes.checkShape(weight, "weight",
@@ -332,7 +331,7 @@ LogicalResult WeightOnlyLinearOp::inferShapes(Adaptor op,
   if (element.isF64())
     return shapes.fail("expected an input of f16, bf16 or f32, found ",
                        element);
-  if (failed(checkIntegers(shapes, quantizer)) ||
+  if (failed(checkHasIntegers(shapes, quantizer)) ||
       failed(shapes.checkMinimalRank(input, "input", 1)) ||
       failed(checkMatrix(shapes, weight, "weight")) ||
       failed(shapes.checkShape(weight, "weight",
@@ -463,7 +462,7 @@ static LogicalResult checkPanels(Adaptor op, ShapeInference &shapes) {
   if (static_cast<int64_t>(op.getPanel()) < 1)
     return shapes.fail("expected a panel of at least 1, found ",
                        static_cast<int64_t>(op.getPanel()));
-  if (failed(checkIntegers(shapes, op.getQuantizer())) ||
+  if (failed(checkHasIntegers(shapes, op.getQuantizer())) ||
       failed(checkMatrix(shapes, op.getInput(), "input")))
     return failure();
   return checkZeros(shapes, op.getQuantizer(), op.getInput(), op.getZero(),

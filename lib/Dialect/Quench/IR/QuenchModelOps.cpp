@@ -8,6 +8,8 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
+#include "AttentionShapes.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -210,50 +212,11 @@ LogicalResult SoftmaxOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 /// Checks everything of attention but the values.
 template <typename Adaptor>
 static LogicalResult checkScores(Adaptor op, ShapeInference &shapes) {
-  Value query = op.getQuery(), key = op.getKey();
-  Type type = shapes.getElementType(query);
-  if (failed(shapes.checkShape(query, "query", {Dim(), Dim(), Dim(), Dim()})))
-    return failure();
-  Dim batch = shapes.getDim(query, 0), tokens = shapes.getDim(query, 1),
-      heads = shapes.getDim(query, 2), channels = shapes.getDim(query, 3);
-  if (failed(shapes.checkShape(key, "key", {batch, Dim(), Dim(), channels})))
-    return failure();
-  Dim length = shapes.getDim(key, 1), groups = shapes.getDim(key, 2);
-  if (failed(shapes.checkShape(op.getMask(), "mask", {batch, length})) ||
-      failed(shapes.checkSuffix(op.getBias(), "bias",
-                                {batch, heads, tokens, length})) ||
-      failed(checkElementTypes(shapes, type,
-                               {{key, "key"}, {op.getBias(), "bias"}})) ||
-      failed(shapes.checkStatic(query, "query", 2)) ||
-      failed(shapes.checkStatic(key, "key", 2)) ||
-      failed(checkStretch(shapes, op.getZeta(), op.getGamma())))
-    return failure();
-
-  int64_t numHeads = ShapeInference::getSize(heads);
-  int64_t numGroups = ShapeInference::getSize(groups);
-  if (auto map = op.getHeadGroups()) {
-    if (static_cast<int64_t>(map->size()) != numHeads)
-      return shapes.fail("expected head_groups to name a group for each of ",
-                         numHeads, " heads, found ", map->size());
-    for (int64_t group : *map)
-      if (group < 0 || group >= numGroups)
-        return shapes.fail("expected head_groups to name groups below ",
-                           numGroups, ", found ", group);
-  } else if (numGroups == 0 || numHeads % numGroups != 0) {
-    return shapes.fail("expected the number of heads to be a multiple of that "
-                       "of groups, found ",
-                       numHeads, " and ", numGroups);
-  }
-  bool sliding = op.getMaskKind() == MaskKind::Sliding;
-  if (sliding != op.getWindow().has_value())
-    return shapes.fail("expected a window with mask kind sliding and with no "
-                       "other");
-  if (sliding && *op.getWindow() < 1)
-    return shapes.fail("expected a window of at least 1, found ",
-                       *op.getWindow());
-  if (!op.getScale().isFinite())
-    return shapes.fail("expected scale to be finite");
-  return success();
+  return failure(failed(checkScoreShapes(op, shapes)) ||
+                 failed(checkElementTypes(
+                     shapes, shapes.getElementType(op.getQuery()),
+                     {{op.getKey(), "key"}, {op.getBias(), "bias"}})) ||
+                 failed(checkStretch(shapes, op.getZeta(), op.getGamma())));
 }
 
 LogicalResult AttentionOp::inferShapes(Adaptor op, ShapeInference &shapes) {

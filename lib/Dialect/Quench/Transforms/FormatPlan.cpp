@@ -37,17 +37,21 @@ static std::string spellFormat(StringRef text, const QuantSite &site,
   if (site.isWeight())
     sharing = ", axis = " + std::to_string(site.operand.channelAxis);
   else if (isDynamic)
-    sharing = ", token";
+    // Values are summed over tokens, but what a cache keeps is kept by token.
+    sharing = site.role == SiteRole::Value && !site.isCached ? ", sequence"
+                                                             : ", token";
   if (text == "nf4")
     return ("#quench.code_book<nf4" + sharing + ">");
   if (text.starts_with("e"))
     return ("#quench.small_float<" + text + sharing + ">").str();
-  // What is not negative alone has no use for a zero point.
-  bool isAsymmetric =
-      text.starts_with("u") && site.role != SiteRole::Probabilities;
-  return ("#quench.uniform<" + text + (isAsymmetric ? ", asymmetric" : "") +
-          sharing + ">")
-      .str();
+  // What is never negative has no use for a sign, nor for a zero point.
+  bool isPositive = site.role == SiteRole::Probabilities;
+  bool isAsymmetric = text.starts_with("u") && !isPositive;
+  std::string codes = text.str();
+  if (isPositive)
+    codes.front() = 'u';
+  return "#quench.uniform<" + codes + (isAsymmetric ? ", asymmetric" : "") +
+         sharing + ">";
 }
 
 /// The quantizer that `text` is; null where it is none.
@@ -279,6 +283,13 @@ std::string Planner::check(const FormatUse &use) const {
     llvm::raw_string_ostream(text) << type;
     return text;
   }
+  // Where attention as a whole shall have codes, those of all that a cache
+  // keeps would be made anew for every token.
+  const QuantRule &rule = *plan.decisions[use.site].winner;
+  auto attention = dyn_cast<AttentionOp>(use.op);
+  if (attention && attention.getKey().getDefiningOp<KVCacheOp>() &&
+      !rule.namesSites() && llvm::is_contained(rule.roles, "probabilities"))
+    return "what it reads from a cache is multiplied as floats";
   const std::string &range = plan.decisions[use.site].format.range;
   if (range.empty() && quantizer.hasZeroPoint() && !site.isWeight() &&
       quantizer.getScaling().form == numerics::ScaleForm::E4M3)

@@ -1,0 +1,66 @@
+//===- AttentionShapes.h - What forms of attention share -------*- C++ -*-===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUENCH_LIB_DIALECT_QUENCH_IR_ATTENTIONSHAPES_H
+#define QUENCH_LIB_DIALECT_QUENCH_IR_ATTENTIONSHAPES_H
+
+#include "Quench/Dialect/Quench/IR/QuenchDialect.h"
+#include "Quench/Dialect/Quench/IR/ShapeInference.h"
+
+namespace quench {
+
+/// Fails with a diagnostic unless the shapes of the operands that make the
+/// scores of attention, the heads and the mask kind of `op` belong together.
+template <typename Adaptor>
+llvm::LogicalResult checkScoreShapes(Adaptor op, ShapeInference &shapes) {
+  using Dim = ShapeInference::Dim;
+  mlir::Value query = op.getQuery(), key = op.getKey();
+  if (failed(shapes.checkShape(query, "query", {Dim(), Dim(), Dim(), Dim()})))
+    return mlir::failure();
+  Dim batch = shapes.getDim(query, 0), tokens = shapes.getDim(query, 1),
+      heads = shapes.getDim(query, 2), channels = shapes.getDim(query, 3);
+  if (failed(shapes.checkShape(key, "key", {batch, Dim(), Dim(), channels})))
+    return mlir::failure();
+  Dim length = shapes.getDim(key, 1), groups = shapes.getDim(key, 2);
+  if (failed(shapes.checkShape(op.getMask(), "mask", {batch, length})) ||
+      failed(shapes.checkSuffix(op.getBias(), "bias",
+                                {batch, heads, tokens, length})) ||
+      failed(shapes.checkStatic(query, "query", 2)) ||
+      failed(shapes.checkStatic(key, "key", 2)))
+    return mlir::failure();
+
+  int64_t numHeads = ShapeInference::getSize(heads);
+  int64_t numGroups = ShapeInference::getSize(groups);
+  if (auto map = op.getHeadGroups()) {
+    if (static_cast<int64_t>(map->size()) != numHeads)
+      return shapes.fail("expected head_groups to name a group for each of ",
+                         numHeads, " heads, found ", map->size());
+    for (int64_t group : *map)
+      if (group < 0 || group >= numGroups)
+        return shapes.fail("expected head_groups to name groups below ",
+                           numGroups, ", found ", group);
+  } else if (numGroups == 0 || numHeads % numGroups != 0) {
+    return shapes.fail("expected the number of heads to be a multiple of that "
+                       "of groups, found ",
+                       numHeads, " and ", numGroups);
+  }
+  bool sliding = op.getMaskKind() == MaskKind::Sliding;
+  if (sliding != op.getWindow().has_value())
+    return shapes.fail("expected a window with mask kind sliding and with no "
+                       "other");
+  if (sliding && *op.getWindow() < 1)
+    return shapes.fail("expected a window of at least 1, found ",
+                       *op.getWindow());
+  if (!op.getScale().isFinite())
+    return shapes.fail("expected scale to be finite");
+  return mlir::success();
+}
+
+} // namespace quench
+
+#endif // QUENCH_LIB_DIALECT_QUENCH_IR_ATTENTIONSHAPES_H

@@ -1,0 +1,99 @@
+//===- QuenchIntegerAttentionOps.cpp - Attention of codes -----------------===//
+//
+// Part of the Quench project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
+
+#include "AttentionShapes.h"
+#include "QuantParameters.h"
+
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
+
+using namespace mlir;
+using namespace quench;
+
+using Dim = ShapeInference::Dim;
+
+std::array<float, 4> quench::integer_attention::getWeightPolynomial(
+    QuantizerAttrInterface probabilities) {
+  // The least relative error with exactly 1 at 0: 1.1e-4.
+  constexpr double coefficients[] = {1.0, 0.69328293, 0.24221096, 0.05500892};
+  double unit = probabilities.getNumberRange().second *
+                static_cast<double>(int64_t(1) << weightBits);
+  std::array<float, 4> polynomial;
+  for (auto [number, coefficient] : llvm::zip_equal(polynomial, coefficients))
+    number = static_cast<float>(unit * coefficient);
+  return polynomial;
+}
+
+/// Fails unless `quantizer`, of what is called `name`, has integers without
+/// zero points, and scales that are the same within dimension `dim` of four.
+static LogicalResult checkFormat(ShapeInference &shapes,
+                                 QuantizerAttrInterface quantizer,
+                                 StringRef name, int64_t dim) {
+  if (failed(checkHasIntegers(shapes, quantizer)) ||
+      failed(checkHasScalesAlone(shapes, quantizer)))
+    return failure();
+  for (QuantAxis axis : getQuantAxes(quantizer, 4))
+    if (axis.dim == dim || axis.block != 1)
+      return shapes.fail("expected ", name, " with one scale along dimension ",
+                         dim, ", found ", quantizer);
+  return success();
+}
+
+LogicalResult IntegerAttentionOp::inferShapes(Adaptor op,
+                                              ShapeInference &shapes) {
+  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
+  QuantizerAttrInterface probabilities = op.getProbabilityQuantizer();
+  Type compute = Float32Type::get(shapes.getContext());
+  if (failed(checkScoreShapes(op, shapes)) ||
+      failed(shapes.checkShape(value, "value",
+                               {shapes.getDim(key, 0), shapes.getDim(key, 1),
+                                shapes.getDim(key, 2), Dim()})) ||
+      failed(checkFormat(shapes, op.getQueryQuantizer(), "query", 3)) ||
+      failed(checkFormat(shapes, op.getKeyQuantizer(), "key", 3)) ||
+      failed(checkFormat(shapes, op.getValueQuantizer(), "value", 1)) ||
+      failed(checkFormat(shapes, probabilities, "probabilities", 3)) ||
+      failed(checkParameters(shapes, op.getQueryQuantizer(), query,
+                             op.getQueryScale(), compute, Value(), Type())) ||
+      failed(checkParameters(shapes, op.getKeyQuantizer(), key,
+                             op.getKeyScale(), compute, Value(), Type())) ||
+      failed(checkParameters(shapes, op.getValueQuantizer(), value,
+                             op.getValueScale(), compute, Value(), Type())))
+    return failure();
+  if (probabilities.hasSignedCodes() ||
+      getQuantAxes(probabilities, 4).size() != 3 ||
+      probabilities.getScaling().form != numerics::ScaleForm::Any)
+    return shapes.fail("expected unsigned probabilities with a scale for each "
+                       "row, found ",
+                       probabilities);
+  int64_t channels = ShapeInference::getSize(shapes.getDim(query, 3));
+  if (ShapedType::isStatic(channels) &&
+      !fitsAccumulator(channels, op.getQueryQuantizer(), op.getKeyQuantizer()))
+    return shapes.fail("expected sums that 32 bits hold, found sums of ",
+                       channels, " products of ", op.getQueryQuantizer(),
+                       " and ", op.getKeyQuantizer());
+  Type element = op.getElementType().value_or(compute);
+  if (!isa<Float16Type, BFloat16Type, Float32Type>(element))
+    return shapes.fail("expected an element type of f16, bf16 or f32, found ",
+                       element);
+  SmallVector<Dim> dims = shapes.getDims(query, /*drop=*/1);
+  dims.push_back(shapes.getDim(value, 3));
+  shapes.addResult(dims, element);
+  return success();
+}
+
+OpCost IntegerAttentionOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  int64_t scores = getSize(getKey(), 1);
+  for (int64_t dim = 0; dim < 3; ++dim)
+    scores *= getSize(getQuery(), dim);
+  return {scores * (getSize(getQuery(), 3) + getSize(getValue(), 3)), scores};
+}
+
+#define GET_OP_CLASSES
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.cpp.inc"
