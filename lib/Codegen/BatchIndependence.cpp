@@ -14,8 +14,10 @@
 
 #include "BatchIndependence.h"
 
+#include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -104,6 +106,12 @@ bool Follower::follow(Operation &op) {
              return value == main || !carries(value);
            });
   };
+  auto carriesScores = [&](auto op) {
+    return carries(op.getQuery()) && carries(op.getKey()) &&
+           (!op.getMask() || carries(op.getMask())) &&
+           (!op.getBias() || carries(op.getBias()) ||
+            cast<RankedTensorType>(op.getBias().getType()).getRank() < 4);
+  };
   bool keeps =
       llvm::TypeSwitch<Operation *, bool>(&op)
           .Case<ReluOp, TanhOp, SoftplusOp, ExpOp, NegOp, GeluOp, SiluOp>(
@@ -127,12 +135,11 @@ bool Follower::follow(Operation &op) {
                    op.getLhs().getType().getRank() > 2;
           })
           .Case([&](AttentionOp op) {
-            return carries(op.getQuery()) && carries(op.getKey()) &&
-                   carries(op.getValue()) &&
-                   (!op.getMask() || carries(op.getMask())) &&
-                   (!op.getBias() || carries(op.getBias()) ||
-                    cast<RankedTensorType>(op.getBias().getType()).getRank() <
-                        4);
+            return carriesScores(op) && carries(op.getValue());
+          })
+          .Case([&](AttentionProbabilitiesOp op) { return carriesScores(op); })
+          .Case([&](AttentionValuesOp op) {
+            return carriesAll(op->getOperands());
           })
           .Case<RopeOp, PatchEmbedOp, PatchesOp, PrependOp>(
               [&](auto op) { return carriesOnly(op.getInput()); })

@@ -30,9 +30,11 @@ constexpr int64_t queryVectors = 2;
 constexpr double lowest = -1e30;
 constexpr double smallestSum = 1e-30;
 
-std::string symbolName(const AttentionKernel &k) {
+} // namespace
+
+std::string quench::getSymbolPart(const AttentionKernel &k) {
   std::string name =
-      llvm::formatv("kernel_attention_{0}x{1}x{2}x{3}_{4}", k.heads, k.groups,
+      llvm::formatv("attention_{0}x{1}x{2}x{3}_{4}", k.heads, k.groups,
                     k.keySize, k.valueSize, typeName(k.element));
   if (k.single)
     name += "_single";
@@ -49,6 +51,29 @@ std::string symbolName(const AttentionKernel &k) {
       name += llvm::formatv("_{0}", group);
   return name;
 }
+
+Value quench::getHeadGroup(KernelBuilder &b, const AttentionKernel &k,
+                           Value head) {
+  if (k.headGroups.empty())
+    return b.floorDiv(head, k.heads / k.groups);
+  Value table = arith::ConstantOp::create(b, b.getI64VectorAttr(k.headGroups));
+  Value entry = vector::ExtractOp::create(b, table, head);
+  return arith::IndexCastOp::create(b, b.getIndexType(), entry);
+}
+
+void quench::addAttentionTypes(const AttentionKernel &k,
+                               SmallVectorImpl<Type> &types) {
+  constexpr int64_t dynamic = ShapedType::kDynamic;
+  if (k.mask)
+    types.push_back(rowsType({dynamic, dynamic}, k.mask));
+  if (k.biasRank)
+    types.push_back(
+        rowsType(SmallVector<int64_t>(k.biasRank, dynamic), k.element));
+  types.push_back(
+      rowsType({dynamic, dynamic, k.heads, k.valueSize}, k.element));
+}
+
+namespace {
 
 /// The body of one kernel.
 struct Writer {
@@ -69,16 +94,6 @@ struct Writer {
     out = take();
     queries = b.dim(query, 1);
     keys = b.dim(key, 1);
-  }
-
-  /// The group of keys and values that `head` reads.
-  Value group(Value head) {
-    if (k.headGroups.empty())
-      return b.floorDiv(head, k.heads / k.groups);
-    Value table =
-        arith::ConstantOp::create(b, b.getI64VectorAttr(k.headGroups));
-    Value entry = vector::ExtractOp::create(b, table, head);
-    return arith::IndexCastOp::create(b, b.getIndexType(), entry);
   }
 
   Value negativeInfinity() {
@@ -122,7 +137,7 @@ void Writer::writeMany() {
       {b.dim(query, 0), b.index(k.heads), b.ceilDiv(queries, block)},
       [&](ValueRange ids) {
         Value batch = ids[0], head = ids[1], firstQuery = b.mul(ids[2], block);
-        Value groupIndex = group(head);
+        Value groupIndex = getHeadGroup(b, k, head);
         Value queryT = b.scratch({keySize, block});
         Value keyBlockBuffer = b.scratch({keyBlock, keySize});
         Value valueBlock = b.scratch({keyBlock, valueSize});
@@ -342,7 +357,7 @@ void Writer::writeSingle() {
   Value zeroIndex = b.index(0);
 
   b.parallel({b.dim(query, 0), b.index(k.heads)}, [&](ValueRange ids) {
-    Value batch = ids[0], head = ids[1], groupIndex = group(head);
+    Value batch = ids[0], head = ids[1], groupIndex = getHeadGroup(b, k, head);
     Value scores = b.scratch({keyBlock});
     SmallVector<Value> q;
     for (int64_t c = 0; c < keyVectors; ++c)
@@ -436,14 +451,8 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
       rowsType({dynamic, dynamic, k.groups, k.keySize}, k.element),
       rowsType({dynamic, dynamic, k.groups, k.valueSize}, k.element),
       b.compute()};
-  if (k.mask)
-    inputs.push_back(rowsType({dynamic, dynamic}, k.mask));
-  if (k.biasRank)
-    inputs.push_back(
-        rowsType(SmallVector<int64_t>(k.biasRank, dynamic), k.element));
-  inputs.push_back(
-      rowsType({dynamic, dynamic, k.heads, k.valueSize}, k.element));
-  return library.getOrCreate(symbolName(k), inputs, b,
+  addAttentionTypes(k, inputs);
+  return library.getOrCreate("kernel_" + getSymbolPart(k), inputs, b,
                              [&](func::FuncOp function) {
                                Writer writer(k, b, function);
                                if (k.single)

@@ -14,12 +14,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Encoding.h"
 #include "KernelLibrary.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace quench;
@@ -50,55 +50,19 @@ static std::string symbolName(const EncodeKernel &k) {
                                      : "");
 }
 
-/// The greatest magnitude of row `row` of `x`; a NaN where there is one: as
-/// integers, its magnitude is greater than all others.
+/// The bits of the greatest magnitude of row `row` of `x`; those of a NaN where
+/// there is one.
 static Value getLargest(KernelBuilder &b, Value x, Value row, int64_t size) {
   auto maximum = [&](Value a, Value c) -> Value {
     return arith::MaxSIOp::create(b, a, c);
   };
-  Value sign = b.integerSplat(INT32_MAX);
   SmallVector<Value> chains(channelChains, b.integerSplat(int64_t(0)));
   b.forChannels(size, chains, [&](Value at, Value mask, Value carried) {
-    Value bits =
-        arith::BitcastOp::create(b, b.integers(), b.load(x, {row, at}, mask));
-    return maximum(arith::AndIOp::create(b, bits, sign), carried);
+    return foldMagnitude(b, b.load(x, {row, at}, mask), carried);
   });
   Value all =
       maximum(maximum(chains[0], chains[1]), maximum(chains[2], chains[3]));
-  Value largest =
-      vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, all);
-  return arith::BitcastOp::create(b, b.compute(), largest);
-}
-
-/// `x` / `scale`, rounded once, where the quotient is 1/4 or more; else some
-/// number below. `inverse` is 1 / `scale`; both, and `x`, are within 2^-60 and
-/// 2^60 or `x` is smaller.
-///
-/// The first quotient is off by less than 1.5 units of its last place: half for
-/// its own rounding and one for that of the inverse. Its remainder is exact but
-/// for the last bit, so the second is off by less than one, whose remainder is
-/// exact, and from there one more step rounds correctly (Markstein, Computation
-/// of elementary functions on the IBM RISC System/6000 processor, 1990).
-static Value getQuotient(KernelBuilder &b, Value x, Value scale,
-                         Value inverse) {
-  Value quotient = b.fmul(x, inverse);
-  for (int step = 0; step < 2; ++step) {
-    Value remainder = b.fma(b.fsub(b.splat(-0.0), quotient), scale, x);
-    quotient = b.fma(remainder, inverse, quotient);
-  }
-  return quotient;
-}
-
-/// Whether `x`, a magnitude, is a number that getQuotient takes, as an index.
-static Value isOrdinary(KernelBuilder &b, Value x) {
-  auto compare = [&](arith::CmpFPredicate predicate, double bound) -> Value {
-    Value number = arith::ConstantOp::create(
-        b, b.getFloatAttr(b.compute(), std::ldexp(1.0, bound)));
-    return arith::CmpFOp::create(b, predicate, x, number);
-  };
-  Value both = arith::AndIOp::create(b, compare(arith::CmpFPredicate::OGE, -50),
-                                     compare(arith::CmpFPredicate::OLE, 50));
-  return arith::IndexCastUIOp::create(b, b.getIndexType(), both);
+  return vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, all);
 }
 
 func::FuncOp quench::getKernel(const KernelLibrary &library,
@@ -134,7 +98,8 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
       Value scale, largest;
       if (k.dynamic) {
         largest = getLargest(b, x, row, k.rows.size);
-        scale = k.quantizer.emitScale(b, b.getLoc(), largest);
+        scale = k.quantizer.emitScale(
+            b, b.getLoc(), arith::BitcastOp::create(b, b.compute(), largest));
         b.storeScalar(scale, scales, at);
       } else {
         scale = b.loadScalar(scales, at);

@@ -472,7 +472,7 @@ void FewBitWriter::multiplyPart(TileProduct &product, Value size, Value row,
   b.ifThen(isShort, [&] { product.configure(size); });
   product.multiply(x, row, size, codes, /*panel=*/b.index(0),
                    b.mul(part, partCodes), blockSums,
-                   /*firstWeight=*/b.index(0));
+                   {/*firstWeight=*/b.index(0)});
   b.ifThen(isShort, [&] { product.configure(b.index(largestTile)); });
 
   const bool shiftsDiffer = k.input.zero && k.input.rowScales;

@@ -146,10 +146,37 @@ struct AttentionKernel {
   llvm::ArrayRef<int64_t> headGroups = {};
 };
 
+/// What a symbol calls an attention like `kernel`.
+std::string getSymbolPart(const AttentionKernel &kernel);
+
+/// The group of keys and values that `head` reads.
+mlir::Value getHeadGroup(KernelBuilder &builder, const AttentionKernel &kernel,
+                         mlir::Value head);
+
+/// The types of mask and bias, where they are, and of the output.
+void addAttentionTypes(const AttentionKernel &kernel,
+                       llvm::SmallVectorImpl<mlir::Type> &types);
+
 /// Operands: query, key, value, the scale in the compute type, mask, bias;
 /// output. Shapes as in `quench.attention`.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const AttentionKernel &kernel);
+
+/// Attention as `quench.integer_attention` defines it, of codes that it gives
+/// to queries and keys for each token and head, to values for each sequence
+/// and head, and to probabilities for each row. `attention` is f16, bf16 or
+/// f32.
+struct IntegerAttentionKernel {
+  AttentionKernel attention;
+  IntegerDot dot;
+  bool tiles = false; ///< Many queries are multiplied on tile registers.
+  /// Uniform formats, the last one unsigned.
+  QuantizerAttrInterface query, key, value, probabilities;
+};
+
+/// Operands: query, key, value, f32 the scale in octaves, mask, bias; output.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const IntegerAttentionKernel &kernel);
 
 /// Layer norm or RMS norm of rows.
 struct NormKernel {

@@ -8,6 +8,7 @@
 
 #include "KernelLibrary.h"
 #include "Quench/Codegen/CPU/Passes.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
@@ -261,6 +262,7 @@ struct Selector {
   template <typename LinearOpT>
   void selectLinear(LinearOpT linear);
   void select(AttentionOp attention);
+  void select(IntegerAttentionOp attention);
   void select(SelectiveScanOp scan);
   void select(CausalConv1DOp conv);
   void select(OnlineHadamardOp op);
@@ -474,24 +476,55 @@ void Selector::selectLinear(LinearOpT linear) {
   rewriter.replaceOp(last, result);
 }
 
-void Selector::select(AttentionOp attention) {
-  auto query = attention.getQuery().getType(),
-       key = attention.getKey().getType(),
-       value = attention.getValue().getType();
-  if (attention.getZeta() || attention.getGamma())
-    return;
+/// The kernel of `attention`, whose operands have those types, and what it adds
+/// to the operands; none where a size that kernels need is not known.
+template <typename AttentionOpT>
+static std::optional<AttentionKernel>
+describeAttention(AttentionOpT attention, RankedTensorType query,
+                  RankedTensorType key, RankedTensorType value,
+                  SmallVectorImpl<Value> &added) {
   if (query.isDynamicDim(2) || query.isDynamicDim(3) || key.isDynamicDim(2) ||
       value.isDynamicDim(3))
-    return;
+    return std::nullopt;
   AttentionKernel kernel{query.getDimSize(2), key.getDimSize(2),
                          query.getDimSize(3), value.getDimSize(3),
                          query.getElementType()};
-  kernel.single = query.getDimSize(1) == 1;
   kernel.causal = attention.getMaskKind() != MaskKind::Full;
   if (attention.getMaskKind() == MaskKind::Sliding)
     kernel.window = attention.getWindow();
   if (auto groups = attention.getHeadGroups())
     kernel.headGroups = *groups;
+  if (Value mask = attention.getMask()) {
+    kernel.mask = cast<RankedTensorType>(mask.getType()).getElementType();
+    added.push_back(mask);
+  }
+  if (Value bias = attention.getBias()) {
+    kernel.biasRank = cast<RankedTensorType>(bias.getType()).getRank();
+    added.push_back(bias);
+  }
+  return kernel;
+}
+
+/// An uninitialized result of an attention of `query` with the sizes of
+/// `kernel`.
+static Value createAttentionResult(OpBuilder &builder, Location loc,
+                                   Value query, const AttentionKernel &kernel) {
+  SmallVector<OpFoldResult> shape = tensor::getMixedSizes(builder, loc, query);
+  shape.back() = builder.getIndexAttr(kernel.valueSize);
+  return tensor::EmptyOp::create(builder, loc, shape, kernel.element);
+}
+
+void Selector::select(AttentionOp attention) {
+  if (attention.getZeta() || attention.getGamma())
+    return;
+  RankedTensorType query = attention.getQuery().getType();
+  SmallVector<Value> added;
+  auto kernel =
+      describeAttention(attention, query, attention.getKey().getType(),
+                        attention.getValue().getType(), added);
+  if (!kernel)
+    return;
+  kernel->single = query.getDimSize(1) == 1;
 
   rewriter.setInsertionPoint(attention);
   Location loc = attention.getLoc();
@@ -499,20 +532,74 @@ void Selector::select(AttentionOp attention) {
                             attention.getValue(),
                             scalar(loc, attention.getScale().convertToDouble(),
                                    query.getElementType())};
-  if (Value mask = attention.getMask()) {
-    kernel.mask = cast<RankedTensorType>(mask.getType()).getElementType();
-    inputs.push_back(mask);
-  }
-  if (Value bias = attention.getBias()) {
-    kernel.biasRank = cast<RankedTensorType>(bias.getType()).getRank();
-    inputs.push_back(bias);
-  }
-  SmallVector<OpFoldResult> shape =
-      tensor::getMixedSizes(rewriter, loc, attention.getQuery());
-  shape.back() = rewriter.getIndexAttr(kernel.valueSize);
-  Value output = empty(loc, shape, query.getElementType());
+  inputs.append(added);
+  Value output =
+      createAttentionResult(rewriter, loc, attention.getQuery(), *kernel);
   rewriter.replaceOp(attention,
-                     call(loc, getKernel(library, kernel), inputs, output));
+                     call(loc, getKernel(library, *kernel), inputs, output));
+}
+
+/// What `codes` of `quantizer` are computed from, if a kernel can compute them
+/// anew: signed, with a scale that comes from the numbers themselves.
+static Value getEncodedFloats(Value codes, Value scale,
+                              QuantizerAttrInterface quantizer,
+                              ArrayRef<int64_t> axes) {
+  auto encode = codes.getDefiningOp<EncodeOp>();
+  auto dynamic = scale.getDefiningOp<DynamicScaleOp>();
+  SmallVector<QuantAxis> found;
+  quantizer.getQuantAxes(4, found);
+  auto dims =
+      llvm::map_to_vector(found, [](QuantAxis axis) { return axis.dim; });
+  bool fits = encode && dynamic && encode.getScale() == scale &&
+              encode.getInput() == dynamic.getInput() &&
+              encode.getQuantizer() == quantizer &&
+              dynamic.getQuantizer() == quantizer &&
+              isa<UniformAttr>(quantizer) && quantizer.hasSignedCodes() &&
+              quantizer.getScaling().form == numerics::ScaleForm::Any &&
+              ArrayRef(dims) == axes;
+  return fits ? Value(encode.getInput()) : Value();
+}
+
+void Selector::select(IntegerAttentionOp attention) {
+  Value query =
+      getEncodedFloats(attention.getQuery(), attention.getQueryScale(),
+                       attention.getQueryQuantizer(), {0, 1, 2});
+  Value key = getEncodedFloats(attention.getKey(), attention.getKeyScale(),
+                               attention.getKeyQuantizer(), {0, 1, 2});
+  Value value =
+      getEncodedFloats(attention.getValue(), attention.getValueScale(),
+                       attention.getValueQuantizer(), {0, 2});
+  if (!query || !key || !value || library.options.dot == IntegerDot::None ||
+      !isa<UniformAttr>(attention.getProbabilityQuantizer()))
+    return;
+  auto typeOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType());
+  };
+  SmallVector<Value> added;
+  auto kernel = describeAttention(attention, typeOf(query), typeOf(key),
+                                  typeOf(value), added);
+  Value bias = attention.getBias();
+  if (!kernel ||
+      attention.getResult().getType().getElementType() != kernel->element ||
+      (bias && typeOf(bias).getElementType() != kernel->element))
+    return;
+  rewriter.setInsertionPoint(attention);
+  Location loc = attention.getLoc();
+  double scale =
+      attention.getScale().convertToDouble() * integer_attention::octaves;
+  SmallVector<Value> inputs{query, key, value,
+                            scalar(loc, scale, rewriter.getF32Type())};
+  inputs.append(added);
+  IntegerAttentionKernel integers{*kernel,
+                                  library.options.dot,
+                                  library.options.tiles,
+                                  attention.getQueryQuantizer(),
+                                  attention.getKeyQuantizer(),
+                                  attention.getValueQuantizer(),
+                                  attention.getProbabilityQuantizer()};
+  Value output = createAttentionResult(rewriter, loc, query, *kernel);
+  rewriter.replaceOp(attention,
+                     call(loc, getKernel(library, integers), inputs, output));
 }
 
 template <typename NormOp>
@@ -707,6 +794,8 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
         selector.selectLinear(op);
     });
     each(AttentionOp(), [&](AttentionOp op) { selector.select(op); });
+    each(IntegerAttentionOp(),
+         [&](IntegerAttentionOp op) { selector.select(op); });
     each(LayerNormOp(), [&](LayerNormOp op) {
       selector.select(op, op.getBeta(), /*centered=*/true);
     });

@@ -109,22 +109,25 @@ void TileProduct::release() { call("llvm.x86.tilerelease"); }
 
 void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
                            Value panel, Value first, Value sums,
-                           Value firstWeight) {
-  if (!firstWeight)
-    firstWeight = first;
+                           const TileProductForm &form) {
+  Value firstWeight = form.firstWeight ? form.firstWeight : first;
+  Value firstColumn = form.column ? form.column : b.index(0);
+  Value count =
+      form.channels ? b.floorDiv(form.channels, step) : b.index(steps);
   auto stride = [&](int64_t bytes) -> Value {
     return LLVM::ConstantOp::create(b, b.getI64IntegerAttr(bytes));
   };
   Value zero = b.index(0);
   const int64_t rowStride = cast<MemRefType>(x.getType()).getDimSize(1);
-  const int64_t columnStride = 4 * size, sumStride = 4 * size;
+  const int64_t columnStride = 4 * size;
+  const int64_t sumStride = 4 * cast<MemRefType>(sums.getType()).getDimSize(1);
   // Written for blocks of one and of two registers of rows.
   Value halves = b.ceilDiv(rows, tileRows);
   b.choose(halves, {2, 1}, [&](int64_t halves) {
     for (int64_t half = 0; half < halves; ++half)
       for (int64_t column : sumTiles[half])
         call("llvm.x86.tilezero", registerNumber(column));
-    b.loop(zero, b.index(steps), 1, [&](Value index) {
+    b.loop(zero, count, 1, [&](Value index) {
       Value offset = b.mul(index, step);
       Value channel = b.add(first, offset);
       Value quad = b.floorDiv(b.add(firstWeight, offset), 4);
@@ -140,9 +143,10 @@ void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
             load(columnTiles[column],
                  address(weights, {panel, quad, b.index(column * rowBytes)}),
                  columnStride);
-          call("llvm.x86.tdpbusd", {registerNumber(sumTiles[half][column]),
-                                    registerNumber(rowTiles[half]),
-                                    registerNumber(columnTiles[column])});
+          call(form.isSigned ? "llvm.x86.tdpbssd" : "llvm.x86.tdpbusd",
+               {registerNumber(sumTiles[half][column]),
+                registerNumber(rowTiles[half]),
+                registerNumber(columnTiles[column])});
         }
       }
     });
@@ -150,8 +154,8 @@ void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
       for (int64_t column = 0; column < 2; ++column)
         call("llvm.x86.tilestored64",
              {registerNumber(sumTiles[half][column]),
-              address(sums,
-                      {b.index(half * tileRows), b.index(column * tileRows)}),
+              address(sums, {b.index(half * tileRows),
+                             b.add(firstColumn, column * tileRows)}),
               stride(sumStride)});
   });
 }

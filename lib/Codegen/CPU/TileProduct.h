@@ -13,8 +13,20 @@
 
 namespace quench {
 
-/// Writes products of rows of unsigned bytes with a panel of signed ones on the
-/// tile registers of AMX: four tiles of sums, 16 x 16 each, stay in registers
+/// What is unusual of a product.
+struct TileProductForm {
+  /// The first channel of the panel, where it is another one than that of x.
+  mlir::Value firstWeight = {};
+  /// Input channels, whole steps, where they are others than those that the
+  /// product was made for.
+  mlir::Value channels = {};
+  /// The first column of the sums.
+  mlir::Value column = {};
+  bool isSigned = false; ///< x is s8.
+};
+
+/// Writes products of rows of bytes with a panel of signed ones on the tile
+/// registers of AMX: four tiles of sums, 16 x 16 each, stay in registers
 /// over the contracted dimension. The state of the registers belongs to a
 /// thread: one task configures them, multiplies, and releases them.
 class TileProduct {
@@ -26,7 +38,8 @@ public:
   /// `channels` are whole steps; 0: none that keeps the registers busy.
   static int64_t getStep(int64_t channels);
 
-  /// Products over `channels` input channels.
+  /// Products over `channels` input channels, where multiply() is not told
+  /// otherwise.
   TileProduct(KernelBuilder &builder, int64_t channels);
 
   /// Room for the sums of a block, i32 `[size, size]`, on the stack.
@@ -36,13 +49,13 @@ public:
   void configure(mlir::Value rows);
 
   /// sums[i, j] = sum over k of x[row + i, first + k] * panel[k, j] for i below
-  /// `rows`, which is what the registers are configured for.
+  /// `rows`, which is at most what the registers are configured for.
   /// `x` is u8 `[M, stride]`, `weights` s8 `[panels, channels / 4, 4 * size]`,
-  /// of which `first`, in channels, is the first that counts, or
-  /// `firstWeight` where that is another one.
+  /// of which `first`, in channels, is the first that counts. `sums` has rows
+  /// of a known distance.
   void multiply(mlir::Value x, mlir::Value row, mlir::Value rows,
                 mlir::Value weights, mlir::Value panel, mlir::Value first,
-                mlir::Value sums, mlir::Value firstWeight = {});
+                mlir::Value sums, const TileProductForm &form = {});
 
   /// Gives the registers back.
   void release();

@@ -17,9 +17,10 @@ softmax and activation functions do between them. So the model is built twice: a
 is, and with further results that do not change what is fused: what quantizers take,
 and what linears end in. Of each linear the interpreter computes everything from what
 the quantizer before it took in the compiled model: scales, codes, the codes of the
-weight from the checkpoint, sums, the epilogue and the residual. It must find the bits
-that the compiled model has. What both builds give must have the same bits too, so that
-this is said of the model as it is, from its inputs to its results.
+weight from the checkpoint, sums, the epilogue and the residual; and all of each attention
+of codes. It must find the bits that the compiled model has. What both builds give must
+have the same bits too, so that this is said of the model as it is, from its inputs to
+its results.
 
 Where an activation function follows in the kernel, its result is compared with that of
 the interpreter's numbers in f64, at 1e-6 of the greater of the two numbers. Linears that
@@ -117,7 +118,7 @@ class Check:
             function = next(function for function in self.module.functions if function.is_entry)
             function.rename(f"{name}_{what}")
             self.functions.append(function)
-        self.linears, self.numbers, self.wrong = 0, 0, []
+        self.linears, self.attentions, self.numbers, self.wrong = 0, 0, 0, []
         self.activated, self.bounded, self.share = 0, 0, 0.0
         self.show()
 
@@ -131,6 +132,8 @@ class Check:
         self.found = [Linear(op, users) for op in entry.ops if op.name in ("quench.integer_linear", "quench.weight_only_linear")
                       or op.name == "quench.linear" and values.comes_from(op.operands[1], "quench.dequantize")]
         shown = [op.operands[0] for op in entry.ops if op.name in QUANTIZERS]
+        self.attended = [op.results[0] for op in entry.ops if op.name == "quench.integer_attention"]
+        shown += self.attended
         for linear in self.found:
             shown += [linear.result(), *linear.others()]
             if linear.op.name in FLOATS and not values.comes_from(linear.op.operands[0], "quench.fake_quant"):
@@ -145,6 +148,13 @@ class Check:
         values = interpreter.Interpreter(self.functions[1], self.weights, shown)
         for linear in self.found:
             self.compare(linear, values, shown)
+        for value in self.attended:
+            given = shown[value[1:]]
+            result = np.ascontiguousarray(values.evaluate(values.producers[value]))
+            self.attentions += 1
+            self.numbers += given.size
+            if result.dtype != given.dtype or result.tobytes() != given.tobytes():
+                self.wrong.append(value)
         return [name for name, tensor in plain.items() if tensor.tobytes() != shown[name].tobytes()]
 
     def compare(self, linear, values, found):
@@ -171,7 +181,8 @@ class Check:
             self.share = max(self.share, error.max() / TOLERANCE)
             is_right = error.max() <= TOLERANCE
         else:
-            result = values.get(linear.value)
+            # Not what the compiled model has of it.
+            result = values.evaluate(linear.op)
             if linear.is_residual:
                 result = result + values.get(linear.others()[0])
             self.linears += 1
@@ -199,7 +210,8 @@ def main(quench, quench_opt, model, inputs, folder, *schemes):
             outputs.append(os.path.join(folder, f"{function.name}.safetensors"))
             run(program, "--entry", function.name, *given, "--output", outputs[-1], "--force")
         different = check.compare_with(*map(interpreter.load, outputs))
-        print(f"{check.scheme}: {check.linears} linears to the bit ({check.numbers} numbers), {check.activated} with an activation, "
+        attentions = f" and {check.attentions} attentions" if check.attentions else ""
+        print(f"{check.scheme}: {check.linears} linears{attentions} to the bit ({check.numbers} numbers), {check.activated} with an activation, "
               f"{check.bounded} in floats; wrong: {', '.join(check.wrong) or 'none'}; "
               f"builds differ in: {', '.join(different) or 'nothing'}; {check.share:.2f} of what is allowed")
 

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# ===- integer_attention.py - Attention of codes against docs/spec.md -----===//
+#
+# Part of the Quench project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Builds attention with quantized operands and probabilities for some processors,
+and compares the bits of what it computes with the interpreter of docs/spec.md.
+
+    integer_attention.py QUENCH QUENCH_OPT FOLDER CPU...
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path[:0] = [TESTS, os.path.join(TESTS, "Models")]
+import interpreter  # noqa: E402
+import levels  # noqa: E402
+import tensorfile  # noqa: E402
+
+# Name, heads, groups, channels of keys and values, words of the op, codes, bias.
+CASES = [
+    ("mask", 2, 2, 32, 32, "mask {mask} scale 0.17 full", 8, False),
+    ("causal", 4, 2, 20, 37, "scale 0.21 causal", 8, False),
+    ("sliding", 3, 2, 70, 9, "{bias} scale 0.125 sliding {{window = 5 : i64, head_groups = array<i64: 1, 0, 1>}}", 5, True),
+]
+# Sequences, queries, keys: one block of keys, ragged ones, more than one.
+SHAPES = [(2, 7, 7), (1, 35, 71), (1, 3, 300)]
+
+
+def tensor(*dims):
+    return f"tensor<{'x'.join(map(str, dims))}xf32>"
+
+
+def quantize(lines, name, source, kind, form, parameters):
+    lines.append(f"%{name}s = quench.dynamic_scale %{source} by({form}) : ({kind}) -> {parameters}")
+    lines.append(f"%{name} = quench.fake_quant %{source}, %{name}s by({form}) : ({kind}, {parameters}) -> {kind}")
+
+
+def build_case(name, heads, groups, keys, values, words, bits, has_bias):
+    """The arguments, lines and the result of a case."""
+    q, k, v = tensor("?", "?", heads, keys), tensor("?", "?", groups, keys), tensor("?", "?", groups, values)
+    p, y = tensor("?", heads, "?", "?"), tensor("?", "?", heads, values)
+    arguments = [(f"{name}q", q, '"b", "t"'), (f"{name}k", k, '"b", "l"'), (f"{name}v", v, '"b", "l"')]
+    kinds, lines = [q, k], []
+    token, sequence = f"#quench.uniform<i{bits}, token>", f"#quench.uniform<i{bits}, sequence>"
+    quantize(lines, f"{name}0", f"{name}q", q, token, tensor("?", "?", heads))
+    quantize(lines, f"{name}1", f"{name}k", k, token, tensor("?", "?", groups))
+    quantize(lines, f"{name}2", f"{name}v", v, sequence, tensor("?", groups))
+    operands = f"%{name}0, %{name}1"
+    if "{mask}" in words:
+        arguments.append((f"{name}m", "tensor<?x?xi64>", '"b", "l"'))
+        kinds.append("tensor<?x?xi64>")
+    if has_bias:
+        arguments.append((f"{name}b", tensor(heads, "?", "?"), '"t", "l"'))
+        kinds.append(tensor(heads, "?", "?"))
+    text = words.format(mask=f"%{name}m", bias=f"bias %{name}b")
+    lines.append(f"%{name}p = quench.attention_probabilities {operands} {text} : ({', '.join(kinds)}) -> {p}")
+    quantize(lines, f"{name}w", f"{name}p", p, f"#quench.uniform<u{bits}, token>", tensor("?", heads, "?"))
+    order = "{head_groups = array<i64: 1, 0, 1>} " if "head_groups" in words else ""
+    lines.append(f"%{name}y = quench.attention_values %{name}w, %{name}2 {order}: ({p}, {v}) -> {y}")
+    return arguments, lines, (f"{name}y", y)
+
+
+def make_inputs(arguments, sizes, generator):
+    values = {}
+    for name, kind, dims in arguments:
+        *words, element = kind[len("tensor<"):-1].split("x")
+        symbols = iter([word.strip(' "') for word in dims.split(",")])
+        shape = [sizes[next(symbols)] if word == "?" else int(word) for word in words]
+        if element == "i64":
+            # The last sequence sees nothing where there is more than one.
+            values[name] = generator.integers(0, 2, shape)
+            if len(values[name]) > 1:
+                values[name][-1] = 0
+            continue
+        x = (generator.normal(size=shape) * generator.choice([0.1, 1, 4], shape[:2] + [1] * (len(shape) - 2))).astype(np.float32)
+        # Rows of zeros, and numbers that need true divisions.
+        x[0, 0] = 0
+        x[0, -1] *= np.float32(1e-25)
+        values[name] = x
+    return values
+
+
+def write(path, values):
+    kinds = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64"}
+    tensors = {name: tensorfile.Tensor(kinds[x.dtype], list(x.shape), x.tobytes()) for name, x in values.items()}
+    with open(path, "wb") as stream:
+        tensorfile.write_header(stream, [(name, t.dtype, t.shape, len(t.data)) for name, t in tensors.items()])
+        for tensor in tensors.values():
+            stream.write(tensor.data)
+
+
+def main(quench, quench_opt, folder, *cpus):
+    os.makedirs(folder, exist_ok=True)
+    cases = [build_case(*case) for case in CASES]
+    arguments = [argument for case in cases for argument in case[0]]
+    heads = ", ".join(f'%{name}: {kind} {{quench.name = "{name}", quench.dims = [{dims}]}}' for name, kind, dims in arguments)
+    results = ", ".join(f'{kind} {{quench.name = "{name}", quench.dims = ["b", "t"]}}' for _, _, (name, kind) in cases)
+    path = os.path.join(folder, "m.mlir")
+    with open(path, "w") as stream:
+        stream.write("module @m attributes {quench.symbols = {b = [1], t = [1], l = [1]}} {\n"
+                     f"  func.func @f({heads}) -> ({results}) attributes {{quench.entry}} {{\n    "
+                     + "\n    ".join(line for _, lines, _ in cases for line in lines)
+                     + f"\n    return {', '.join('%' + name for _, _, (name, _) in cases)} : {', '.join(kind for _, _, (_, kind) in cases)}\n  }}\n}}\n")
+    text = subprocess.run([quench_opt, path, "--quench-legalize", "--mlir-print-op-generic"], capture_output=True, text=True, check=True).stdout
+    function = interpreter.Module(text).functions[0]
+    returned = function.ops[-1].operands
+    generator = np.random.default_rng(35)
+    runs = []
+    for batch, queries, keys in SHAPES:
+        values = make_inputs(arguments, {"b": batch, "t": queries, "l": keys}, generator)
+        inputs = os.path.join(folder, f"{batch}x{queries}x{keys}.safetensors")
+        write(inputs, values)
+        known = {f"arg{i}": values[name] for i, (name, _, _) in enumerate(arguments)}
+        evaluated = interpreter.Interpreter(function, {}, known)
+        runs.append((inputs, {name: evaluated.get(value) for (_, _, (name, _)), value in zip(cases, returned)}))
+    for cpu in cpus:
+        if not levels.can_run(cpu):
+            print(f"{cpu}: not here")
+            continue
+        program, output = os.path.join(folder, "program"), os.path.join(folder, "out.safetensors")
+        # Code that is not optimized computes the same and is made in half the time.
+        quick = [] if cpu == "native" else ["--quick"]
+        subprocess.run([quench, "build", path, "--cpu", cpu, "-o", program, "--force", *quick], check=True)
+        equal, wrong = 0, {}
+        for inputs, expected in runs:
+            given = [word for name, _, _ in arguments for word in ("--input", f"{name}={inputs}")]
+            subprocess.run([program, "--force", "--output", output, *given], check=True, stdout=subprocess.DEVNULL)
+            found = interpreter.load(output)
+            for name, numbers in expected.items():
+                same = found[name].view(np.int32) == np.ascontiguousarray(numbers).view(np.int32)
+                equal += int(same.sum())
+                if not same.all():
+                    at = tuple(int(i) for i in np.argwhere(~same)[0])
+                    wrong.setdefault(name, f"{os.path.basename(inputs)} {at}: found {found[name][at]!r}, expected {numbers[at]!r}")
+        for name, message in wrong.items():
+            print(f"{cpu}: {name}: {message}")
+        print(f"{cpu}: {equal} numbers equal, {len(wrong)} cases wrong")
+
+
+main(*sys.argv[1:])
