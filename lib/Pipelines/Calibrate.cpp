@@ -20,6 +20,7 @@
 #include "Quench/Support/Error.h"
 #include "Quench/Support/Hash.h"
 #include "Quench/Support/SafeTensorsWriter.h"
+#include "Quench/Support/Spelling.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -228,7 +229,8 @@ prepareToObserve(ModuleOp module, StringRef directory,
   constexpr int64_t few = 16;
   if (examples < few)
     emitWarning(UnknownLoc::get(module.getContext()))
-        << "found " << examples << " examples in '" << options.data
+        << "found " << formatCount(examples, "example") << " in '"
+        << options.data
         << "'; ranges that so few show may be too narrow, 32 or more are usual";
 
   model.metadata = {{"format", statistics::format.str()},

@@ -118,9 +118,9 @@ FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
     if (llvm::Error error =
             metrics.add(*inputs, given.empty() ? nullptr : &given.front(),
                         *outputs, expected))
-      return fail(makeError(llvm::toString(std::move(error)), ", examples ",
-                            result.examples + 1, " to ",
-                            result.examples + count));
+      return fail(makeError(
+          llvm::toString(std::move(error)), ", ",
+          describeExamples(result.examples, result.examples + count)));
     result.examples += count;
     if (options.onProgress)
       options.onProgress(result.examples, available);

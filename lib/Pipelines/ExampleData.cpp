@@ -12,6 +12,7 @@
 #include "Quench/Support/Archive.h"
 #include "Quench/Support/Error.h"
 #include "Quench/Support/FloatBytes.h"
+#include "Quench/Support/Spelling.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
@@ -97,8 +98,8 @@ llvm::Error TensorExamples::add(Input input) {
     return makeError("expected a first dimension that counts examples in '",
                      input.name, "', found none");
   if (!inputs.empty() && input.shape.front() != count)
-    return makeError("expected ", count, " examples in '", input.name,
-                     "', as in '", inputs.front().name, "', found ",
+    return makeError("expected ", formatCount(count, "example"), " in '",
+                     input.name, "', as in '", inputs.front().name, "', found ",
                      input.shape.front());
   count = input.shape.front();
   inputs.push_back(std::move(input));

@@ -10,6 +10,7 @@
 
 #include "ReportText.h"
 
+#include "Quench/Support/Spelling.h"
 #include "Quench/Support/TextTable.h"
 #include "Quench/Support/Version.h"
 
@@ -56,11 +57,6 @@ static std::string formatLevel(std::optional<double> level) {
   return level ? formatDecibels(*level) : "";
 }
 
-/// `count` and the noun, with an s where there are several.
-static std::string count(int64_t count, llvm::StringRef noun) {
-  return llvm::formatv("{0} {1}{2}", count, noun, count == 1 ? "" : "s");
-}
-
 static llvm::StringRef getFileName(llvm::StringRef path) {
   llvm::StringRef name = llvm::sys::path::filename(path.rtrim('/'));
   return name.empty() ? path : name;
@@ -89,7 +85,7 @@ static void addSizeCards(const LayerReport &layers, json::Array &cards) {
     bytes += layer.bytes;
   }
   cards.push_back(
-      makeCard("Quantized", count(layers.layers.size(), "layer"),
+      makeCard("Quantized", formatCount(layers.layers.size(), "layer"),
                elements ? formatNumber(8.0 * bytes / elements, "{0:f2}") +
                               " bits for each of their weights, scales included"
                         : std::string("no weights among them")));
@@ -109,7 +105,7 @@ static void addLossCards(const LayerReport &layers, json::Array &cards) {
   cards.push_back(makeCard("Signal to noise of the outputs",
                            formatDecibels(getDecibels(1, loss.ratio)) + " dB",
                            "against the same model in floats, " +
-                               count(layers.examples, "example")));
+                               formatCount(layers.examples, "example")));
   const Evaluation::Metric *best = findBest(loss);
   if (!best)
     return;
@@ -135,11 +131,11 @@ static void addMetrics(const Report &report, json::Object &page) {
   if (report.outputs)
     addColumn(llvm::formatv("against {0}, {1}",
                             getFileName(report.reference->name),
-                            count(report.outputs->examples, "example")),
+                            formatCount(report.outputs->examples, "example")),
               report.outputs->metrics);
   if (report.model.layers && report.model.layers->examples) {
     const LayerReport &layers = *report.model.layers;
-    std::string examples = count(layers.examples, "example");
+    std::string examples = formatCount(layers.examples, "example");
     addColumn("in floats, " + examples, layers.reference.metrics);
     addColumn("quantized, against floats, " + examples,
               layers.quantized.metrics);
@@ -517,7 +513,7 @@ static void addRewrites(const Report &report, json::Object &page) {
       detail = llvm::formatv(
           "{0} of the model before and after differ by at most {1:e1}, "
           "relative to their rows; IR {2} → {3}",
-          count(certificate.report.outputs.size(), "output"),
+          formatCount(certificate.report.outputs.size(), "output"),
           certificate.report.getLargestError(), certificate.hashBefore,
           certificate.hashAfter);
     rewrites.push_back(json::Object{
@@ -536,11 +532,12 @@ static void addRewrites(const Report &report, json::Object &page) {
         !certified.contains(remark.pass))
       passes[remark.pass].push_back(getText(remark));
   for (auto &[pass, sites] : passes)
-    rewrites.push_back(json::Object{{"pass", pass},
-                                    {"badge", count(sites.size(), "place")},
-                                    {"badgeClass", "plain"},
-                                    {"hasDetail", false},
-                                    {"sites", std::move(sites)}});
+    rewrites.push_back(
+        json::Object{{"pass", pass},
+                     {"badge", formatCount(sites.size(), "place")},
+                     {"badgeClass", "plain"},
+                     {"hasDetail", false},
+                     {"sites", std::move(sites)}});
   page["rewritesNote"] =
       rewrites.empty() ? "No pass said that it changed the model."
       : report.certificates.empty()

@@ -10,6 +10,7 @@
 
 #include "ReportText.h"
 
+#include "Quench/Support/Spelling.h"
 #include "Quench/Support/TextTable.h"
 
 #include "llvm/Support/Format.h"
@@ -113,7 +114,7 @@ void quench::printReport(const Report &report, size_t limit,
                          llvm::raw_ostream &os) {
   if (report.outputs)
     os << report.model.name << " against " << report.reference->name << ", "
-       << report.outputs->examples << " examples\n";
+       << formatCount(report.outputs->examples, "example") << "\n";
   printMetrics(report, os);
   const std::optional<LayerReport> &layers = report.model.layers;
   if (!layers)
@@ -126,7 +127,8 @@ void quench::printReport(const Report &report, size_t limit,
   }
   os << "\n";
   if (layers->examples)
-    os << "layers, measured on " << layers->examples << " examples\n";
+    os << "layers, measured on " << formatCount(layers->examples, "example")
+       << "\n";
   printLayers(report, limit, os);
   printNext(*layers, os);
 }

@@ -42,3 +42,7 @@ std::string quench::suggest(StringRef name, ArrayRef<std::string> names) {
     return "; expected " + joinNames(names);
   return "; did you mean " + joinNames(similar) + "?";
 }
+
+std::string quench::formatCount(int64_t count, StringRef noun) {
+  return std::to_string(count) + " " + noun.str() + (count == 1 ? "" : "s");
+}

@@ -191,7 +191,7 @@ ExitStatus BuildCommand::writeReport(mlir::MLIRContext &context,
     if (!host)
       return fail(context, host.takeError());
     measured.onProgress = [](int64_t done, int64_t all) {
-      reportProgress(done, all, "examples, layer by layer");
+      reportProgress(done, all, "example");
     };
     layers = measureLayers(located, *host, measuring.getSamples(measured));
     clearProgress();

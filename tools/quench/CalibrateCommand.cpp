@@ -10,6 +10,7 @@
 
 #include "Quench/Pipelines/Calibrate.h"
 #include "Quench/Pipelines/Model.h"
+#include "Quench/Support/Spelling.h"
 
 namespace cl = llvm::cl;
 using namespace quench;
@@ -111,8 +112,8 @@ public:
     options.force = force;
     options.onProgress = [first = true](int64_t seen, int64_t all) mutable {
       if (first && seen > 0)
-        llvm::errs() << "quench: going on after " << seen << " of " << all
-                     << " examples\n";
+        llvm::errs() << "quench: going on after " << seen << " of "
+                     << formatCount(all, "example") << "\n";
       first = false;
     };
     return failed(calibrate(*module, modelDirectory(model.path()), *target,

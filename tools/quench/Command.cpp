@@ -12,6 +12,7 @@
 #include "Quench/Pipelines/Model.h"
 #include "Quench/Plugin/Passes.h"
 #include "Quench/Support/OutputFile.h"
+#include "Quench/Support/Spelling.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -53,10 +54,10 @@ void clearProgress() {
     llvm::errs() << "\r\033[K";
 }
 
-void reportProgress(int64_t done, int64_t all, llvm::StringRef things) {
+void reportProgress(int64_t done, int64_t all, llvm::StringRef noun) {
   clearProgress();
   if (llvm::sys::Process::StandardErrIsDisplayed())
-    llvm::errs() << done << "/" << all << " " << things;
+    llvm::errs() << done << "/" << formatCount(all, noun);
 }
 
 llvm::StringMap<std::string>
@@ -247,7 +248,7 @@ RecipeOptions::getCalibration(PhaseOptions &phases,
   calibration.onProgress = [](int64_t seen, int64_t all) {
     if (seen == all)
       return clearProgress();
-    reportProgress(seen, all, "examples");
+    reportProgress(seen, all, "example");
   };
   phases.calibrationFolder = calibCache;
   return llvm::Error::success();

@@ -77,8 +77,8 @@ llvm::Error parseArchives(llvm::ArrayRef<std::string> texts,
 /// Wipes the line at the terminal that says which phase runs.
 void clearProgress();
 
-/// Shows at the terminal how many of how many `things` are done.
-void reportProgress(int64_t done, int64_t all, llvm::StringRef things);
+/// Shows at the terminal how many of how many, a `noun` each, are done.
+void reportProgress(int64_t done, int64_t all, llvm::StringRef noun);
 
 /// The archives of scopes that `module` has parameters of.
 llvm::StringMap<std::string>

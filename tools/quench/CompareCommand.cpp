@@ -169,7 +169,7 @@ mlir::LogicalResult CompareCommand::measure(const LocatedModel &model,
   mlir::ModuleOp a = reference.module, b = model.module;
   mlir::OwningOpRef<mlir::ModuleOp> copyOfA(a.clone()), copyOfB(b.clone());
   options.onProgress = [](int64_t done, int64_t all) {
-    reportProgress(done, all, "examples");
+    reportProgress(done, all, "example");
   };
   auto outputs = evaluateModel(
       {*copyOfB, model.directory, model.params},

@@ -136,7 +136,7 @@ ExitStatus EvalCommand::run(const Environment &environment) {
     }
   }
   options.onProgress = [](int64_t done, int64_t all) {
-    reportProgress(done, all, "examples");
+    reportProgress(done, all, "example");
   };
   auto evaluation = evaluateModel(first, second, *target, options);
   clearProgress();

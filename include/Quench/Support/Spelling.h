@@ -12,6 +12,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <cstdint>
 #include <string>
 
 namespace quench {
@@ -20,6 +21,9 @@ namespace quench {
 /// mean 'A' or 'B'?` where some are spelled like it, else `; expected A, B or
 /// C`, and nothing where there are no names.
 std::string suggest(llvm::StringRef name, llvm::ArrayRef<std::string> names);
+
+/// `count` and `noun`, with an s unless it is one: `1 example`, `2 examples`.
+std::string formatCount(int64_t count, llvm::StringRef noun);
 
 } // namespace quench
 
