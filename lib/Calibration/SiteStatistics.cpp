@@ -61,6 +61,11 @@ public:
                                       Combine::Sum};
     return get({getIntegers(value, "ranges")[index], how[index]});
   }
+  /// Sums of what is read, which a quantizer may have changed.
+  ArrayRef<double> getReadSums() const {
+    auto read = value.getAs<DenseI64ArrayAttr>("read");
+    return read ? get({read[2], Combine::Sum}) : getRange(2);
+  }
   /// Sums of products, `key` says which; empty where there are none.
   ArrayRef<double> getProducts(StringRef key = "products") const {
     auto products = value.getAs<IntegerAttr>(key);
@@ -224,7 +229,7 @@ void Statistics::addValue(DictionaryAttr site) {
   if (count == 0)
     return;
   ArrayRef<double> min = totals.getRange(0), max = totals.getRange(1);
-  ArrayRef<double> sum = totals.getRange(2), magnitudes = totals.getRange(3);
+  ArrayRef<double> magnitudes = totals.getRange(3);
   auto addNumbers = [&](StringRef what, ArrayRef<double> numbers,
                         double divisor = 1) {
     add(what, {static_cast<int64_t>(numbers.size())},
@@ -235,7 +240,7 @@ void Statistics::addValue(DictionaryAttr site) {
   addNumbers("max", max);
   add("absmax", {n},
       [&](int64_t c) { return std::max(std::abs(min[c]), std::abs(max[c])); });
-  addNumbers("mean", sum, count);
+  addNumbers("mean", totals.getReadSums(), count);
   addNumbers("mean_abs", magnitudes, count);
   addNumbers("count", count);
   ArrayRef<int64_t> ranges = getIntegers(value, "ranges");
@@ -255,6 +260,7 @@ void Statistics::addValue(DictionaryAttr site) {
     addNumbers("concentration", totals.get({parts[0], Combine::Sum}),
                totals.get({parts[1], Combine::Sum}).front());
   for (auto [key, what] : {std::pair<StringRef, StringRef>{"products", "gram"},
+                           {"cross", "cross"},
                            {"weighted", "gram_rsq"}}) {
     ArrayRef<double> products = totals.getProducts(key);
     if (!products.empty())
@@ -279,7 +285,9 @@ static void forEachObserved(DictionaryAttr value,
   body({ranges[1], Combine::Max});
   body({ranges[2], Combine::Sum});
   body({ranges[3], Combine::Sum});
-  for (StringRef key : {"products", "weighted"})
+  if (auto read = value.getAs<DenseI64ArrayAttr>("read"))
+    body({read[2], Combine::Sum});
+  for (StringRef key : {"products", "cross", "weighted"})
     if (auto products = value.getAs<IntegerAttr>(key))
       body({products.getInt(), Combine::Sum});
   auto tokens = value.getAs<DenseI64ArrayAttr>("tokens");

@@ -113,11 +113,43 @@ static std::string describeRecipe(ModuleOp module,
 }
 
 namespace {
-/// Passes of the phase transform that run at once.
-struct TransformRun {
+/// Passes of a phase that run at once.
+struct PassRun {
   SmallVector<std::function<void(OpPassManager &)>> passes;
   /// The recipe that statistics are taken for after them.
   const RecipeUse *takesStatistics = nullptr;
+};
+
+/// The passes of a phase that recipes have a part in, run by run.
+class PassRuns {
+public:
+  PassRuns(Phase phase, const PhaseOptions &options)
+      : runs(1), phase(phase), options(options) {}
+
+  void addExtensions(PhaseExtensions::Position position) {
+    add([&options = options, phase = phase, position](OpPassManager &pm) {
+      options.extensions.populate(position, phase, pm);
+    });
+  }
+  void add(std::function<void(OpPassManager &)> build) {
+    runs.back().passes.push_back(std::move(build));
+  }
+  void addPipeline(StringRef pipeline) {
+    add([pipeline](OpPassManager &pm) {
+      llvm::cantFail(parseModulePipeline(pipeline, pm));
+    });
+  }
+  /// Lets `use` have statistics of what the passes make of the model so far.
+  void takeStatistics(const RecipeUse &use) {
+    runs.back().takesStatistics = &use;
+    runs.emplace_back();
+  }
+
+  SmallVector<PassRun> runs;
+
+private:
+  Phase phase;
+  const PhaseOptions &options;
 };
 } // namespace
 
@@ -128,30 +160,37 @@ static bool takesStatistics(const RecipeUse &use, const PhaseOptions &options) {
          !options.recipeArchives.contains("stats");
 }
 
-static SmallVector<TransformRun> getTransformRuns(const PhaseOptions &options) {
+static bool hasRules(const PhaseOptions &options) {
+  return !options.formats.scheme.empty() || !options.formats.rules.empty();
+}
+
+/// The passes of `phase`, transform or quantize.
+static SmallVector<PassRun> getPassRuns(Phase phase,
+                                        const PhaseOptions &options) {
   using Position = PhaseExtensions::Position;
-  SmallVector<TransformRun> runs(1);
-  auto extend = [&](Position position) {
-    runs.back().passes.push_back([&options, position](OpPassManager &pm) {
-      options.extensions.populate(position, Phase::Transform, pm);
-    });
-  };
-  auto add = [&](StringRef pipeline) {
-    runs.back().passes.push_back([pipeline](OpPassManager &pm) {
-      llvm::cantFail(parseModulePipeline(pipeline, pm));
-    });
-  };
-  extend(Position::Before);
-  for (const RecipeUse &use : options.recipes) {
-    add(use.beforeStatistics);
-    if (takesStatistics(use, options)) {
-      runs.back().takesStatistics = &use;
-      runs.emplace_back();
+  PassRuns runs(phase, options);
+  runs.addExtensions(Position::Before);
+  if (phase == Phase::Transform)
+    for (const RecipeUse &use : options.recipes) {
+      runs.addPipeline(use.beforeStatistics);
+      if (takesStatistics(use, options))
+        runs.takeStatistics(use);
+      runs.addPipeline(use.pipeline);
     }
-    add(use.pipeline);
+  // IR that was written after the phase assign has formats, too.
+  else if (hasRules(options) || options.startFrom > Phase::Assign) {
+    for (const RecipeUse &use : options.recipes) {
+      runs.addPipeline(use.beforeFormatStatistics);
+      if (use.takesFormatStatistics)
+        runs.takeStatistics(use);
+      runs.addPipeline(use.quantizePipeline);
+    }
+    runs.add([](OpPassManager &pm) {
+      pm.addPass(createQuenchMaterializeQuantizers());
+    });
   }
-  extend(Position::After);
-  return runs;
+  runs.addExtensions(Position::After);
+  return std::move(runs.runs);
 }
 
 /// Adds the passes of `phase` that run on the IR. Import and codegen have those
@@ -159,8 +198,8 @@ static SmallVector<TransformRun> getTransformRuns(const PhaseOptions &options) {
 static void addPasses(Phase phase, const PhaseOptions &options,
                       OpPassManager &pm) {
   using Position = PhaseExtensions::Position;
-  if (phase == Phase::Transform) {
-    for (const TransformRun &run : getTransformRuns(options))
+  if (phase == Phase::Transform || phase == Phase::Quantize) {
+    for (const PassRun &run : getPassRuns(phase, options))
       for (const auto &build : run.passes)
         build(pm);
     return;
@@ -169,18 +208,10 @@ static void addPasses(Phase phase, const PhaseOptions &options,
   if (phase == Phase::Canonical)
     buildCanonicalPipeline(pm);
   const FormatOptions &formats = options.formats;
-  bool hasRules = !formats.scheme.empty() || !formats.rules.empty();
-  if (phase == Phase::Assign && hasRules)
+  if (phase == Phase::Assign && hasRules(options))
     pm.addPass(createQuenchAssignFormats(
         {formats.scheme, llvm::join(formats.rules, ";"), formats.quantizeHead,
          formats.weightMethod}));
-  // IR that was written after the phase assign has formats, too.
-  if (phase == Phase::Quantize &&
-      (hasRules || options.startFrom > Phase::Assign)) {
-    for (const RecipeUse &use : options.recipes)
-      llvm::cantFail(parseModulePipeline(use.quantizePipeline, pm));
-    pm.addPass(createQuenchMaterializeQuantizers());
-  }
   options.extensions.populate(Position::After, phase, pm);
 }
 
@@ -251,7 +282,8 @@ private:
       addPasses(phase, options, pm);
     });
   }
-  LogicalResult runTransform();
+  /// Runs `phase`, transform or quantize, in which recipes take statistics.
+  LogicalResult runWithStatistics(Phase phase);
   LogicalResult runCalibrate();
   /// Takes the statistics that formats need.
   LogicalResult takeNeededStatistics();
@@ -325,8 +357,8 @@ LogicalResult Preparation::takeStatistics(CalibrationOptions calibration) {
   return success();
 }
 
-LogicalResult Preparation::runTransform() {
-  for (const TransformRun &run : getTransformRuns(options)) {
+LogicalResult Preparation::runWithStatistics(Phase phase) {
+  for (const PassRun &run : getPassRuns(phase, options)) {
     auto build = [&](OpPassManager &pm) {
       for (const auto &add : run.passes)
         add(pm);
@@ -335,6 +367,11 @@ LogicalResult Preparation::runTransform() {
       return failure();
     if (!run.takesStatistics)
       continue;
+    if (phase == Phase::Quantize) {
+      if (failed(takeNeededStatistics()))
+        return failure();
+      continue;
+    }
     CalibrationOptions calibration = options.calibration;
     calibration.products = run.takesStatistics->takesProducts;
     calibration.quantizers = false;
@@ -458,7 +495,8 @@ LogicalResult Preparation::runImport() {
 LogicalResult Preparation::runOnIR(Phase phase) {
   if (failed(bindArchives(phase)))
     return failure();
-  LogicalResult result = phase == Phase::Transform   ? runTransform()
+  LogicalResult result = phase == Phase::Transform || phase == Phase::Quantize
+                             ? runWithStatistics(phase)
                          : phase == Phase::Calibrate ? runCalibrate()
                                                      : runPasses(phase);
   if (failed(result))
@@ -468,6 +506,13 @@ LogicalResult Preparation::runOnIR(Phase phase) {
 }
 
 LogicalResult Preparation::run() {
+  if (isAsked(Phase::Quantize, options) && options.calibration.data.empty())
+    for (const RecipeUse &use : options.recipes)
+      if (use.takesFormatStatistics)
+        return emitError(UnknownLoc::get(&context))
+               << "recipe '" << use.recipe.name
+               << "' takes statistics of the model with its first quantizers, "
+                  "which no archive has: expected data (--calib FILE)";
   if (failed(runPhase(Phase::Import, options, [&] { return runImport(); })))
     return failure();
   // A model that was read as IR may name statistics.

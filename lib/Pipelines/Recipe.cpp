@@ -48,9 +48,9 @@ struct yaml::MappingTraits<Recipe::Step> {
   static std::string validate(IO &, Recipe::Step &step) {
     if (step.pass.empty() == step.calibrate.empty())
       return "expected a step with either pass or calibrate";
-    if (!is_contained({"", "ranges", "gram"}, step.calibrate))
+    if (!is_contained({"", "ranges", "gram", "formats"}, step.calibrate))
       return "found calibrate '" + step.calibrate +
-             "', expected ranges or gram";
+             "', expected ranges, gram or formats";
     return "";
   }
   static void mapping(IO &io, Recipe::Step &step) {
@@ -75,19 +75,34 @@ struct yaml::MappingTraits<Recipe> {
   }
 };
 
+static bool takesStatistics(const Recipe::Step &step) {
+  return !step.calibrate.empty();
+}
+
 Expected<Recipe> Recipe::load(StringRef path) {
   Recipe recipe;
   if (Error error = readYaml(path, "recipe", recipe))
     return error;
-  auto takes = [](const Step &step) { return !step.calibrate.empty(); };
-  if (llvm::any_of(recipe.quantize, takes))
-    return makeError(path, ": statistics are taken among the passes alone");
-  int64_t count = llvm::count_if(recipe.passes, takes);
-  if (count > 1)
-    return makeError(path, ": found ", count,
-                     " steps that take statistics, "
-                     "expected one");
-  if (count == 1 && !is_contained(recipe.needs, "stats"))
+  for (auto [steps, name] : {std::pair(&recipe.passes, "passes"),
+                             std::pair(&recipe.quantize, "quantize")}) {
+    bool isOfFormats = steps == &recipe.quantize;
+    int64_t count = 0;
+    for (const Step &step : *steps) {
+      if (step.calibrate.empty())
+        continue;
+      ++count;
+      if (isOfFormats != (step.calibrate == "formats"))
+        return makeError(path, ": found calibrate '", step.calibrate,
+                         "' under ", name, ", expected ",
+                         isOfFormats ? "formats" : "ranges or gram");
+    }
+    if (count > 1)
+      return makeError(path, ": found ", count,
+                       " steps that take statistics under ", name,
+                       ", expected one");
+  }
+  if (llvm::any_of(recipe.passes, takesStatistics) &&
+      !is_contained(recipe.needs, "stats"))
     return makeError(path, ": expected 'stats' among its needs, since it takes "
                            "statistics");
   return recipe;
@@ -180,17 +195,24 @@ Expected<RecipeUse> RecipeUse::parse(StringRef text) {
   for (const QuantRule &rule : recipe->rules)
     if (Error error = substitute(rule.str(), use.rules.emplace_back()))
       return error;
-  ArrayRef<Recipe::Step> passes = recipe->passes;
-  ArrayRef<Recipe::Step> before = passes.take_until(
-      [](const Recipe::Step &step) { return !step.calibrate.empty(); });
-  if (before.size() == passes.size())
-    before = {};
-  else
-    use.takesProducts = passes[before.size()].calibrate == "gram";
+  // Up to the step that takes statistics; where there is none all come after.
+  auto getFirst = [](ArrayRef<Recipe::Step> steps) {
+    ArrayRef<Recipe::Step> before = steps.take_until(takesStatistics);
+    return before.size() == steps.size() ? ArrayRef<Recipe::Step>() : before;
+  };
+  ArrayRef<Recipe::Step> passes = recipe->passes, quantize = recipe->quantize;
+  ArrayRef<Recipe::Step> before = getFirst(passes);
+  ArrayRef<Recipe::Step> beforeFormats = getFirst(quantize);
+  use.takesProducts = llvm::any_of(passes, [](const Recipe::Step &step) {
+    return step.calibrate == "gram";
+  });
+  use.takesFormatStatistics = llvm::any_of(quantize, takesStatistics);
   for (auto [steps, text] :
        {std::pair(before, &use.beforeStatistics),
         std::pair(passes.drop_front(before.size()), &use.pipeline),
-        std::pair(ArrayRef(recipe->quantize), &use.quantizePipeline)}) {
+        std::pair(beforeFormats, &use.beforeFormatStatistics),
+        std::pair(quantize.drop_front(beforeFormats.size()),
+                  &use.quantizePipeline)}) {
     Expected<std::string> pipeline = recipe->getPipeline(steps, *chosen);
     if (!pipeline)
       return pipeline.takeError();

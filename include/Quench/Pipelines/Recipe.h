@@ -33,8 +33,11 @@ struct Recipe {
     /// In the order of the file.
     std::vector<std::pair<std::string, std::string>> options;
     /// In place of a pass: where a compilation takes statistics by itself, it
-    /// takes those of the model here, `ranges` or, with products of channels,
-    /// `gram`. Without such a step they are ranges, taken before all passes.
+    /// takes those of the model here. Among `passes` these are `ranges` or,
+    /// with products of channels, `gram`; without such a step they are ranges,
+    /// taken before all passes. Among `quantize` they are `formats`: what the
+    /// quantizers need that are yet to be made, of the model with those that
+    /// there are.
     std::string calibrate;
   };
 
@@ -81,10 +84,13 @@ struct Recipe {
 struct RecipeUse {
   Recipe recipe;
   /// The text of its pipelines: of the phase transform, before and after
-  /// statistics would be taken, and of the phase quantize.
-  std::string beforeStatistics, pipeline, quantizePipeline;
+  /// statistics would be taken.
+  std::string beforeStatistics, pipeline;
   /// Whether these are products of channels too.
   bool takesProducts = false;
+  /// The same of the phase quantize, and whether it takes statistics.
+  std::string beforeFormatStatistics, quantizePipeline;
+  bool takesFormatStatistics = false;
   /// Its scheme and rules, with their parameters.
   std::string scheme, weightMethod;
   std::vector<std::string> rules;

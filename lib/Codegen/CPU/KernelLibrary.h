@@ -211,11 +211,12 @@ mlir::func::FuncOp getKernel(const KernelLibrary &library,
 struct SecondMomentsKernel {
   int64_t blocks, size; ///< Parts of a row, and channels of a part.
   mlir::Type element;
+  mlir::Type other = {}; ///< Null: the products are those of x with itself.
   bool weights = false;
 };
 
-/// Operands: x `[M, blocks * size]`, with `weights` those of the rows `[M]`;
-/// output `[blocks, size, size]`, both f64.
+/// Operands: x `[M, blocks * size]`, with `other` the second factors, with
+/// `weights` those of the rows `[M]`; output `[blocks, size, size]`, both f64.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const SecondMomentsKernel &kernel);
 

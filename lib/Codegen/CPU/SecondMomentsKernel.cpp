@@ -18,14 +18,15 @@ using namespace quench;
 static constexpr int64_t partTokens = 128;
 
 namespace {
-/// Writes one kernel. The result is symmetric: a panel of columns is computed
-/// down to its diagonal and mirrored.
+/// Writes one kernel. Products of the channels with each other are symmetric: a
+/// panel of columns is computed down to its diagonal and mirrored.
 class MomentsWriter {
 public:
   MomentsWriter(KernelBuilder &b, const SecondMomentsKernel &k,
                 func::FuncOp function)
       : b(b), k(k), panel(panelVectors * b.lanes()), x(function.getArgument(0)),
-        weights(k.weights ? function.getArgument(1) : Value()),
+        other(k.other ? function.getArgument(1) : x),
+        weights(k.weights ? function.getArgument(k.other ? 2 : 1) : Value()),
         out(function.getArguments().back()) {}
 
   void write();
@@ -41,7 +42,7 @@ private:
   KernelBuilder &b;
   const SecondMomentsKernel &k;
   const int64_t panel;
-  Value x, weights, out;
+  Value x, other, weights, out;
   /// Of the vectors of the panel; null: all lanes exist.
   SmallVector<Value> masks;
 };
@@ -69,7 +70,8 @@ void MomentsWriter::writePanel(Value block, Value column) {
   if (k.size % panel != 0)
     for (int64_t v = 0; v < panelVectors; ++v)
       masks[v] = b.mask(b.sub(b.index(k.size - v * lanes), column));
-  Value end = b.min(b.add(column, panel), b.index(k.size));
+  Value last = b.min(b.add(column, panel), b.index(k.size));
+  Value end = k.other ? b.index(k.size) : last;
   b.loop(b.index(0), end, 1, [&](Value row) {
     for (int64_t v = 0; v < panelVectors; ++v)
       b.store(b.splat(0.0), out, {block, row, b.add(column, v * lanes)},
@@ -81,7 +83,9 @@ void MomentsWriter::writePanel(Value block, Value column) {
     Value count = b.min(b.sub(tokens, token), b.index(partTokens));
     addTokens(block, column, end, token, count, packed);
   });
-  b.loop(column, end, 1, [&](Value row) {
+  if (k.other)
+    return;
+  b.loop(column, last, 1, [&](Value row) {
     b.loop(b.index(0), column, 1, [&](Value at) {
       b.storeScalar(b.loadScalar(out, {block, at, row}), out, {block, row, at});
     });
@@ -96,7 +100,7 @@ void MomentsWriter::addTokens(Value block, Value column, Value end, Value token,
     Value row = b.add(token, t);
     for (int64_t v = 0; v < panelVectors; ++v) {
       Value at = b.add(b.add(base, column), v * lanes);
-      Value numbers = b.load(x, {row, at}, masks[v]);
+      Value numbers = b.load(other, {row, at}, masks[v]);
       if (weights)
         numbers = b.fmul(numbers, b.splat(b.loadScalar(weights, row)));
       b.store(numbers, packed, {t, b.index(v * lanes)});
@@ -139,12 +143,15 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
   Type f64 = Float64Type::get(k.element.getContext());
   KernelBuilder b(library, f64);
   SmallVector<Type> types{rowsType({dynamic, k.blocks * k.size}, k.element)};
+  if (k.other)
+    types.push_back(rowsType({dynamic, k.blocks * k.size}, k.other));
   if (k.weights)
     types.push_back(rowsType({dynamic}, f64));
   types.push_back(rowsType({k.blocks, k.size, k.size}, f64));
   std::string name =
-      llvm::formatv("kernel_second_moments_{0}x{1}_{2}{3}", k.blocks, k.size,
-                    typeName(k.element), k.weights ? "_weighted" : "");
+      llvm::formatv("kernel_second_moments_{0}x{1}_{2}{3}{4}", k.blocks, k.size,
+                    typeName(k.element), k.other ? "_" + typeName(k.other) : "",
+                    k.weights ? "_weighted" : "");
   return library.getOrCreate(name, types, b, [&](func::FuncOp function) {
     MomentsWriter(b, k, function).write();
   });

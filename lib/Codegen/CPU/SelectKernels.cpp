@@ -664,6 +664,8 @@ void Selector::select(SecondMomentsOp op) {
   RankedTensorType type = op.getInput().getType();
   ArrayRef<int64_t> sizes = op.getResult().getType().getShape();
   SecondMomentsKernel kernel{sizes[0], sizes[1], type.getElementType()};
+  if (op.getOther())
+    kernel.other = op.getOther().getType().getElementType();
   kernel.weights = static_cast<bool>(op.getWeights());
   int64_t tokenRank = type.getRank() - 1;
   if (tokenRank < 1 ||
@@ -672,6 +674,8 @@ void Selector::select(SecondMomentsOp op) {
   rewriter.setInsertionPoint(op);
   Location loc = op.getLoc();
   SmallVector<Value> inputs{toRows(loc, op.getInput())};
+  if (op.getOther())
+    inputs.push_back(toRows(loc, op.getOther()));
   if (kernel.weights)
     inputs.push_back(toVector(loc, op.getWeights()));
   Value output = empty(loc, getAsIndexOpFoldResult(op.getContext(), sizes),

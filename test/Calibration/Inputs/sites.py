@@ -4,6 +4,7 @@
     sites.py check FILE X.npy LENGTH WEIGHTING LEAST
                                   compares FILE with numpy, where the examples ran
                                   LENGTH at a time
+    sites.py quantized FILE X.npy compares FILE, of quantized.mlir, with numpy
     sites.py vector FILE.json     the reference itself, next to published numbers
 """
 
@@ -129,6 +130,18 @@ def check(path, data, step, form, least):
     print("as numpy has it")
 
 
+def quantized(path, data):
+    x = np.load(data).astype(float)
+    rows = x.reshape(-1, 8)
+    read = np.clip(np.rint(rows * 4), -8, 7) / 4
+    checker = Checker(path, 8)
+    for what, expected in (("mean", read.mean(0)), ("gram", read.T @ read / len(rows)),
+                           ("cross", read.T @ rows / len(rows)), ("max", rows.max(0)),
+                           ("absmax", np.abs(rows).max(0))):
+        checker.equal(f"up.input.{what}", expected)
+    print("as numpy has it")
+
+
 def vector(path):
     data = json.loads(open(path).read())
     rsq = data["rsq"]
@@ -149,5 +162,7 @@ if sys.argv[1] == "data":
     np.save(sys.argv[2], rng.standard_t(4, (24, 6, 8)).astype(np.float32))
 elif sys.argv[1] == "check":
     check(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], float(sys.argv[6]))
+elif sys.argv[1] == "quantized":
+    quantized(sys.argv[2], sys.argv[3])
 else:
     vector(sys.argv[2])

@@ -195,31 +195,37 @@ module @m attributes {{quench.symbols = {{rows = [1]}} {{
 }
 
 // Parts that fill panels and that do not, of one panel and of an odd and an
-// even number; tokens of one part and of several, with weights and without.
+// even number; tokens of one part and of several, with weights and
+// without, with themselves and with others.
 TEST_P(Kernels, SecondMoments) {
-  for (auto [blocks, size, isWeighted] :
-       {std::tuple(1, 5, false), std::tuple(1, 53, true),
-        std::tuple(3, 16, true), std::tuple(2, 32, false)}) {
+  for (auto [blocks, size, isWeighted, hasOther] :
+       {std::tuple(1, 5, false, false), std::tuple(1, 53, true, true),
+        std::tuple(3, 16, true, false), std::tuple(2, 32, false, true)}) {
     const int64_t channels = blocks * size;
     ASSERT_NO_FATAL_FAILURE(compile(llvm::formatv(
         R"(
 module @m attributes {{quench.symbols = {{batch = [1], tokens = [1]}} {{
   func.func @f(%x: tensor<?x?x{0}xf32> {{quench.name = "x", quench.dims = ["batch", "tokens"]},
+               %o: tensor<?x?x{0}xf32> {{quench.name = "o", quench.dims = ["batch", "tokens"]},
                %w: tensor<?x?xf64> {{quench.name = "w", quench.dims = ["batch", "tokens"]})
       -> (tensor<{1}x{2}x{2}xf64> {{quench.name = "m"}) attributes {{quench.entry} {{
-    %0 = quench.second_moments %x {3} blocks {1} : (tensor<?x?x{0}xf32>{4}) -> tensor<{1}x{2}x{2}xf64>
+    %0 = quench.second_moments %x {3} {4} blocks {1} : (tensor<?x?x{0}xf32>{5}{6}) -> tensor<{1}x{2}x{2}xf64>
     return %0 : tensor<{1}x{2}x{2}xf64>
   }
 })",
-        channels, blocks, size, isWeighted ? "weights %w" : "",
+        channels, blocks, size, hasOther ? "with %o" : "",
+        isWeighted ? "weights %w" : "",
+        hasOther ? llvm::formatv(", tensor<?x?x{0}xf32>", channels).str() : "",
         isWeighted ? ", tensor<?x?xf64>" : "")));
     for (int64_t tokens : {1, 64, 67, 150}) {
       const int64_t rows = 2 * tokens;
       std::vector<float> x = numbers(rows * channels, 5),
+                         o = numbers(rows * channels, 7),
                          numbersOfRows = numbers(rows, 6);
       std::vector<double> w(numbersOfRows.begin(), numbersOfRows.end());
       const int64_t shape[] = {2, tokens, channels};
       auto y = run<double>({{"x", QRT_F32, 3, shape, x.data()},
+                            {"o", QRT_F32, 3, shape, o.data()},
                             {"w", QRT_F64, 2, shape, w.data()}});
       ASSERT_EQ(y.size(), static_cast<size_t>(blocks * size * size));
       for (int64_t p = 0; p < blocks; ++p)
@@ -227,8 +233,9 @@ module @m attributes {{quench.symbols = {{batch = [1], tokens = [1]}} {{
           for (int64_t j = 0; j < size; ++j) {
             double expected = 0;
             for (int64_t row = 0; row < rows; ++row) {
-              const float *part = &x[row * channels + p * size];
-              expected += double(part[i]) * part[j] * (isWeighted ? w[row] : 1);
+              int64_t at = row * channels + p * size;
+              expected += double(x[at + i]) * (hasOther ? o : x)[at + j] *
+                          (isWeighted ? w[row] : 1);
             }
             ASSERT_NEAR(y[(p * size + i) * size + j], expected, 1e-12)
                 << "part " << p << " of " << blocks << ", " << i << ", " << j

@@ -52,6 +52,8 @@ LogicalResult SecondMomentsOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   if (blocks < 1 || channels % blocks != 0)
     return shapes.fail("expected blocks to divide ", channels,
                        " channels, found ", blocks);
+  if (failed(shapes.checkShape(op.getOther(), "other", shapes.getDims(input))))
+    return failure();
   if (Value weights = op.getWeights()) {
     int64_t rank = shapes.getRank(weights), most = shapes.getRank(input) - 1;
     if (rank > most)
@@ -86,8 +88,12 @@ SecondMomentsOp::decomposeOperation(OpBuilder &b) {
       tensor::getMixedSizes(builder, getLoc(), getInput());
   mixed.back() = builder.getIndexAttr(sizes[0]);
   mixed.push_back(builder.getIndexAttr(sizes[1]));
-  Value parts = tensor::ExpandShapeOp::create(builder, type.clone(shape),
-                                              getInput(), groups, mixed);
+  auto split = [&](TypedValue<RankedTensorType> value) -> Value {
+    return tensor::ExpandShapeOp::create(
+        builder, RankedTensorType::get(shape, value.getType().getElementType()),
+        value, groups, mixed);
+  };
+  Value parts = split(getInput());
 
   auto getMap = [&](ArrayRef<int64_t> dims) {
     return AffineMap::get(
@@ -99,7 +105,7 @@ SecondMomentsOp::decomposeOperation(OpBuilder &b) {
   auto left = llvm::to_vector(llvm::seq<int64_t>(0, tokens + 2)), right = left;
   right.back() = tokens + 2;
   SmallVector<AffineMap> maps = {getMap(left), getMap(right)};
-  SmallVector<Value> inputs = {parts, parts};
+  SmallVector<Value> inputs = {parts, getOther() ? split(getOther()) : parts};
   if (Value weights = getWeights()) {
     int64_t weightRank = getWeights().getType().getRank();
     maps.push_back(getMap(ArrayRef(left).take_front(weightRank)));

@@ -9,6 +9,7 @@
 #include "Quench/Analysis/QuantSites.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
 
 #include "RoomForScales.h"
@@ -70,6 +71,11 @@ public:
   std::optional<int64_t> addProducts(const ChannelValue &channels,
                                      int64_t blocks, Value weights = {});
 
+  /// The sum of products of the channels of `channels` with those of `others`,
+  /// which has the same dimensions, `[n, n]`.
+  std::optional<int64_t> addProducts(const ChannelValue &channels,
+                                     const ChannelValue &others);
+
   /// How many elements each channel has, of which the sizes are known when the
   /// function runs.
   int64_t addCount(const ChannelValue &channels);
@@ -112,6 +118,12 @@ private:
   /// the results.
   SmallVector<Value> reduce(Value input, ArrayRef<int64_t> kept,
                             ArrayRef<double> inits, Body body);
+  /// The value of `channels`, which are adjacent, with these as its last
+  /// dimension.
+  Value getTokens(const ChannelValue &channels);
+  /// Adds sums of products of the channels of `tokens`, in `blocks` parts, with
+  /// each other or with those of `others`.
+  int64_t addSums(Value tokens, Value others, Value weights, int64_t blocks);
   /// The dimensions `axes` of a space of `rank` dimensions.
   AffineMap getMap(int64_t rank, ArrayRef<int64_t> axes);
 
@@ -229,18 +241,13 @@ SmallVector<int64_t> Observer::addRanges(const ChannelValue &channels) {
   return results;
 }
 
-std::optional<int64_t> Observer::addProducts(const ChannelValue &channels,
-                                             int64_t blocks, Value weights) {
+static bool areAdjacent(ArrayRef<int64_t> axes) {
+  return axes.back() == axes.front() + static_cast<int64_t>(axes.size()) - 1;
+}
+
+Value Observer::getTokens(const ChannelValue &channels) {
   RankedTensorType type = channels.getType();
   int64_t first = channels.axes.front(), count = channels.axes.size();
-  if (channels.axes.back() != first + count - 1)
-    return std::nullopt;
-  SmallVector<int64_t> &results =
-      known[getKey(weights ? WeightedProducts : Products, channels, blocks)];
-  if (!results.empty())
-    return results.front();
-
-  // The channels become the last dimension.
   OpBuilder builder(terminator);
   Location loc = terminator->getLoc();
   SmallVector<ReassociationIndices> groups;
@@ -253,23 +260,47 @@ std::optional<int64_t> Observer::addProducts(const ChannelValue &channels,
   Value flat = count == 1 ? channels.value
                           : tensor::CollapseShapeOp::create(
                                 builder, loc, channels.value, groups);
-  int64_t last = groups.size() - 1;
-  if (first != last) {
-    auto order = llvm::to_vector(llvm::seq<int64_t>(0, groups.size()));
-    order.erase(order.begin() + first);
-    order.push_back(first);
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, flat);
-    applyPermutationToVector(sizes, order);
-    Value empty =
-        tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
-    flat = linalg::TransposeOp::create(builder, loc, flat, empty, order)
-               .getResult()
-               .front();
-  }
-  Value sum = SecondMomentsOp::create(builder, loc, flat, weights,
-                                      builder.getI64IntegerAttr(blocks));
-  results.push_back(addResult(sum));
+  if (first == static_cast<int64_t>(groups.size()) - 1)
+    return flat;
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, groups.size()));
+  order.erase(order.begin() + first);
+  order.push_back(first);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, flat);
+  applyPermutationToVector(sizes, order);
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
+  return linalg::TransposeOp::create(builder, loc, flat, empty, order)
+      .getResult()
+      .front();
+}
+
+int64_t Observer::addSums(Value tokens, Value others, Value weights,
+                          int64_t blocks) {
+  OpBuilder builder(terminator);
+  Value sum =
+      SecondMomentsOp::create(builder, terminator->getLoc(), tokens, others,
+                              weights, builder.getI64IntegerAttr(blocks));
+  return addResult(sum);
+}
+
+std::optional<int64_t> Observer::addProducts(const ChannelValue &channels,
+                                             int64_t blocks, Value weights) {
+  if (!areAdjacent(channels.axes))
+    return std::nullopt;
+  SmallVector<int64_t> &results =
+      known[getKey(weights ? WeightedProducts : Products, channels, blocks)];
+  if (results.empty())
+    results.push_back(
+        addSums(getTokens(channels), /*others=*/{}, weights, blocks));
   return results.front();
+}
+
+std::optional<int64_t> Observer::addProducts(const ChannelValue &channels,
+                                             const ChannelValue &others) {
+  if (!areAdjacent(channels.axes))
+    return std::nullopt;
+  return addSums(getTokens(channels), getTokens(others), /*weights=*/{},
+                 /*blocks=*/1);
 }
 
 int64_t Observer::addCount(const ChannelValue &channels) {
@@ -548,6 +579,21 @@ findChannels(const QuantSite &site, func::FuncOp function, Observer &observer) {
   return std::nullopt;
 }
 
+/// What quantizes `site` in `function`, for all that read it; null where
+/// nothing does.
+static FakeQuantOp findQuantizer(const QuantSite &site, func::FuncOp function) {
+  FakeQuantOp found;
+  for (OpOperand *use : site.uses) {
+    if (use->getOwner()->getBlock() != &function.getBody().front())
+      continue;
+    auto quantizer = use->get().getDefiningOp<FakeQuantOp>();
+    if (!quantizer || (found && found != quantizer))
+      return {};
+    found = quantizer;
+  }
+  return found;
+}
+
 /// How many names from the outside in `a` and `b` share.
 static size_t countShared(StringRef a, StringRef b) {
   SmallVector<StringRef> left, right;
@@ -594,8 +640,17 @@ DictionaryAttr Observe::observe(const QuantSite &site, func::FuncOp function,
     entry.set("concentration", builder.getDenseI64ArrayAttr(
                                    observer.addConcentration(attention)));
   if (site.role == SiteRole::Input) {
+    // What weights are multiplied by.
+    ChannelValue read = *channels;
+    if (FakeQuantOp quantizer = findQuantizer(site, function)) {
+      read.value = quantizer.getResult();
+      entry.set("read", builder.getDenseI64ArrayAttr(observer.addRanges(read)));
+      if (products)
+        if (auto result = observer.addProducts(read, *channels))
+          entry.set("cross", builder.getI64IntegerAttr(*result));
+    }
     if (products)
-      if (std::optional<int64_t> result = observer.addProducts(*channels, 1))
+      if (std::optional<int64_t> result = observer.addProducts(read, 1))
         entry.set("products", builder.getI64IntegerAttr(*result));
     AttentionOp attention = weighting == TokenWeighting::None
                                 ? AttentionOp()
@@ -604,7 +659,7 @@ DictionaryAttr Observe::observe(const QuantSite &site, func::FuncOp function,
       Value weights = observer.getTokenWeights(attention, channels->value,
                                                weighting, leastWeight);
       if (std::optional<int64_t> result =
-              observer.addProducts(*channels, 1, weights))
+              observer.addProducts(read, 1, weights))
         entry.set("weighted", builder.getI64IntegerAttr(*result));
     }
   }

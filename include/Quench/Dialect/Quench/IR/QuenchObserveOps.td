@@ -40,15 +40,15 @@ def Quench_DistributionOp : Quench_ModelOp<"distribution"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
-def Quench_SecondMomentsOp : Quench_ModelOp<"second_moments"> {
+def Quench_SecondMomentsOp : Quench_ModelOp<"second_moments", [AttrSizedOperandSegments]> {
   let summary = "sums of products of channels";
   let description = [{
     For `input` `[..., C]`, whose last dimension holds the channels of `blocks` parts
     of `n = C / blocks`, the sum over all tokens, in f64, of the products of two
     channels of a part: `result[p, i, j] = sum(w x[..., p n + i] x[..., p n + j])`,
-    `[blocks, n, n]`. `weights` has `w` of each index of the first dimensions; without
-    it is 1. This is the Hessian of GPTQ, but for a factor, and with weights that of
-    RSQ.
+    `[blocks, n, n]`. The second factor is of `other`, of the same shape, where there is
+    one. `weights` has `w` of each index of the first dimensions; without it is 1. This
+    is the Hessian of GPTQ, but for a factor, and with weights that of RSQ.
 
     ```mlir
     func.func @moments(%x: tensor<?x?x8xf32>, %w: tensor<?x?xf64>) -> tensor<2x4x4xf64> {
@@ -58,11 +58,12 @@ def Quench_SecondMomentsOp : Quench_ModelOp<"second_moments"> {
     }
     ```
   }];
-  let arguments = (ins Quench_FloatTensor:$input, Optional<RankedTensorOf<[F64]>>:$weights,
+  let arguments = (ins Quench_FloatTensor:$input, Optional<Quench_FloatTensor>:$other,
+                       Optional<RankedTensorOf<[F64]>>:$weights,
                        DefaultValuedAttr<I64Attr, "1">:$blocks);
   let results = (outs RankedTensorOf<[F64]>:$result);
   let assemblyFormat = [{
-    $input (`weights` $weights^)? (`blocks` $blocks^)? attr-dict `:` functional-type(operands, results)
+    $input (`with` $other^)? (`weights` $weights^)? (`blocks` $blocks^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 

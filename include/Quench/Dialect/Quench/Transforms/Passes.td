@@ -208,8 +208,10 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
     and their distribution (`quench.distribution`). Channels are the last dimension,
     heads and their channels where there are heads, and heads for the probabilities
     of attention, which are computed once more; of these also how much of the
-    attention of a sequence its most attended key receives. With `weighting` products
-    are also summed with a weight for each token: the attention `r` that it receives
+    attention of a sequence its most attended key receives. Where a quantizer stands
+    before what reads an input, means and products are those of its result, and
+    `products` also sums the products of that with what it quantizes. With `weighting`
+    products are also summed with a weight for each token: the attention `r` that it receives
     from all heads and queries, scaled to `least-weight` to 1 within its sequence;
     `linear` divides `r` by its mean (RSQ's code), `squared` is `r^2` (RSQ's paper).
 
