@@ -154,6 +154,19 @@ def clip(w, gram, grid):
     return grid.nearest(w)
 
 
+def between_quantiles(w, grid):
+    """RepQ-ViT's search, with ranges that contain 0."""
+    best, least = np.empty_like(w), np.full(len(w), math.inf)
+    for p in (0.999, 0.9999, 0.99999):
+        ends = np.quantile(w, [1 - p, p], axis=1).T
+        scale, zero = grid.ranged(ends)
+        rounded = grid.round(w, scale[:, None], zero[:, None])
+        loss = ((rounded - w)**2).mean(1)
+        best[loss < least] = rounded[loss < least]
+        least = np.minimum(loss, least)
+    return best
+
+
 def cases(w, stats):
     gram, weighted = stats["layer.input.gram"], stats["layer.input.gram_rsq"]
     cross = stats["layer.input.cross"]
@@ -165,6 +178,8 @@ def cases(w, stats):
     yield "rtn", u4, u4.nearest(w)
     yield "mse", i3, i3.nearest(w)
     yield "mse steps=60 norm=2", searched, searched.nearest(w)
+    whole = Grid(4, asymmetric=True)
+    yield "percentile", whole, between_quantiles(w, whole)
     rms = np.sqrt((w.reshape(OUT, -1, GROUP)**2).mean(2))
     yield "quest", grouped, grouped.nearest(w, 0.33860794 * rms)
     yield "awq-clip", grouped, clip(w, gram, grouped)

@@ -184,10 +184,7 @@ protected:
   }
 
   int getZero() {
-    Value zero = get<FakeQuantOp>().getZero();
-    if (auto cut = zero.getDefiningOp<arith::TruncIOp>())
-      zero = cut.getIn();
-    return evaluate<uint8_t>(zero).front();
+    return evaluate<uint8_t>(get<FakeQuantOp>().getZero()).front();
   }
 
   bool hasBias = false;

@@ -309,10 +309,29 @@ static ChannelPolicy createMean(PolicyOptions &options) {
   };
 }
 
+// So that the range of each channel has its middle at 0.
+static ChannelPolicy createMiddle(PolicyOptions &options) {
+  return [](OpBuilder &builder, const ChannelClass &site,
+            std::string &reason) -> Value {
+    if (!hasStatistics(site, {"min", "max"}, reason))
+      return {};
+    int64_t channels = site.getNumChannels();
+    Value low = createStatistic(builder, site, "min", {channels});
+    Value high = createStatistic(builder, site, "max", {channels});
+    auto type = cast<RankedTensorType>(low.getType());
+    Value sum = shiftWeight(builder, low, high);
+    Value half = createFilledWeight(
+        builder, low.getLoc(), RankedTensorType::get({}, type.getElementType()),
+        -0.5);
+    return scaleWeight(builder, sum, half, 0);
+  };
+}
+
 void quench::registerShiftPolicies(ChannelPolicyRegistry &registry) {
   registry.add("random", createRandomShift);
   registry.add("given", [](PolicyOptions &options) {
     return createGiven(options, "shift");
   });
   registry.add("mean", createMean);
+  registry.add("middle", createMiddle);
 }

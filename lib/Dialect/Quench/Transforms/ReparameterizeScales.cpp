@@ -314,15 +314,10 @@ void ReparameterizeScales::rewrite(QuantizedSite &site) {
     auto parameters = cast<RankedTensorType>(op.getScale().getType());
     op.getScaleMutable().assign(
         narrowWeight(builder, common, parameters.getElementType()));
-    if (commonZero) {
-      Value zero =
-          QuantizeOp::create(builder, loc, commonZero, fill(1), Value(), codes);
-      Type storage = tensorFormat.getStorageType();
-      if (zero.getType() != scalar.clone(storage))
-        zero =
-            arith::TruncIOp::create(builder, loc, scalar.clone(storage), zero);
-      op.getZeroMutable().assign(zero);
-    }
+    // As a byte: weight programs have no codes of fewer bits.
+    if (commonZero)
+      op.getZeroMutable().assign(QuantizeOp::create(builder, loc, commonZero,
+                                                    fill(1), Value(), codes));
     op.setQuantizerAttr(tensorFormat);
   }
   recordSite(site.scale.name,

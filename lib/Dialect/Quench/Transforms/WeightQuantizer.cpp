@@ -11,6 +11,7 @@
 #include "ChannelReaders.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchRangeOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
@@ -161,6 +162,30 @@ static WeightQuantizer makeNearest(ScaleSearch search) {
         return roundToNearest(builder, wide, format,
                               createGrid(builder, wide, format, search));
       };
+}
+
+/// Codes of the range between two quantiles of each row (RepQ-ViT).
+static WeightQuantizer makePercentile() {
+  return [](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+            const WeightSite &,
+            std::string &reason) -> std::optional<QuantizedWeight> {
+    SmallVector<QuantAxis> axes;
+    format.getQuantAxes(/*rank=*/2, axes);
+    if (getShape(wide).size() != 2 || axes.size() != 1 ||
+        !hasRowScales(format)) {
+      reason = "ranges between quantiles need a scale for each row";
+      return std::nullopt;
+    }
+    Location loc = wide.getLoc();
+    Value range =
+        PercentileRangeOp::create(builder, loc, wide, /*extent=*/Value(),
+                                  format, {0.999, 0.9999, 0.99999});
+    QuantizedWeight grid;
+    grid.scale = StaticScaleOp::create(builder, loc, range, format);
+    if (format.hasZeroPoint())
+      grid.zero = StaticZeroOp::create(builder, loc, range, format);
+    return roundToNearest(builder, wide, format, grid);
+  };
 }
 
 /// The numbers of `format` at scale 1, ascending, and the bounds between them.
@@ -375,6 +400,7 @@ void quench::registerWeightQuantizers(WeightQuantizerRegistry &registry) {
   add("mse", [](PolicyOptions &options) {
     return makeNearest(ScaleSearch::get(options, /*steps=*/80));
   });
+  add("percentile", [](PolicyOptions &) { return makePercentile(); });
   add("quest", [](PolicyOptions &) { return makeQuest(); });
   add("awq-clip", [](PolicyOptions &options) {
     int64_t grid = options.getInteger("grid", 20, 1, 1000);

@@ -1,12 +1,13 @@
 // RUN: quench-opt %s --quench-shift-pair --split-input-file | FileCheck %s
 // RUN: quench-opt %s --quench-shift-pair=policy=mean --split-input-file | FileCheck %s --check-prefix=MEAN
+// RUN: quench-opt %s --quench-shift-pair=policy=middle --split-input-file | FileCheck %s --check-prefix=MIDDLE
 // RUN: quench-opt %s --quench-shift-pair="policy=random policy-options=seed=3,amplitude=0.5" --split-input-file | FileCheck %s --check-prefix=RANDOM
 // RUN: quench-opt %s --quench-shift-pair=sites=none --split-input-file | FileCheck %s --check-prefix=NONE --implicit-check-not=quench.shift
 // RUN: quench-opt %s --quench-shift-pair --split-input-file -o /dev/null \
 // RUN:   --remarks-filter=quench-shift-pair 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // RUN: not quench-opt %s --quench-shift-pair=policy=none --split-input-file 2>&1 | FileCheck %s --check-prefix=POLICY
-// POLICY: error: no policy 'none'; there are given, mean, random
+// POLICY: error: no policy 'none'; there are given, mean, middle, random
 // RUN: not quench-opt %s --quench-shift-pair="policy=mean policy-options=seed=1" --split-input-file 2>&1 | FileCheck %s --check-prefix=KEY
 // KEY: error: policy 'mean' has no option
 // RUN: not quench-opt %s --quench-shift-pair='sites=(' --split-input-file 2>&1 | FileCheck %s --check-prefix=PATTERN
@@ -30,6 +31,11 @@
 // CHECK: quench.linear %{{.*}}, %{{.*}} bias
 // MEAN: %[[M:.*]] = quench.param <"stats"::"norm.channels.mean"> : tensor<8xf64>
 // MEAN: quench.shift %{{.*}}, %[[M]] negative
+// MIDDLE: %[[L:.*]] = quench.param <"stats"::"norm.channels.min"> : tensor<8xf64>
+// MIDDLE: %[[H:.*]] = quench.param <"stats"::"norm.channels.max"> : tensor<8xf64>
+// MIDDLE: %[[SUM:.*]] = quench.shift %[[L]], %[[H]] :
+// MIDDLE: %[[HALF:.*]] = quench.fill -5.000000e-01 : tensor<f64>
+// MIDDLE: quench.channel_scale %[[SUM]], %[[HALF]] axis 0
 // RANDOM: quench.noise {{.*}} : tensor<8xf64>
 // NONE-LABEL: func.func @norm
 func.func @norm(%x: tensor<?x8xf32>) -> tensor<?x6xf32> {

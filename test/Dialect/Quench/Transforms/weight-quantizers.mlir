@@ -1,5 +1,7 @@
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0,group=4> roles=weight'" --quench-materialize-quantizers | FileCheck %s --check-prefix=ZERO
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=mse{steps=40}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=MSE
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0> roles=weight method=percentile'" --quench-materialize-quantizers | FileCheck %s --check-prefix=PERCENTILE
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0,group=4> roles=weight method=percentile'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=PERCENTILE-ROWS
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=quest'" --quench-materialize-quantizers | FileCheck %s --check-prefix=QUEST
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=awq-clip'" --quench-materialize-quantizers | FileCheck %s --check-prefix=AWQ
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq{order=activation,bias=mean}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=GPTQ
@@ -23,6 +25,11 @@ module attributes {quench.bound = {stats = {metadata = {}, tensors = {
   // ZERO: quench.dequantize [[C]], [[S]], [[Z]]
   // MSE: [[S:%.*]] = quench.search_scale [[W:%.*]] by(#quench.uniform<i4, axis = 0>) steps 40 of 100 norm 2.4
   // MSE: quench.quantize [[W]], [[S]]
+  // PERCENTILE: [[R:%.*]] = quench.percentile_range [[W:%.*]] by(#quench.uniform<u4, asymmetric, axis = 0>) percentiles [{{.*}}] : (tensor<6x8xf64>) -> tensor<6x2xf64>
+  // PERCENTILE: [[S:%.*]] = quench.static_scale [[R]]
+  // PERCENTILE: [[Z:%.*]] = quench.static_zero [[R]]
+  // PERCENTILE: quench.quantize [[W]], [[S]], [[Z]]
+  // PERCENTILE-ROWS: a.weight: ranges between quantiles need a scale for each row
   // QUEST: quench.rms_scale {{.*}} by(#quench.uniform<i4, axis = 0>) factor 0.33860
   // AWQ: [[G:%.*]] = quench.param <"stats"::"a.input.gram"> : tensor<8x8xf32>
   // AWQ: [[C:%.*]] = quench.clip_by_gram {{.*}}, [[G]]
@@ -49,7 +56,7 @@ module attributes {quench.bound = {stats = {metadata = {}, tensors = {
   // MISSING: a.weight: the statistics have no 'a.input.gram_rsq'
   // ORDER: a.weight: dynamic groups need the order of columns
   // QUEST-ZERO: a.weight: scales from root mean squares need a format without zero points
-  // METHOD: error: no policy 'magic'; there are awq-clip, erq, gptq, mse, quest, rsq, rtn
+  // METHOD: error: no policy 'magic'; there are awq-clip, erq, gptq, mse, percentile, quest, rsq, rtn
   // OPTION: error: policy 'gptq' has no option 'damp'; it has bias, damping, block, order, groups, dead, steps, norm
   // WORD: error: option 'order' of policy 'gptq': expected one of columns, activation, found 'random'
   func.func @linear(%x: tensor<?x8xf32>) -> tensor<?x6xf32> {

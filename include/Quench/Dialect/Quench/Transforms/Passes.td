@@ -350,7 +350,9 @@ def QuenchShiftPair : Pass<"quench-shift-pair", "::mlir::ModuleOp"> {
 
     Policies choose the numbers: `given` (a parameter `SITE.shift`), `mean` (so that
     channels have mean 0, from the statistics `SITE.mean`; MambaQuant centres the
-    steps of a selective scan like that), `random` (`seed`, `amplitude`).
+    steps of a selective scan like that), `middle` (so that the ranges of channels
+    have their middle at 0, from `SITE.min` and `SITE.max`: after scales of the policy
+    `repq` they are one range), `random` (`seed`, `amplitude`).
 
     ```mlir
     func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
@@ -468,7 +470,7 @@ def QuenchReparameterizeScales : Pass<"quench-reparameterize-scales", "::mlir::M
     Option<"sitePattern", "sites", "std::string", "\".*\"",
            "regular expression that names of sites match">
   ];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::quench::QuenchDialect"];
 }
 
 def QuenchFoldNormAffine
