@@ -79,22 +79,38 @@ KINDS = {"vit-digits": IMAGES, "vit-out-digits": IMAGES,
 class Candidate:
     """A recipe, or none, and who chooses the codes of weights."""
 
-    def __init__(self, recipe, method="rtn", needs=None, only=None):
+    def __init__(self, recipe, method="rtn", needs=None, only=None,
+                 brings_formats=False):
         self.recipe, self.method = recipe, method
         # The recipe with which the statistics of the recipe are taken; "":
         # of the model as it is; None: it needs none.
         self.needs = needs
         self.only = only
+        # Formats and weight method are those of the recipe, for as many BITS as
+        # the scheme has for weights and activations alike.
+        self.brings_formats = brings_formats
         self.name = (f"{recipe} + {method}" if recipe and method != "rtn"
                      else recipe or method)
         self.uses_gram = method.split("{")[0] in ("awq-clip", "gptq", "rsq")
         # Whether figures differ from seed to seed.
-        self.is_seeded = (self.uses_gram or needs is not None
+        self.is_seeded = (self.uses_gram or needs is not None or brings_formats
                           or "SEED" in (recipe or ""))
-        self.name = self.name.replace("{seed=SEED}", "")
+        self.name = re.sub(r"{[^}]*(SEED|BITS)}", "", self.name)
 
-    def is_for(self, model):
+    def is_for(self, model, scheme):
+        if self.brings_formats and not self.get_bits(scheme):
+            return False
         return self.only is None or any(word in model for word in self.only)
+
+    @staticmethod
+    def get_bits(scheme):
+        """The bits of weights and activations, where they are the same."""
+        bits = re.fullmatch(r"W(\d)A(\d)", scheme)
+        return bits[1] if bits and bits[1] == bits[2] else None
+
+    def get_recipe(self, scheme, seed):
+        return self.recipe.replace("SEED", str(seed)).replace(
+            "BITS", self.get_bits(scheme) or "")
 
 
 NAIVE = Candidate(None)
@@ -113,6 +129,9 @@ CANDIDATES = [
     Candidate("quarot{seed=SEED}", "gptq"),
     Candidate("rsq-rotate{seed=SEED}", "rsq", only=["llama", "vit", "MiniLM"]),
     Candidate("mambaquant", "gptq", needs="fold-norms", only=["mamba"]),
+    *(Candidate(recipe, only=["vit"], brings_formats=True) for recipe in
+      ("repq-vit{bits=BITS}", "repquant{bits=BITS}", "dopq-vit{bits=BITS}",
+       "noisyquant{bits=BITS seed=SEED}", "fq-vit{bits=BITS}")),
 ]
 
 
@@ -257,9 +276,14 @@ class Bench:
         try:
             options = []
             label = "plain"
-            if scheme and candidate.recipe:
+            brings_formats = scheme and candidate.brings_formats
+            if brings_formats:
+                options = ["--recipe", candidate.get_recipe(scheme, seed), "--calib",
+                           self.data[id(kind)][f"calib{seed}"], "--calib-limit", "0",
+                           "--calib-length", str(LENGTH)]
+            elif scheme and candidate.recipe:
                 source, label = self.rewrite(model, candidate, seed)
-            if scheme:
+            if scheme and not brings_formats:
                 options = ["--scheme", scheme, "--weight-method", candidate.method]
                 if candidate.uses_gram:
                     options += ["--param", "stats=" + self.calibrate(
@@ -300,7 +324,7 @@ class Bench:
         """The candidate that is best on the selection data."""
         sign, best = KINDS[model].sign, None
         for candidate in CANDIDATES:
-            if not candidate.is_for(model):
+            if not candidate.is_for(model, scheme):
                 continue
             figures = self.figures(model, scheme, candidate, "select")
             if not figures:
@@ -324,7 +348,7 @@ def cell(bench, model, scheme, candidate, what):
     """The median, and in brackets least and most; of images also how many of
     those held out are named right."""
     kind = KINDS[model]
-    if not candidate.is_for(model):
+    if not candidate.is_for(model, scheme):
         return ""
     scores = bench.scores(model, scheme, candidate, what)
     figures = [one[kind.metric] for one in scores]
@@ -431,7 +455,7 @@ def main():
             for scheme in options.schemes:
                 for model in options.models:
                     for candidate in CANDIDATES:
-                        if candidate.is_for(model):
+                        if candidate.is_for(model, scheme):
                             bench.figures(model, scheme, candidate, "heldout")
     options.print = True
     print_tables(bench)
