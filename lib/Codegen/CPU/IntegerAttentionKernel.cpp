@@ -32,6 +32,7 @@ using namespace quench;
 /// the tile registers takes as long as a product.
 static constexpr int64_t blockRows = TileProduct::size;
 static constexpr int64_t taskBlocks = 4;
+static constexpr int64_t taskRows = taskBlocks * blockRows;
 /// Keys come in multiples of these: an instruction of the tile registers.
 static constexpr int64_t keyStep = 64;
 static constexpr int64_t lineBytes = 64;
@@ -86,6 +87,7 @@ private:
 
   // Of one task.
   void prepareTask(Value batch, Value head);
+  void encodeQueries(Value first, Value end);
   void attend(Value firstQuery);
   void multiplyKeys(Value first);
   void score(Value first);
@@ -109,6 +111,8 @@ private:
   Value toNumbers(Value bits) {
     return arith::BitcastOp::create(b, b.vector(), bits);
   }
+  /// The greatest integer of row i in lane i.
+  Value getRowMaxima(Value buffer);
   /// The greatest lane, no NaN, in all lanes.
   Value getGreatest(Value values);
   Value negativeInfinity() {
@@ -135,7 +139,10 @@ private:
   Value keyPanels, valuePanels, keyScales, valueScales, penalties;
   Value paddedKeys, numKeyPanels;
   // Of a task.
-  Value batch, head, place, firstQuery, rows, begin, end, shift;
+  Value batch, head, place, firstRow;
+  // Of a block: the first query, its row among those of the task, and what it
+  // sees.
+  Value firstQuery, queryRow, rows, begin, end, shift;
   /// Scores are sums of integers first, then the bits of floats.
   Value queryRows, factors, scores, maxima, weights, totals, sums, results;
   std::optional<TileProduct> product;
@@ -188,12 +195,13 @@ void Writer::write() {
     packValues(ids[0], ids[1], place);
     preparePenalties(ids[0], place);
   });
-  constexpr int64_t taskRows = taskBlocks * blockRows;
   b.parallel({batches, b.index(a.heads), b.ceilDiv(queries, taskRows)},
              [&](ValueRange ids) {
                prepareTask(ids[0], ids[1]);
                Value first = b.mul(ids[2], taskRows);
-               b.loop(first, b.min(queries, b.add(first, taskRows)), blockRows,
+               Value end = b.min(queries, b.add(first, taskRows));
+               encodeQueries(first, end);
+               b.loop(first, end, blockRows,
                       [&](Value firstQuery) { attend(firstQuery); });
                if (product)
                  product->release();
@@ -226,13 +234,37 @@ Value Writer::toElements(Value codes) {
   return arith::ExtSIOp::create(b, b.integers(integer.getWidth()), codes);
 }
 
+Value Writer::getRowMaxima(Value buffer) {
+  SmallVector<Value> rows;
+  for (int64_t row = 0; row < lanes; ++row)
+    rows.push_back(b.loadVector(buffer, {b.index(row), b.index(0)}));
+  // A vector holds `width` numbers of each of some rows. Two become one that
+  // holds half as many of all their rows.
+  for (int64_t width = lanes; width > 1; width /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t at = 0; at < 2 * lanes; at += width)
+      for (int64_t i = at; i < at + width / 2; ++i) {
+        low.push_back(i);
+        high.push_back(i + width / 2);
+      }
+    for (size_t i = 0; i < rows.size() / 2; ++i) {
+      Value first = rows[2 * i], second = rows[2 * i + 1];
+      rows[i] = arith::MaxSIOp::create(
+          b, vector::ShuffleOp::create(b, first, second, low),
+          vector::ShuffleOp::create(b, first, second, high));
+    }
+    rows.resize(rows.size() / 2);
+  }
+  return rows.front();
+}
+
 void Writer::encodeRows(
     Value x, QuantizerAttrInterface format, int64_t size, Value batch,
     Value head, Value first, Value last,
     function_ref<void(Value row, Value channel, Value codes)> store,
     function_ref<void(Value scales)> useScales) {
   Value zero = b.index(0), count = b.index(lanes);
-  Value bits = b.scratch({lanes}, b.getI32Type());
+  Value parts = b.scratch({lanes, lanes}, b.getI32Type());
   Value scales = b.scratch({lanes}), inverses = b.scratch({lanes});
   auto load = [&](Value row, int64_t channel) {
     return b.load(
@@ -243,12 +275,10 @@ void Writer::encodeRows(
     Value largest = b.integerSplat(int64_t(0));
     for (int64_t channel = 0; channel < size; channel += lanes)
       largest = foldMagnitude(b, load(row, channel), largest);
-    b.storeScalar(
-        vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, largest),
-        bits, row);
+    b.storeVector(largest, parts, {row, zero});
   });
   // The scales of all rows at once: a row alone would wait for its divisions.
-  Value largest = b.loadVector(bits, zero);
+  Value largest = getRowMaxima(parts);
   Value scale = format.emitScale(
       b, b.getLoc(), arith::BitcastOp::create(b, b.vector(), largest));
   b.store(scale, scales, zero);
@@ -393,8 +423,8 @@ void Writer::prepareTask(Value batchIndex, Value headIndex) {
       lineBytes);
   // Rows of a power of two would share few sets of the cache.
   const int64_t gap = lineBytes / sizeof(float);
-  queryRows = b.scratch({blockRows, stride}, integer);
-  factors = b.scratch({blockRows});
+  queryRows = b.scratch({taskRows, stride}, integer);
+  factors = b.scratch({taskRows});
   scores = b.scratch({blockRows, block + gap}, b.getI32Type());
   maxima = b.scratch({blockRows, lanes});
   weights = b.scratch({blockRows, block + lineBytes}, integer);
@@ -408,13 +438,11 @@ void Writer::prepareTask(Value batchIndex, Value headIndex) {
   product->configure(b.index(blockRows));
 }
 
-void Writer::attend(Value first) {
-  firstQuery = first;
-  rows = b.min(b.index(blockRows), b.sub(queries, firstQuery));
-  Value zero = b.index(0);
-  b.loop(zero, rows, lanes, [&](Value row) {
+void Writer::encodeQueries(Value first, Value end) {
+  firstRow = first;
+  b.loop(b.index(0), b.sub(end, first), lanes, [&](Value row) {
     encodeRows(
-        query, k.query, a.keySize, batch, head, b.add(firstQuery, row),
+        query, k.query, a.keySize, batch, head, b.add(first, row),
         b.sub(queries, b.index(1)),
         [&](Value r, Value channel, Value codes) {
           // Vectors multiply unsigned bytes: adding 128 flips the highest bit.
@@ -429,6 +457,13 @@ void Writer::attend(Value first) {
           b.store(b.fmul(scales, b.splat(scale)), factors, row);
         });
   });
+}
+
+void Writer::attend(Value first) {
+  firstQuery = first;
+  queryRow = b.sub(firstQuery, firstRow);
+  rows = b.min(b.index(blockRows), b.sub(queries, firstQuery));
+  Value zero = b.index(0);
   b.loop(zero, b.index(blockRows), 1, [&](Value row) {
     b.store(b.splat(integer_attention::leastMaximum), maxima, {row, zero});
     b.storeScalar(f32(0), totals, row);
@@ -466,7 +501,7 @@ void Writer::multiplyKeys(Value first) {
       TileProductForm form;
       form.column = column;
       form.isSigned = true;
-      product->multiply(queryRows, zero, rows, keyPanels, at, zero, scores,
+      product->multiply(queryRows, queryRow, rows, keyPanels, at, zero, scores,
                         form);
       return;
     }
@@ -492,8 +527,8 @@ void Writer::multiplyKeys(Value first) {
       all = b.contract(
           k.dot, tile, panelVectors, b.index(keyWords), all,
           [&](Value word, int64_t r) {
-            return b.loadRepeated(queryRows,
-                                  {b.add(row, r), b.mul(word, depth)});
+            return b.loadRepeated(queryRows, {b.add(b.add(queryRow, row), r),
+                                              b.mul(word, depth)});
           },
           loadKeys);
       for (auto [i, sum] : llvm::enumerate(all))
@@ -508,7 +543,7 @@ void Writer::score(Value first) {
   multiplyKeys(first);
   Value zero = b.index(0), padded = alignTo(count(first), panel);
   b.loop(zero, rows, 1, [&](Value row) {
-    Value factor = b.splat(b.loadScalar(factors, row));
+    Value factor = b.splat(b.loadScalar(factors, b.add(queryRow, row)));
     Value known[] = {row, zero};
     SmallVector<Value> largest(panelVectors, b.load(maxima, known));
     largest = b.loop(

@@ -84,6 +84,13 @@ def make_inputs(arguments, sizes, generator):
         # Rows of zeros, and numbers that need true divisions.
         x[0, 0] = 0
         x[0, -1] *= np.float32(1e-25)
+        # What is no number, and scores beyond those of f32.
+        if name.endswith("q"):
+            x[0, 1, 0, 0] = np.nan
+            x[0, 2, 0, 0] = 3e38
+        elif name.endswith("k"):
+            x[0, 1, 0, 0] = -np.inf
+            x[0, 2, -1, 1] = np.nan
         values[name] = x
     return values
 
