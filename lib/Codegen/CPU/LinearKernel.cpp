@@ -29,8 +29,9 @@ static constexpr int64_t taskTiles = 4;
 /// row as for 16, would be slower.
 static constexpr int64_t fewRows = 2;
 /// Rows of a task on the tile registers fill at most this of the second level
-/// cache, and are at most so many blocks.
-static constexpr int64_t taskBytes = 512 << 10;
+/// cache, which is 2 MiB where there are any, and are at most so many blocks:
+/// all weights are read once for each task of rows.
+static constexpr int64_t taskBytes = 1280 << 10;
 static constexpr int64_t maxTaskBlocks = 8;
 
 namespace {
