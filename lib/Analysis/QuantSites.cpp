@@ -12,6 +12,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Interfaces/NormOpInterface.h"
+#include "Quench/Interfaces/WeightProgramOpInterface.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -66,6 +67,15 @@ static Value lookThroughViews(Value value) {
       value = op->getOperand(0);
     else
       break;
+  return value;
+}
+
+/// What `value` is, or the sum of that and a parameter.
+static Value lookThroughOffset(Value value) {
+  auto add = value.getDefiningOp<AddOp>();
+  if (add &&
+      isa_and_present<WeightProgramOpInterface>(add.getRhs().getDefiningOp()))
+    return lookThroughViews(add.getLhs());
   return value;
 }
 
@@ -195,7 +205,7 @@ void SiteCollector::add(Operation *op, SiteRole role, OpOperand &use,
       Value source = lookThroughViews(value);
       site.operand = operand;
       site.isActivated = isa_and_present<GeluOp, SiluOp, ReluOp, GatedOp>(
-          source.getDefiningOp());
+          lookThroughOffset(source).getDefiningOp());
       site.isNormalized =
           isa_and_present<NormOpInterface>(source.getDefiningOp());
       site.isCached = isa_and_present<KVCacheOp>(source.getDefiningOp());

@@ -67,7 +67,8 @@ struct QuantSite {
   /// What the first op says about its operand: the axes that it sums over, and
   /// the axis of channels of a weight.
   QuantOperand operand;
-  /// The values are results of activation functions or of gated products.
+  /// The values are results of activation functions or of gated products, or
+  /// these and a parameter.
   bool isActivated = false;
   /// The values are results of norms.
   bool isNormalized = false;

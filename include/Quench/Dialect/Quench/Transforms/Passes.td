@@ -783,6 +783,46 @@ def QuenchAssignFormats : Pass<"quench-assign-formats", "::mlir::ModuleOp"> {
   ];
 }
 
+def QuenchShiftActivations : Pass<"quench-shift-activations", "::mlir::ModuleOp"> {
+  let summary = "results of GELU start at 0, for logarithmic quantizers";
+  let description = [{
+    Adds the greatest magnitude of negative numbers that GELU gives, 0.16997124254703522,
+    to what it gives, and subtracts what weights make of that from the bias of all ops that
+    read it (AdaLog). What the model computes stays the same. Published code subtracts what
+    the quantized weights make of it; where the weights are quantized with `bias=mean`, the
+    bias has that too.
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %b = quench.param <"model"::"fc.bias"> : tensor<4xf64>
+      %0 = quench.gelu %x by erf : tensor<2x3xf64>
+      %1 = quench.linear %0, %w bias %b
+        : (tensor<2x3xf64>, tensor<4x3xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %1 : tensor<2x4xf64>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @f(%x: tensor<2x3xf64>) -> tensor<2x4xf64> {
+      %w = quench.param <"model"::"fc.weight"> : tensor<4x3xf64>
+      %b = quench.param <"model"::"fc.bias"> : tensor<4xf64>
+      %0 = quench.gelu %x by erf : tensor<2x3xf64>
+      %n = quench.fill 0.16997124254703522 : tensor<3xf64>
+      %1 = quench.add %0, %n : (tensor<2x3xf64>, tensor<3xf64>) -> tensor<2x3xf64>
+      %2 = quench.contract %w, %n : (tensor<4x3xf64>, tensor<3xf64>) -> tensor<4xf64>
+      %3 = quench.shift %b, %2 negative : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+      %4 = quench.linear %1, %w bias %3
+        : (tensor<2x3xf64>, tensor<4x3xf64>, tensor<4xf64>) -> tensor<2x4xf64>
+      return %4 : tensor<2x4xf64>
+    }
+    ```
+  }];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 def QuenchMaterializeQuantizers
     : Pass<"quench-materialize-quantizers", "::mlir::ModuleOp"> {
   let summary = "quantizers of the formats that ops were given";
