@@ -11,6 +11,7 @@
 #include "Quench/Support/Archive.h"
 #include "Quench/Support/Distribution.h"
 #include "Quench/Support/Error.h"
+#include "Quench/Support/Random.h"
 #include "Quench/Support/SafeTensorsWriter.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -23,10 +24,12 @@
 using namespace llvm;
 using namespace quench;
 
-void Accumulator::track(StringRef name, Combine how, StringRef exponent) {
-  assert((how == Combine::Histogram) == !exponent.empty() &&
-         "histograms have exponents, and nothing else");
-  totals[{name.str(), how}] = {how, exponent.str(), {}};
+void Accumulator::track(StringRef name, Combine how, StringRef other,
+                        int64_t parts) {
+  assert((how == Combine::Histogram || how == Combine::Sample) ==
+             !other.empty() &&
+         "histograms and samples have another result, and nothing else");
+  totals[{name.str(), how}] = {how, other.str(), parts, {}};
 }
 
 Error Accumulator::add(const RunNumbers &run) {
@@ -45,10 +48,15 @@ Error Accumulator::add(StringRef name, Total &total, const RunNumbers &run) {
     culprit = name.str();
     return makeError("found a number in '", name, "' that is not finite");
   }
+  auto getOther = [&] { return run.find(total.other)->getValue().front(); };
+  if (total.how == Combine::Sample) {
+    addSample(total, numbers, getOther());
+    return Error::success();
+  }
   if (total.numbers.empty()) {
     total.numbers.assign(numbers.begin(), numbers.end());
     if (total.how == Combine::Histogram)
-      total.limit = std::exp2(run.find(total.exponent)->getValue().front());
+      total.limit = std::exp2(getOther());
     return Error::success();
   }
   if (total.numbers.size() != numbers.size())
@@ -56,7 +64,7 @@ Error Accumulator::add(StringRef name, Total &total, const RunNumbers &run) {
                      "', found ", numbers.size());
   std::vector<double> widened;
   if (total.how == Combine::Histogram) {
-    double limit = std::exp2(run.find(total.exponent)->getValue().front());
+    double limit = std::exp2(getOther());
     double greater = std::max(limit, total.limit);
     histogram::widen(total.numbers, total.limit, greater);
     total.limit = greater;
@@ -79,8 +87,37 @@ Error Accumulator::add(StringRef name, Total &total, const RunNumbers &run) {
     case Combine::Moving:
       sum += (number - sum) / 100;
       break;
+    case Combine::Sample:
+      llvm_unreachable("samples are not combined number by number");
     }
   return Error::success();
+}
+
+void Accumulator::addSample(Total &total, ArrayRef<double> numbers,
+                            int64_t available) {
+  if (total.numbers.empty())
+    total.numbers = {0};
+  int64_t parts = total.parts, size = numbers.size() / parts;
+  // Those of the least numbers, which are drawn by the count of parts alone,
+  // are as good a choice as any, whatever the runs.
+  constexpr uint64_t seed = 0x5a3b1e;
+  for (int64_t part = 0; part < parts && available > 0; ++part) {
+    // Where there are few, several of a run are the same.
+    if (part > 0 && part * available / parts == (part - 1) * available / parts)
+      continue;
+    auto drawn = static_cast<double>(
+        splitMix64(seed, static_cast<uint64_t>(total.numbers[0]++)) >> 11);
+    int64_t kept = (total.numbers.size() - 1) / (size + 1), place = kept;
+    while (place > 0 && total.numbers[1 + (place - 1) * (size + 1)] > drawn)
+      --place;
+    if (place == parts)
+      continue;
+    std::vector<double> entry = {drawn};
+    llvm::append_range(entry, numbers.slice(part * size, size));
+    total.numbers.insert(total.numbers.begin() + 1 + place * (size + 1),
+                         entry.begin(), entry.end());
+    total.numbers.resize(1 + std::min(kept + 1, parts) * (size + 1));
+  }
 }
 
 ArrayRef<double> Accumulator::get(StringRef name, Combine how) const {
@@ -88,6 +125,14 @@ ArrayRef<double> Accumulator::get(StringRef name, Combine how) const {
   if (it == totals.end())
     return {};
   return it->second.numbers;
+}
+
+std::vector<double> Accumulator::getSample(StringRef name, int64_t size) const {
+  ArrayRef<double> numbers = get(name, Combine::Sample);
+  std::vector<double> parts;
+  for (size_t begin = 1; begin < numbers.size(); begin += size + 1)
+    llvm::append_range(parts, numbers.slice(begin + 1, size));
+  return parts;
 }
 
 double Accumulator::getLimit(StringRef name) const {

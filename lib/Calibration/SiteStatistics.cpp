@@ -40,8 +40,11 @@ namespace {
 struct Observed {
   int64_t result;
   Combine how;
-  /// The result that has the exponents of histograms.
-  int64_t exponent = -1;
+  /// The result that has the exponents of histograms, or the numbers of parts
+  /// of samples.
+  int64_t other = -1;
+  /// Of samples: how many parts.
+  int64_t parts = 0;
 };
 
 /// Reads the results of one value.
@@ -50,6 +53,11 @@ public:
   ValueTotals(DictionaryAttr value, const Accumulator &accumulator)
       : value(value), accumulator(accumulator) {}
 
+  /// What is kept of the sample, of which each part has `size` numbers.
+  std::vector<double> getSample(int64_t size) const {
+    return accumulator.getSample(
+        getObservedName(getIntegers(value, "sample").front()), size);
+  }
   ArrayRef<double> get(Observed observed) const {
     return accumulator.get(getObservedName(observed.result), observed.how);
   }
@@ -259,6 +267,13 @@ void Statistics::addValue(DictionaryAttr site) {
   if (auto parts = value.getAs<DenseI64ArrayAttr>("concentration"))
     addNumbers("concentration", totals.get({parts[0], Combine::Sum}),
                totals.get({parts[1], Combine::Sum}).front());
+  if (auto shape = value.getAs<DenseI64ArrayAttr>("sample_shape")) {
+    SmallVector<int64_t> dims(shape.asArrayRef());
+    int64_t size = llvm::product_of(ArrayRef(dims).drop_front());
+    std::vector<double> sample = totals.getSample(size);
+    dims.front() = sample.size() / size;
+    add("sample", dims, [&](int64_t i) { return sample[i]; });
+  }
   for (auto [key, what] : {std::pair<StringRef, StringRef>{"products", "gram"},
                            {"cross", "cross"},
                            {"weighted", "gram_rsq"}}) {
@@ -301,6 +316,9 @@ static void forEachObserved(DictionaryAttr value,
   ArrayRef<int64_t> distribution = getIntegers(value, "distribution");
   body({distribution[0], Combine::Sum});
   body({distribution[1], Combine::Histogram, distribution[2]});
+  if (auto sample = value.getAs<DenseI64ArrayAttr>("sample"))
+    body({sample[0], Combine::Sample, sample[1],
+          getIntegers(value, "sample_shape").front()});
   if (auto parts = value.getAs<DenseI64ArrayAttr>("concentration"))
     for (int64_t part : parts.asArrayRef())
       body({part, Combine::Sum});
@@ -311,9 +329,9 @@ void quench::trackSites(ArrayAttr sites, Accumulator &accumulator) {
     for (DictionaryAttr value : getValues(site))
       forEachObserved(value, [&](Observed observed) {
         accumulator.track(getObservedName(observed.result), observed.how,
-                          observed.exponent < 0
-                              ? std::string()
-                              : getObservedName(observed.exponent));
+                          observed.other < 0 ? std::string()
+                                             : getObservedName(observed.other),
+                          observed.parts);
       });
 }
 

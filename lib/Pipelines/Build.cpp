@@ -20,6 +20,7 @@
 #include "Quench/Support/Error.h"
 #include "Quench/Support/OutputFile.h"
 #include "Quench/Support/SafeTensorsWriter.h"
+#include "Quench/Transforms/Passes.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -287,6 +288,8 @@ private:
   LogicalResult runCalibrate();
   /// Takes the statistics that formats need.
   LogicalResult takeNeededStatistics();
+  /// Chooses what formats leave open, by these statistics.
+  LogicalResult chooseFormats();
   /// The archive that the module names for `scope`; empty where it names none.
   std::string getNamedArchive(StringRef scope);
   /// Takes statistics of the module as it is now, which bind() binds from then
@@ -388,8 +391,26 @@ LogicalResult Preparation::runCalibrate() {
     });
   };
   return failure(failed(extend(PhaseExtensions::Position::Before)) ||
-                 failed(takeNeededStatistics()) ||
+                 failed(takeNeededStatistics()) || failed(chooseFormats()) ||
                  failed(extend(PhaseExtensions::Position::After)));
+}
+
+LogicalResult Preparation::chooseFormats() {
+  auto isOpen = [](Operation *op) {
+    auto formats = op->getAttrOfType<DictionaryAttr>(formatsAttrName);
+    bool isOpen =
+        formats && llvm::any_of(formats, [&](NamedAttribute entry) {
+          return getAnnotatedFormat(op, entry.getName()).range == "adaptive";
+        });
+    return isOpen ? WalkResult::interrupt() : WalkResult::advance();
+  };
+  if (!(*module)->walk(isOpen).wasInterrupted())
+    return success();
+  if (archives.contains("stats") && failed(bind("stats")))
+    return failure();
+  return ::runPasses(*module, options, [&](OpPassManager &pm) {
+    pm.addPass(createQuenchChooseFormats({directory}));
+  });
 }
 
 LogicalResult Preparation::takeNeededStatistics() {
@@ -415,6 +436,8 @@ LogicalResult Preparation::takeNeededStatistics() {
   calibration.products = needs("gram") || needs("cross");
   if (needs("gram_rsq"))
     calibration.weighting = TokenWeighting::Linear;
+  if (needs("sample"))
+    calibration.samples = usualSamples;
   calibration.classes = false;
   return failure(failed(takeStatistics(calibration)) || failed(bind("stats")));
 }

@@ -37,9 +37,9 @@ using namespace quench;
 static func::FuncOp observe(ModuleOp module,
                             const CalibrationOptions &options) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
-  pm.addPass(createQuenchObserve({options.entry, options.products,
-                                  options.quantizers, options.classes,
-                                  options.weighting, options.leastWeight}));
+  pm.addPass(createQuenchObserve(
+      {options.entry, options.products, options.quantizers, options.classes,
+       options.weighting, options.leastWeight, options.samples}));
   if (failed(pm.run(module)))
     return {};
   func::FuncOp observed;

@@ -74,6 +74,17 @@ RangeChoice quench::searchShrunken(Range extent, unsigned steps, bool dual,
   return best.choice;
 }
 
+RangeChoice quench::searchMultiples(Range extent, double first, double step,
+                                    unsigned count, RangeError error) {
+  Incumbent best;
+  for (unsigned i = 0; i < count; ++i) {
+    double multiple = first + i * step;
+    Range range = {extent.low * multiple, extent.high * multiple};
+    best.consider(range, error(range));
+  }
+  return best.choice;
+}
+
 RangeChoice quench::searchProgressively(const Distribution &distribution,
                                         const ProgressiveRule &rule,
                                         RangeError error) {
@@ -127,6 +138,49 @@ RangeChoice quench::searchProgressively(const Distribution &distribution,
     delta /= finer - 0.5;
   }
   return best.choice;
+}
+
+FormatChoice quench::searchFormats(
+    size_t formats, double first,
+    llvm::function_ref<double(size_t format, double multiple)> error) {
+  constexpr size_t mostFormats = 8, width = 32;
+  constexpr unsigned multiples = 16, finer = 4, steps = 4;
+  FormatChoice best = {0, 1, infinity};
+  std::vector<FormatChoice> kept;
+  auto consider = [&](size_t format, double multiple) {
+    kept.push_back({format, multiple, error(format, multiple)});
+    if (kept.back().error < best.error)
+      best = kept.back();
+  };
+  auto keep = [&](size_t count) {
+    llvm::sort(kept, [](const FormatChoice &a, const FormatChoice &b) {
+      return std::tie(a.error, a.format, a.multiple) <
+             std::tie(b.error, b.format, b.multiple);
+    });
+    kept.resize(std::min(kept.size(), count));
+    return std::move(kept);
+  };
+  for (size_t format = 0; format < formats; ++format)
+    consider(format, 1);
+  double delta = (1 - first) / (multiples - 1);
+  std::vector<FormatChoice> around = keep(mostFormats);
+  kept.clear();
+  for (const FormatChoice &choice : around)
+    for (unsigned i = 0; i < multiples; ++i)
+      consider(choice.format, first + delta * i);
+  for (unsigned step = 0; step < steps; ++step) {
+    around = keep(width);
+    kept.clear();
+    for (const FormatChoice &choice : around)
+      for (unsigned i = 0; i < finer; ++i) {
+        double multiple =
+            choice.multiple + (double(i) / (finer - 1) - 0.5) * delta;
+        if (multiple > 0)
+          consider(choice.format, multiple);
+      }
+    delta /= finer - 0.5;
+  }
+  return best;
 }
 
 /// Divides `counts` by their sum and gives those that are zero 1e-4 of it,

@@ -59,6 +59,8 @@ public:
                     cl::value_desc("w"),
                     cl::desc("Weight of the token that receives least "
                              "(default 0.005)")),
+        samples("samples", cl::sub(sub), cl::init(0), cl::value_desc("n"),
+                cl::desc("Keep so many tokens of what quantizers are for")),
         limit("limit", cl::sub(sub), cl::init(0), cl::value_desc("n"),
               cl::desc("Use so many examples (default: all)")),
         batch("batch", cl::sub(sub), cl::init(8), cl::value_desc("n"),
@@ -84,9 +86,9 @@ public:
       return badCommandLine("no data: name it with --data");
     if (output.empty())
       return badCommandLine("no output: name it with -o");
-    if (batch < 1 || length < 1 || limit < 0)
+    if (batch < 1 || length < 1 || limit < 0 || samples < 0)
       return badCommandLine("expected a positive number after --batch, "
-                            "--length and --limit");
+                            "--length, --limit and --samples");
     if (!(leastWeight >= 0 && leastWeight <= 1))
       return badCommandLine("expected a weight from 0 to 1 after "
                             "--least-weight");
@@ -107,6 +109,7 @@ public:
     options.products = gram;
     options.weighting = weighting;
     options.leastWeight = leastWeight;
+    options.samples = samples;
     options.threads = model.getThreads();
     options.optimize = !compile.quick;
     options.force = force;
@@ -129,7 +132,7 @@ private:
   cl::opt<bool> gram;
   cl::opt<TokenWeighting> weighting;
   cl::opt<double> leastWeight;
-  cl::opt<int64_t> limit, batch, length;
+  cl::opt<int64_t> samples, limit, batch, length;
   cl::opt<bool> force;
 };
 } // namespace

@@ -27,7 +27,10 @@ enum class Combine {
   /// The moving average `a + (x - a) / 100`, from the first `x` on.
   Moving,
   /// Counts of a histogram, the exponent of the end of which is another result.
-  Histogram
+  Histogram,
+  /// Parts that `quench.sample` took, the number of parts that it took them
+  /// from is another result: of all runs as many as of one are kept, at random.
+  Sample
 };
 
 /// Numbers that a run gives under names.
@@ -37,8 +40,10 @@ using RunNumbers = llvm::StringMap<std::vector<double>>;
 /// on how many there are.
 class Accumulator {
 public:
-  /// Combines `name` by `how`. `exponent` names the exponent of a histogram.
-  void track(llvm::StringRef name, Combine how, llvm::StringRef exponent = {});
+  /// Combines `name` by `how`. `other` names the other result where `how` has
+  /// one. Of a sample `parts` are kept.
+  void track(llvm::StringRef name, Combine how, llvm::StringRef other = {},
+             int64_t parts = 0);
 
   /// Adds a run. Fails where it lacks a tracked name, has it in another size
   /// than the runs before, or a number in it is not finite: then the name is
@@ -48,6 +53,11 @@ public:
 
   /// What all runs so far make of `name`; none before the first.
   llvm::ArrayRef<double> get(llvm::StringRef name, Combine how) const;
+  /// The parts, of `size` numbers each, that are kept of the sample `name`. Of
+  /// samples of one size, taken from as many parts in each run, the same parts
+  /// are kept, in the same order. They do not depend on how often state was
+  /// saved and loaded.
+  std::vector<double> getSample(llvm::StringRef name, int64_t size) const;
   /// Where the histogram `name` ends.
   double getLimit(llvm::StringRef name) const;
 
@@ -61,11 +71,16 @@ public:
 private:
   struct Total {
     Combine how;
-    std::string exponent;
+    std::string other;
+    int64_t parts = 0;
+    /// Of a sample the number of parts that were seen, then those that are
+    /// kept, each after its place in the order.
     std::vector<double> numbers;
     double limit = 0;
   };
   llvm::Error add(llvm::StringRef name, Total &total, const RunNumbers &run);
+  static void addSample(Total &total, llvm::ArrayRef<double> numbers,
+                        int64_t available);
 
   std::map<std::pair<std::string, Combine>, Total> totals;
   std::string culprit;

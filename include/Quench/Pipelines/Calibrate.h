@@ -20,6 +20,9 @@
 
 namespace quench {
 
+/// Tokens of a site that searches by the error of outputs look at.
+inline constexpr int64_t usualSamples = 512;
+
 /// `batch` examples are one step: what is interrupted goes on from the last
 /// complete one.
 struct CalibrationOptions : DataOptions {
@@ -31,6 +34,8 @@ struct CalibrationOptions : DataOptions {
   /// and the least such weight (RSQ).
   TokenWeighting weighting = TokenWeighting::None;
   double leastWeight = 0.005;
+  /// Tokens that are kept as they are of each site of quantizers.
+  int64_t samples = 0;
   /// Threads that run the model; 0: one a core. The result is the same.
   int threads = 0;
   /// As in CompileOptions.

@@ -61,4 +61,37 @@ def QuenchMaterializeParams : Pass<"quench-materialize-params", "::mlir::ModuleO
   ];
 }
 
+def QuenchChooseFormats : Pass<"quench-choose-formats", "::mlir::ModuleOp"> {
+  let summary = "chooses what formats leave open, by the error of outputs";
+  let description = [{
+    Formats of `quench.formats` with the range `adaptive` get what they leave open, which
+    no program could compute, since it is in the attribute: the step of `#quench.log`
+    (AdaLog), the shift of `#quench.twin_uniform` (PTQ4ViT), with or without zero points
+    for `#quench.uniform` (Q-HyViT). The format is taken with which the outputs of a sample
+    of the input, or of probabilities, have the least error (`quench.output_format`,
+    `quench.probabilities_format`); this evaluates programs, and needs the archives of
+    the weights and of the statistics. The range becomes `output`, or `unit` for
+    probabilities.
+
+    ```mlir
+    %0 = quench.linear %x, %w {quench.formats = {input = {
+        format = #quench.log<u4, step = 37 : 37, unit = 30>, range = "adaptive", site = "fc2.input"}}}
+      : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+    ```
+
+    becomes, for example,
+
+    ```mlir
+    %0 = quench.linear %x, %w {quench.formats = {input = {
+        format = #quench.log<u4, step = 20 : 37, unit = 30>, range = "output", site = "fc2.input"}}}
+      : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+    ```
+  }];
+  let options = [
+    Option<"baseDir", "base-dir", "std::string", "\".\"",
+           "folder that the paths of the module's archives start from">
+  ];
+  let dependentDialects = ["::quench::QuenchDialect"];
+}
+
 #endif // QUENCH_TRANSFORMS_PASSES_TD

@@ -1,7 +1,7 @@
 """Statistics of sites of quantizers, next to what numpy makes of the same model.
 
     sites.py data X.npy           the data, for attention.mlir
-    sites.py check FILE X.npy LENGTH WEIGHTING LEAST
+    sites.py check FILE X.npy LENGTH WEIGHTING LEAST SAMPLES
                                   compares FILE with numpy, where the examples ran
                                   LENGTH at a time
     sites.py quantized FILE X.npy compares FILE, of quantized.mlir, with numpy
@@ -27,15 +27,27 @@ def load(path):
             for name, entry in header.items()}
 
 
+def split_mix(seed, index):
+    mask = 2**64 - 1
+    z = (seed + (index + 1) * 0x9E3779B97F4A7C15) & mask
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+    return z ^ (z >> 31)
+
+
 def noise(seed, shape):
     """What quench.noise makes: the highest 24 bits of SplitMix64."""
-    numbers, mask = [], 2**64 - 1
-    for index in range(int(np.prod(shape))):
-        z = (seed + (index + 1) * 0x9E3779B97F4A7C15) & mask
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
-        numbers.append(((z ^ (z >> 31)) >> 40) / 2**23 - 1)
+    numbers = [(split_mix(seed, index) >> 40) / 2**23 - 1 for index in range(int(np.prod(shape)))]
     return np.array(numbers).reshape(shape)
+
+
+def sample(runs, count):
+    """`count` parts of those that runs give: the least of numbers drawn for each."""
+    drawn = []
+    for parts in runs:
+        for index in sorted({i * len(parts) // count for i in range(count)}):
+            drawn.append((split_mix(0x5A3B1E, len(drawn)) >> 11, len(drawn), parts[index]))
+    return np.array([part for _, _, part in sorted(drawn, key=lambda entry: entry[:2])[:count]])
 
 
 def softmax(scores):
@@ -64,9 +76,23 @@ def bins(x):
     return np.where(x < 0, HALF - place, HALF + place)
 
 
+def pad(x, sizes):
+    """Zeros behind the second and further dimensions."""
+    return np.pad(x, [(0, 0)] + [(0, max(0, a - b)) for a, b in zip(sizes, x.shape[1:])])
+
+
 class Checker:
     def __init__(self, path, step):
         self.found, self.step = load(path), step
+
+    def sample(self, name, x, count):
+        runs = [x[begin:begin + self.step] for begin in range(0, len(x), self.step)]
+        if x.ndim == 3 and name.endswith("input"):
+            runs = [run.reshape(-1, run.shape[-1]) for run in runs]
+        expected = sample(runs, count)
+        if self.found[f"{name}.sample"].shape != expected.shape:
+            sys.exit(f"{name}: a sample of {self.found[f'{name}.sample'].shape}, not {expected.shape}")
+        self.equal(f"{name}.sample", expected)
 
     def equal(self, name, expected, tolerance=1e-5):
         found = self.found[name]
@@ -106,7 +132,7 @@ class Checker:
                 sys.exit(1)
 
 
-def check(path, data, step, form, least):
+def check(path, data, step, form, least, samples):
     x = np.load(data).astype(float)
     wq, wk, wv, wo = (noise(seed, (8, 8)) for seed in (1, 2, 3, 4))
     q, k, v = ((x @ w.T).reshape(*x.shape[:2], 2, 4) for w in (wq, wk, wv))
@@ -127,6 +153,12 @@ def check(path, data, step, form, least):
         rows = value.reshape(-1, 8)
         checker.equal(f"{layer}.{name}.gram", rows.T @ rows / len(rows))
         checker.equal(f"{layer}.{name}.gram_rsq", weighted(value, r, form) / len(rows))
+    sequences = -(-samples // 64)
+    for name, value in (("q.input", x), ("o.input", a)):
+        checker.sample(f"{layer}.{name}", value, samples)
+    for name, value in (("query", q), ("key", k), ("value", v)):
+        checker.sample(f"{layer}.{name}", pad(value.reshape(x.shape), [64, 8]), sequences)
+    checker.sample(f"{layer}.probabilities", pad(p, [2, 64, 64]), sequences)
     print("as numpy has it")
 
 
@@ -161,7 +193,7 @@ if sys.argv[1] == "data":
     rng = np.random.default_rng(5)
     np.save(sys.argv[2], rng.standard_t(4, (24, 6, 8)).astype(np.float32))
 elif sys.argv[1] == "check":
-    check(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], float(sys.argv[6]))
+    check(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], float(sys.argv[6]), int(sys.argv[7]))
 elif sys.argv[1] == "quantized":
     quantized(sys.argv[2], sys.argv[3])
 else:

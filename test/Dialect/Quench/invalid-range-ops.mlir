@@ -139,5 +139,107 @@ func.func @f(%x: tensor<4x8xf32>, %w: tensor<4x8xf64>) {
 func.func @f(%x: tensor<4x8xf32>, %y: tensor<4x6xf32>) {
   // expected-error @below {{'quench.second_moments' op expected other of shape [4, 8], found 'tensor<4x6xf32>'}}
   %0 = quench.second_moments %x with %y : (tensor<4x8xf32>, tensor<4x6xf32>) -> tensor<1x8x8xf64>
+
+// -----
+
+func.func @f(%x: tensor<?x?x8xf32>) {
+  // expected-error @below {{'quench.sample' op expected 1 part or more, of positive sizes, found 0 of [8]}}
+  %0 = quench.sample %x parts 0 of [8] : (tensor<?x?x8xf32>) -> tensor<0x8xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x8xf32>) {
+  // expected-error @below {{'quench.sample' op expected input of rank 3 or more, found 'tensor<?x8xf32>'}}
+  %0 = quench.sample %x parts 4 of [2, 4] : (tensor<?x8xf32>) -> tensor<4x2x4xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<32x8xf64>, %w: tensor<16x6xf32>) {
+  // expected-error @below {{'quench.output_range' op expected weight of shape [?x8], found 'tensor<16x6xf32>'}}
+  %0 = quench.output_range %x with %w by(#quench.uniform<i4>) : (tensor<32x8xf64>, tensor<16x6xf32>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<32x8xf64>, %w: tensor<16x8xf32>) {
+  // expected-error @below {{'quench.output_range' op expected a quantizer with one range, found #quench.uniform<i4, token>}}
+  %0 = quench.output_range %x with %w by(#quench.uniform<i4, token>) : (tensor<32x8xf64>, tensor<16x8xf32>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6x8xf64>, %k: tensor<4x6x4xf64>) {
+  // expected-error @below {{'quench.attention_range' op expected the role query, key, value or probabilities, found scores}}
+  %0 = quench.attention_range "scores" of %q with %k heads 2 groups 1 by(#quench.uniform<i4>) : (tensor<4x6x8xf64>, tensor<4x6x4xf64>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6x8xf64>, %k: tensor<4x6x4xf64>) {
+  // expected-error @below {{'quench.attention_range' op expected heads in equal groups, found 3 heads and 2 groups}}
+  %0 = quench.attention_range "query" of %q with %k heads 3 groups 2 by(#quench.uniform<i4>) : (tensor<4x6x8xf64>, tensor<4x6x4xf64>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6x8xf64>, %k: tensor<4x6x4xf64>) {
+  // expected-error @below {{'quench.attention_range' op expected one of 1 groups for each of 2 heads}}
+  %0 = quench.attention_range "query" of %q with %k heads 2 groups 1 by_groups [0, 1] by(#quench.uniform<i4>) : (tensor<4x6x8xf64>, tensor<4x6x4xf64>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6x8xf64>, %k: tensor<5x6x4xf64>) {
+  // expected-error @below {{'quench.attention_range' op expected sample of shape [5x?x8], found 'tensor<4x6x8xf64>'}}
+  %0 = quench.attention_range "query" of %q with %k heads 2 groups 1 by(#quench.uniform<i4>) : (tensor<4x6x8xf64>, tensor<5x6x4xf64>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%v: tensor<4x6x4xf64>, %p: tensor<4x2x5x7xf64>) {
+  // expected-error @below {{'quench.attention_range' op expected other of shape [4x2x?x6], found 'tensor<4x2x5x7xf64>'}}
+  %0 = quench.attention_range "value" of %v with %p heads 2 groups 1 by(#quench.uniform<i4>) : (tensor<4x6x4xf64>, tensor<4x2x5x7xf64>) -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<4x2x5x6xf64>, %v: tensor<4x6x4xf64>) {
+  // expected-error @below {{'quench.attention_range' op expected a quantizer with one range, or one for each head of queries, keys or values, found #quench.uniform<u4, axis = 2>}}
+  %0 = quench.attention_range "probabilities" of %p with %v heads 2 groups 1 by(#quench.uniform<u4, axis = 2>) : (tensor<4x2x5x6xf64>, tensor<4x6x4xf64>) -> tensor<2x2xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<32x8xf64>, %w: tensor<16x8xf32>) {
+  // expected-error @below {{'quench.output_format' op expected at least one format, found none}}
+  %0 = quench.output_format %x with %w among [] : (tensor<32x8xf64>, tensor<16x8xf32>) -> tensor<1xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<32x8xf64>, %w: tensor<16x8xf32>) {
+  // expected-error @below {{'quench.output_format' op expected quantizers with one range, found 8 : i64}}
+  %0 = quench.output_format %x with %w among [8] : (tensor<32x8xf64>, tensor<16x8xf32>) -> tensor<1xf64>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<4x2x5x6xf64>, %v: tensor<4x6x4xf64>) {
+  // expected-error @below {{'quench.probabilities_format' op expected quantizers with one range, found #quench.uniform<u4, asymmetric>}}
+  %0 = quench.probabilities_format %p with %v heads 2 groups 1 among [#quench.uniform<u4, asymmetric>] : (tensor<4x2x5x6xf64>, tensor<4x6x4xf64>) -> tensor<1xf64>
   return
 }

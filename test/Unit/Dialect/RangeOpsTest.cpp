@@ -177,3 +177,24 @@ TEST_F(RangeOps, ScalesAndZeroPoints) {
                   .empty());
   EXPECT_THAT(messages.back(), HasSubstr("range 0 goes from 2"));
 }
+
+TEST_F(RangeOps, SchemeOfQHyViT) {
+  // Of the two schemes for the layer the one that is best with all numbers in
+  // the range is also best with the range searched. Outputs count by weights.
+  Published file("hybrid_choice");
+  Numbers weight = file.numbers("weight"), w = file.numbers("W");
+  for (auto [i, number] : llvm::enumerate(w))
+    number *= std::sqrt(weight[i / (w.size() / weight.size())]);
+  const llvm::json::Object &errors = *file.at("errors").getAsObject();
+  ASSERT_LT(*errors.getNumber("layer_asym"), *errors.getNumber("layer_sym"));
+  resultType = "tensor<1xf64>";
+  for (auto [formats, place] :
+       {std::pair("#quench.uniform<i4>, #quench.uniform<u4, asymmetric>", 1),
+        std::pair("#quench.uniform<u4, asymmetric>, #quench.uniform<i4>", 0)})
+    EXPECT_THAT(
+        run(llvm::formatv("quench.output_format %w0 with %w1 among [{0}]",
+                          formats)
+                .str(),
+            {"tensor<24x3xf64>", "tensor<2x3xf64>"}, {file.numbers("X"), w}),
+        ElementsAre(place));
+}

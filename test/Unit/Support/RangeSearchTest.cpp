@@ -273,3 +273,39 @@ TEST(RangeSearch, ADualClip) {
     EXPECT_EQ(codes.getZero(choice.range), zeros[i]);
   }
 }
+
+TEST(FormatSearch, NeverLosesTheBest) {
+  // Errors without any order.
+  std::mt19937 random(3);
+  for (int run = 0; run < 20; ++run) {
+    double least = HUGE_VAL, multiple = 0;
+    size_t tried = 0, format = 0;
+    FormatChoice found = searchFormats(12, 0.2, [&](size_t f, double m) {
+      double error = std::uniform_real_distribution<>()(random);
+      EXPECT_LT(f, 12u);
+      EXPECT_GT(m, 0);
+      if (error < least) {
+        least = error;
+        format = f;
+        multiple = m;
+      }
+      ++tried;
+      return error;
+    });
+    EXPECT_EQ(tried, 12u + 8 * 16 + 4 * 32 * 4);
+    EXPECT_EQ(found.error, least);
+    EXPECT_EQ(found.format, format);
+    EXPECT_EQ(found.multiple, multiple);
+  }
+}
+
+TEST(FormatSearch, FindsAnOptimum) {
+  FormatChoice found = searchFormats(30, 0.1, [](size_t f, double m) {
+    return std::pow(f - 17.0, 2) + std::pow(m - 0.4321, 2);
+  });
+  EXPECT_EQ(found.format, 17u);
+  EXPECT_NEAR(found.multiple, 0.4321, 1e-3);
+  // There may be no codes.
+  found = searchFormats(3, 0.1, [](size_t, double) { return HUGE_VAL; });
+  EXPECT_EQ(found.error, HUGE_VAL);
+}

@@ -13,6 +13,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchOutputRangeOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchPolicyOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
@@ -73,6 +74,10 @@ void QuenchDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchOutputRangeOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

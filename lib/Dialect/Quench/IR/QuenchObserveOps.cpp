@@ -17,6 +17,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/InterleavedRange.h"
 
 using namespace mlir;
 using namespace quench;
@@ -292,6 +294,87 @@ FailureOr<SmallVector<Value>> DistributionOp::decomposeOperation(OpBuilder &b) {
 
 OpCost DistributionOp::getCost(SizeFn getSize) {
   return {/*macs=*/0, countElements(getInput(), getSize)};
+}
+
+//===----------------------------------------------------------------------===//
+// SampleOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult SampleOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  ArrayRef<int64_t> shape = op.getShape();
+  int64_t count = static_cast<int64_t>(op.getCount());
+  if (failed(shapes.checkMinimalRank(op.getInput(), "input", shape.size() + 1)))
+    return failure();
+  if (count < 1 || llvm::any_of(shape, [](int64_t size) { return size < 1; }))
+    return shapes.fail("expected 1 part or more, of positive sizes, found ",
+                       count, " of [", llvm::interleaved(shape), "]");
+  SmallVector<ShapeInference::Dim> dims = {shapes.getConstant(count)};
+  for (int64_t size : shape)
+    dims.push_back(shapes.getConstant(size));
+  shapes.addResult(dims, Float64Type::get(shapes.getContext()));
+  return success();
+}
+
+FailureOr<SmallVector<Value>> SampleOp::decomposeOperation(OpBuilder &b) {
+  TensorBuilder tensors(b, getLoc());
+  ArrayRef<int64_t> shape = getShape();
+  int64_t leading = getInput().getType().getRank() - shape.size();
+  Value parts = getInput();
+  if (leading > 1) {
+    SmallVector<ReassociationIndices> groups = {
+        llvm::to_vector(llvm::seq<int64_t>(0, leading))};
+    for (int64_t dim : llvm::seq<int64_t>(leading, leading + shape.size()))
+      groups.push_back({dim});
+    parts = tensor::CollapseShapeOp::create(tensors, parts, groups);
+  }
+  Value number = tensors.getIndex(tensors.getSize(parts, 0));
+
+  // What is read is there: one part at least, as large as those of the result.
+  auto type = cast<RankedTensorType>(parts.getType());
+  SmallVector<int64_t> least = {1};
+  llvm::append_range(least, shape);
+  Value zero = arith::ConstantIndexOp::create(tensors, 0);
+  SmallVector<int64_t> padded(type.getShape());
+  SmallVector<OpFoldResult> low(least.size(), b.getIndexAttr(0)), high = low;
+  for (auto [dim, size] : llvm::enumerate(least)) {
+    if (!type.isDynamicDim(dim)) {
+      padded[dim] = std::max(padded[dim], size);
+      high[dim] = b.getIndexAttr(padded[dim] - type.getDimSize(dim));
+      continue;
+    }
+    Value missing = arith::SubIOp::create(
+        tensors, arith::ConstantIndexOp::create(tensors, size),
+        tensors.getIndex(tensors.getSize(parts, dim)));
+    high[dim] = Value(arith::MaxSIOp::create(tensors, missing, zero));
+  }
+  if (!llvm::all_of(
+          high, [](OpFoldResult size) { return isConstantIntValue(size, 0); }))
+    parts = tensor::PadOp::create(
+        tensors, type.clone(padded), parts, low, high,
+        Value(arith::ConstantOp::create(
+            tensors, b.getFloatAttr(type.getElementType(), 0))));
+
+  Value count = arith::ConstantIndexOp::create(tensors, getCount());
+  Value result = tensors.map(
+      getAsIndexOpFoldResult(b.getContext(), getResult().getType().getShape()),
+      b.getF64Type(), {}, [&](LoopBody &body) {
+        ImplicitLocOpBuilder &builder = body.getBuilder();
+        SmallVector<Value> indices;
+        for (unsigned loop = 0; loop < least.size(); ++loop)
+          indices.push_back(body.getIndex(loop));
+        indices[0] = arith::DivUIOp::create(
+            builder, arith::MulIOp::create(builder, indices[0], number), count);
+        Value element = tensor::ExtractOp::create(builder, parts, indices);
+        if (element.getType() != b.getF64Type())
+          element = arith::ExtFOp::create(builder, b.getF64Type(), element);
+        return Scalar(builder, element);
+      });
+  return SmallVector<Value>{result};
+}
+
+OpCost SampleOp::getCost(
+    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+  return {/*macs=*/0, getResult().getType().getNumElements()};
 }
 
 //===----------------------------------------------------------------------===//

@@ -13,7 +13,6 @@
 #include "Quench/Support/RangeSearch.h"
 
 #include <cmath>
-#include <cstring>
 
 using namespace mlir;
 using namespace quench;
@@ -71,12 +70,11 @@ static LogicalResult checkSteps(ShapeInference &shapes, int64_t steps) {
   return shapes.fail("expected 1 to 4096 steps, found ", steps);
 }
 
-/// Part number `index` of the parts of `size` numbers in `bytes`.
-static std::vector<double> getPart(Bytes bytes, int64_t index, int64_t size) {
-  std::vector<double> numbers(size);
-  std::memcpy(numbers.data(), bytes.data() + index * size * sizeof(double),
-              size * sizeof(double));
-  return numbers;
+/// Part number `index` of the parts of `size` numbers of `value` in `bytes`.
+static std::vector<double> getPart(Value value, Bytes bytes, int64_t index,
+                                   int64_t size) {
+  int64_t length = size * getBitWidth(getFloatDType(value)) / 8;
+  return decodeNumbers(value, bytes.slice(index * length, length));
 }
 
 static int64_t getLastSize(Value value) {
@@ -129,12 +127,16 @@ searchParts(Op op, ArrayRef<Bytes> operands, MutableArrayRef<char> result,
     return fakeQuantize(quantizer, range, numbers, codes);
   };
   int64_t size = getLastSize(op.getData());
-  for (int64_t part = 0, e = operands.front().size() / (size * sizeof(double));
+  std::vector<double> ranges;
+  for (int64_t part = 0,
+               e = getTensorType(op.getData()).getNumElements() / size;
        part < e; ++part) {
-    std::vector<double> data = getPart(operands.front(), part, size);
+    std::vector<double> data =
+        getPart(op.getData(), operands.front(), part, size);
     Range extent;
     if (op.getExtent()) {
-      std::vector<double> ends = getPart(operands.back(), part, 2);
+      std::vector<double> ends =
+          getPart(op.getExtent(), operands.back(), part, 2);
       extent = {ends[0], ends[1]};
     } else {
       auto [low, high] = std::minmax_element(data.begin(), data.end());
@@ -157,9 +159,9 @@ searchParts(Op op, ArrayRef<Bytes> operands, MutableArrayRef<char> result,
          extent, quantize});
     if (!std::isfinite(choice.error))
       return op.emitOpError("finds no range of finite error for part ") << part;
-    double ends[] = {choice.range.low, choice.range.high};
-    std::memcpy(result.data() + part * sizeof(ends), ends, sizeof(ends));
+    ranges.insert(ranges.end(), {choice.range.low, choice.range.high});
   }
+  encodeFloats(getFloatDType(op.getResult()), ranges, result.data());
   return success();
 }
 
@@ -190,17 +192,18 @@ LogicalResult ExtentOp::evaluateWeights(ArrayRef<Bytes> operands,
                                         MutableArrayRef<char> result) {
   int64_t parts = getParts().value_or(1);
   int64_t size = getLastSize(getMin()) / parts;
+  std::vector<double> ranges;
   for (int64_t part = 0; part < parts; ++part) {
-    std::vector<double> min = getPart(operands[0], part, size);
-    std::vector<double> max = getPart(operands[1], part, size);
+    std::vector<double> min = getPart(getMin(), operands[0], part, size);
+    std::vector<double> max = getPart(getMax(), operands[1], part, size);
     for (auto [index, low, high] : llvm::enumerate(min, max))
       if (!isRange(low, high))
         return emitOpError("range of channel ")
                << part * size + index << " goes from " << low << " to " << high;
-    double ends[] = {*std::min_element(min.begin(), min.end()),
-                     *std::max_element(max.begin(), max.end())};
-    std::memcpy(result.data() + part * sizeof(ends), ends, sizeof(ends));
+    ranges.insert(ranges.end(), {*std::min_element(min.begin(), min.end()),
+                                 *std::max_element(max.begin(), max.end())});
   }
+  encodeFloats(getFloatDType(getResult()), ranges, result.data());
   return success();
 }
 

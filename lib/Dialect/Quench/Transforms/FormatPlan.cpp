@@ -447,6 +447,18 @@ SiteFormat quench::getAnnotatedFormat(Operation *op, StringRef key) {
   return format;
 }
 
+void quench::setAnnotatedFormat(Operation *op, StringRef key,
+                                QuantizerAttrInterface quantizer,
+                                StringRef range) {
+  Builder builder(op->getContext());
+  NamedAttrList formats(op->getAttrOfType<DictionaryAttr>(formatsAttrName));
+  NamedAttrList entry(cast<DictionaryAttr>(formats.get(key)));
+  entry.set("format", quantizer);
+  entry.set("range", builder.getStringAttr(range));
+  formats.set(key, entry.getDictionary(op->getContext()));
+  op->setAttr(formatsAttrName, formats.getDictionary(op->getContext()));
+}
+
 void quench::removeAnnotatedFormat(Operation *op, StringRef key) {
   auto formats = op->getAttrOfType<DictionaryAttr>(formatsAttrName);
   SmallVector<NamedAttribute> left = llvm::filter_to_vector(

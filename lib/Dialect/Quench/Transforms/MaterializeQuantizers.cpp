@@ -50,7 +50,7 @@ private:
   /// Quantizes what `use` reads.
   LogicalResult quantizeActivation(const FormatUse &use, const QuantSite &site,
                                    const SiteFormat &format);
-  /// Quantizes the probabilities of the attention `use.op`, which goes.
+  /// Quantizes the probabilities of the attention `use.op`, which is replaced.
   LogicalResult quantizeProbabilities(const FormatUse &use,
                                       const QuantSite &site,
                                       const SiteFormat &format);
@@ -64,6 +64,8 @@ private:
   /// Ops whose weights got no codes, and why the first did not.
   llvm::DenseSet<Operation *> declined;
   std::string firstReason;
+  /// Attention that is replaced, which goes when no site refers to it any more.
+  SmallVector<AttentionOp> replaced;
   llvm::StringMap<WeightQuantizer> methods;
   /// What became of activations, by their format and the range of a site.
   DenseMap<std::tuple<Value, Attribute, Attribute>, Value> quantized;
@@ -199,13 +201,14 @@ LogicalResult MaterializeQuantizers::quantizeProbabilities(
                                           attention.getHeadGroupsAttr());
   values->setDiscardableAttrs(attention->getDiscardableAttrDictionary());
   attention.replaceAllUsesWith(values.getResult());
-  attention.erase();
+  replaced.push_back(attention);
   return success();
 }
 
 void MaterializeQuantizers::runOnOperation() {
   inputs.clear();
   declined.clear();
+  replaced.clear();
   methods.clear();
   quantized.clear();
   std::vector<QuantSite> sites = collectQuantSites(getOperation());
@@ -215,7 +218,7 @@ void MaterializeQuantizers::runOnOperation() {
         inputs.try_emplace(op, &site);
   // Weights come first: where one gets no codes, its input stays as it is.
   std::vector<FormatUse> uses = getFormatUses(sites);
-  // Probabilities come last: the op, and with it its operands, goes.
+  // Probabilities come last: the op, and with it its operands, is replaced.
   enum { Weights, Operands, Probabilities };
   for (int part : {Weights, Operands, Probabilities}) {
     bool isWeight = part == Weights;
@@ -240,6 +243,8 @@ void MaterializeQuantizers::runOnOperation() {
         return signalPassFailure();
     }
   }
+  for (AttentionOp attention : replaced)
+    attention.erase();
   // Nobody asks for remarks who thinks that all is well.
   if (!declined.empty())
     getOperation().emitWarning()

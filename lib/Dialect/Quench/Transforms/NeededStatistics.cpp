@@ -51,8 +51,12 @@ quench::findNeededStatistics(ModuleOp original) {
       auto type = use.operand
                       ? cast<RankedTensorType>(use.operand->get().getType())
                       : getProbabilitiesType(cast<AttentionOp>(use.op));
-      (void)buildStaticParameters(builder, site, type, format.quantizer,
-                                  format.range, reason);
+      if (format.range == "adaptive")
+        (void)buildFormatChoice(builder, site, type,
+                                getFormatFamily(format.quantizer), reason);
+      else
+        (void)buildStaticParameters(builder, site, type, format.quantizer,
+                                    format.range, reason);
     }
     if (!site.isWeight())
       continue;

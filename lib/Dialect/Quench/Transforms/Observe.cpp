@@ -91,6 +91,10 @@ public:
   /// the most attended key receives, and the number of sequences.
   SmallVector<int64_t> addConcentration(AttentionOp attention);
 
+  /// The parts of `value` that `quench.sample` gives, and their number before.
+  SmallVector<int64_t> addSample(Value value, int64_t count,
+                                 ArrayRef<int64_t> shape);
+
   /// The probabilities of `attention`, `[B, H, T, L]`.
   Value getProbabilities(AttentionOp attention);
 
@@ -349,6 +353,19 @@ SmallVector<int64_t> Observer::addDistribution(Value value) {
   return addResults(op.getResults());
 }
 
+SmallVector<int64_t> Observer::addSample(Value value, int64_t count,
+                                         ArrayRef<int64_t> shape) {
+  OpBuilder builder(terminator);
+  Value parts =
+      SampleOp::create(builder, terminator->getLoc(), value, count, shape);
+  ChannelValue channels = {value, {}};
+  for (int64_t rank = channels.getType().getRank(),
+               axis = rank - static_cast<int64_t>(shape.size());
+       axis < rank; ++axis)
+    channels.axes.push_back(axis);
+  return {addResult(parts), addCount(channels)};
+}
+
 Value Observer::getProbabilities(AttentionOp attention) {
   Value &value = probabilities[attention];
   if (value)
@@ -594,6 +611,33 @@ static FakeQuantOp findQuantizer(const QuantSite &site, func::FuncOp function) {
   return found;
 }
 
+/// Tokens of a sequence in a sample at most.
+static constexpr int64_t mostTokens = 64;
+
+/// How many parts of which shape are a sample of `samples` tokens of `site`,
+/// the channels of which are `channels`. Those of all operands of an attention
+/// are of the same sequences.
+static std::pair<int64_t, SmallVector<int64_t>>
+getSampleShape(const QuantSite &site, const ChannelValue &channels,
+               int64_t samples) {
+  RankedTensorType type = channels.getType();
+  auto attention = dyn_cast<AttentionOp>(site.ops.front());
+  if (!attention)
+    return {samples, {type.getShape().back()}};
+  auto getTokens = [](RankedTensorType type) {
+    int64_t tokens = type.isDynamicDim(1) ? mostTokens : type.getDimSize(1);
+    return std::clamp<int64_t>(tokens, 1, mostTokens);
+  };
+  int64_t queries = getTokens(attention.getQuery().getType());
+  int64_t keys = getTokens(attention.getKey().getType());
+  int64_t sequences = llvm::divideCeil(samples, keys);
+  if (site.role == SiteRole::Probabilities)
+    return {sequences, {type.getDimSize(1), queries, keys}};
+  return {sequences,
+          {site.role == SiteRole::Query ? queries : keys, type.getDimSize(2),
+           type.getDimSize(3)}};
+}
+
 /// How many names from the outside in `a` and `b` share.
 static size_t countShared(StringRef a, StringRef b) {
   SmallVector<StringRef> left, right;
@@ -639,6 +683,20 @@ DictionaryAttr Observe::observe(const QuantSite &site, func::FuncOp function,
   if (AttentionOp attention = getAttention(site, function))
     entry.set("concentration", builder.getDenseI64ArrayAttr(
                                    observer.addConcentration(attention)));
+  bool isSampled =
+      site.role == SiteRole::Input || isa<AttentionOp>(site.ops.front());
+  if (samples > 0 && isSampled) {
+    auto [count, shape] = getSampleShape(site, *channels, samples);
+    entry.set("sample", builder.getDenseI64ArrayAttr(
+                            observer.addSample(channels->value, count, shape)));
+    // Heads and their channels are one dimension.
+    if (channels->axes.size() == 2) {
+      int64_t size = shape.pop_back_val();
+      shape.back() *= size;
+    }
+    shape.insert(shape.begin(), count);
+    entry.set("sample_shape", builder.getDenseI64ArrayAttr(shape));
+  }
   if (site.role == SiteRole::Input) {
     // What weights are multiplied by.
     ChannelValue read = *channels;

@@ -44,7 +44,7 @@ PASSES = [
 
 
 class Tensor:
-    """A dense row-major tensor of floats, or of integers of type `itype`."""
+    """A dense row-major tensor of floats of the type that is tested, or of elements of type `itype`."""
 
     def __init__(self, shape, data, itype=None):
         self.shape, self.data, self.itype = tuple(shape), list(data), itype
@@ -435,6 +435,13 @@ def cases(dtype):
     for numbers in (rnd.tensor(7, 9), Tensor([1, len(ends)], ends), Tensor([2, 1], [0.0, 0.0])):
         yield "quench.distribution %0 : ({0}) -> ({r0}, {r1}, {r2})", [numbers], distribution(numbers)
 
+    tokens, sequences = rnd.tensor(2, 3, 4), rnd.tensor(2, 3, 2, 2)
+    for count in (4, 8):
+        part = build([count, 4], lambda i, c: tokens[(i * 6 // count) // 3, (i * 6 // count) % 3, c])
+        yield f"quench.sample %0 parts {count} of [4] : ({{0}}) -> {{r0}}", [tokens], [Tensor(part.shape, part.data, "f64")]
+    part = build([3, 2, 3, 1], lambda i, t, h, d: sequences[i * 2 // 3, t, h, d] if h < 2 else 0.0)
+    yield "quench.sample %0 parts 3 of [2, 3, 1] : ({0}) -> {r0}", [sequences], [Tensor(part.shape, part.data, "f64")]
+
     start = Tensor([], [11], "i64")
     positions = Tensor([3], [9, 10, 11], "i64")
     yield ("quench.positions %0 dim 1 from %1 {{offset = -2 : i64}} : {0} -> {r0}", [x, start], [positions])
@@ -544,7 +551,7 @@ STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1
 STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "patch_embed": [{2}], "conv2d": [{1}],
                   "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}],
                   "online_hadamard": [{2}], "attention_probabilities": [{1}], "attention_values": [{2}],
-                  "distribution": [{0}, {0}, {0}]}
+                  "distribution": [{0}, {0}, {0}], "sample": [{0, 1, 2, 3}]}
 
 
 def type_of(tensor, dtype, fixed=()):
@@ -628,7 +635,7 @@ def compare(name, value, value_type, expected, dtype):
     identity = "affine_map<(" + ", ".join(f"d{i}" for i in range(rank)) + ") -> (" + ", ".join(
         f"d{i}" for i in range(rank)) + ")>"
     scalar = identity.split("->")[0] + "-> ()>"
-    convert = (f"%x = arith.sitofp %e : {element} to f64" if expected.itype else
+    convert = (f"%x = arith.sitofp %e : {element} to f64" if element.startswith("i") else
                f"%x = arith.extf %e : {element} to f64" if element != "f64" else "%x = arith.addf %e, %zero : f64")
     reductions = ", ".join(['"reduction"'] * rank)
     return lines + [

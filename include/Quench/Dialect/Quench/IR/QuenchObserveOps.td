@@ -67,6 +67,32 @@ def Quench_SecondMomentsOp : Quench_ModelOp<"second_moments", [AttrSizedOperandS
   }];
 }
 
+def Quench_SampleOp : Quench_ModelOp<"sample"> {
+  let summary = "some parts of a tensor, at equal distances";
+  let description = [{
+    The last dimensions of `input`, as many as `shape` has, are a part; the dimensions
+    before count them. Of `n` parts the result holds the parts `i n / count`, rounded
+    down, for `i` from 0 to `count - 1`: some twice where `n` is less than `count`. Parts
+    are cropped to `shape`, or padded with zeros at the ends.
+
+    ```mlir
+    func.func @tokens(%x: tensor<?x?x8xf32>) -> tensor<4x8xf64> {
+      %r = quench.sample %x parts 4 of [8] : (tensor<?x?x8xf32>) -> tensor<4x8xf64>
+      return %r : tensor<4x8xf64>
+    }
+    func.func @sequences(%x: tensor<?x?x2x4xf32>) -> tensor<3x16x2x4xf64> {
+      %r = quench.sample %x parts 3 of [16, 2, 4] : (tensor<?x?x2x4xf32>) -> tensor<3x16x2x4xf64>
+      return %r : tensor<3x16x2x4xf64>
+    }
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, I64Attr:$count, DenseI64ArrayAttr:$shape);
+  let results = (outs RankedTensorOf<[F64]>:$result);
+  let assemblyFormat = [{
+    $input `parts` $count `of` $shape attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def Quench_AttentionProbabilitiesOp : Quench_ModelOp<"attention_probabilities", [AttrSizedOperandSegments]> {
   let summary = "softmax(scale q k^T + bias), per head";
   let description = [{

@@ -115,6 +115,11 @@ void annotateFormats(const FormatPlan &plan);
 /// where it gives none.
 SiteFormat getAnnotatedFormat(mlir::Operation *op, llvm::StringRef key);
 
+/// Gives the operand of `key` of an annotated op another quantizer and range.
+void setAnnotatedFormat(mlir::Operation *op, llvm::StringRef key,
+                        QuantizerAttrInterface quantizer,
+                        llvm::StringRef range);
+
 /// Takes that format from the op.
 void removeAnnotatedFormat(mlir::Operation *op, llvm::StringRef key);
 

@@ -214,6 +214,9 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
     products are also summed with a weight for each token: the attention `r` that it receives
     from all heads and queries, scaled to `least-weight` to 1 within its sequence;
     `linear` divides `r` by its mean (RSQ's code), `squared` is `r^2` (RSQ's paper).
+    With `samples` inputs of contractions give so many tokens (`quench.sample`), and
+    operands of attention so many sequences, of at most 64 tokens each, as have that many
+    tokens together.
 
     The attribute `quench.observed` of the function says which results are of which
     site, as `quench calibrate` reads it: for each site its name, its kind, the
@@ -247,7 +250,8 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
                clEnumValN(::quench::TokenWeighting::None, "none", "no"),
                clEnumValN(::quench::TokenWeighting::Linear, "linear", "by attention received, over its mean"),
                clEnumValN(::quench::TokenWeighting::Squared, "squared", "by its square"))}]>,
-    Option<"leastWeight", "least-weight", "double", "0.005", "weight of the token that receives least">
+    Option<"leastWeight", "least-weight", "double", "0.005", "weight of the token that receives least">,
+    Option<"samples", "samples", "int64_t", "0", "tokens of quantizer sites to give as they are">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

@@ -25,6 +25,8 @@ namespace quench {
 ///   dual         the same, each end by itself
 ///   entropy      the part of all of least divergence of histograms
 ///   progressive  scale and zero point, searched step by step (AdaLog)
+///   output       by the error of the outputs of a sample
+///   adaptive     the same, with what the format leaves open chosen before
 ///   unit         0 to 1, whatever was seen: of probabilities
 llvm::ArrayRef<llvm::StringRef> getRangeMethods();
 
@@ -38,6 +40,8 @@ struct StaticParameters {
 /// value of `type` that is what `site` is, as what follows "NAME: "; empty
 /// where they may. Methods but `minmax` and `moving` need one scale for the
 /// whole value, and those one for channels, heads or groups of channels.
+/// `output` may have one for each head, and needs weights or an attention that
+/// read the value.
 std::string getRangeObstacle(const QuantSite &site, mlir::RankedTensorType type,
                              QuantizerAttrInterface format,
                              llvm::StringRef method);
@@ -50,6 +54,23 @@ buildStaticParameters(mlir::OpBuilder &builder, const QuantSite &site,
                       mlir::RankedTensorType type,
                       QuantizerAttrInterface format, llvm::StringRef method,
                       std::string &reason);
+
+/// The formats among which `adaptive` chooses: what `format` is with every step
+/// of logarithms, ratio of the two grids of a twin, or with and without zero
+/// points. No more than itself where nothing is open.
+llvm::SmallVector<QuantizerAttrInterface>
+getFormatFamily(QuantizerAttrInterface format);
+
+/// The range that the format chosen by `adaptive` for `site` has.
+llvm::StringRef getRangeOfChoice(const QuantSite &site);
+
+/// Builds the program of the place in `family`, `tensor<1xf64>`, of the format
+/// with which outputs of a value of `site` have the least error. Where
+/// statistics are missing it returns null and says in `reason` why.
+mlir::Value buildFormatChoice(mlir::OpBuilder &builder, const QuantSite &site,
+                              mlir::RankedTensorType type,
+                              llvm::ArrayRef<QuantizerAttrInterface> family,
+                              std::string &reason);
 
 } // namespace quench
 
