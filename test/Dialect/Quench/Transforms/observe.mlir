@@ -20,11 +20,11 @@ module attributes {quench.symbols = {batch = [1]}} {
     // CHECK: tensor.dim [[X]]
     // CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "parallel"]{{.*}} ins([[X]]
     // CHECK: arith.extf
-    // CHECK: math.absf
     // CHECK: arith.minimumf
     // CHECK: arith.maximumf
+    // CHECK: math.absf
     // CHECK: arith.addf
-    // CHECK: iterator_types = ["reduction", "parallel", "parallel", "parallel"]
+    // CHECK: quench.second_moments [[X]]
     return %1 : tensor<?x4xf32>
   }
 }
