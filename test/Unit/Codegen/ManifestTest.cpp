@@ -148,6 +148,18 @@ TEST_F(Manifest, SaysWhatIsIndependent) {
   // Keys of another batch, and a batch that is a later dimension.
   EXPECT_FALSE(isIndependent(attention, R"("t", "t")"));
   EXPECT_FALSE(isIndependent(attention, R"("b", "b")"));
+  // Attention in parts, with a scale for each sequence.
+  const char *parts = R"(
+    %q = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [%b, %t, 2, 2]
+      : tensor<?x?x4xf32> into tensor<?x?x2x2xf32>
+    %d = quench.dynamic_scale %k by(#quench.uniform<i8, sequence>) : (tensor<?x?x2x2xf32>) -> tensor<?x2xf32>
+    %v = quench.fake_quant %k, %d by(#quench.uniform<i8, sequence>) : (tensor<?x?x2x2xf32>, tensor<?x2xf32>) -> tensor<?x?x2x2xf32>
+    %p = quench.attention_probabilities %q, %k mask %ids scale 0.5 full
+      : (tensor<?x?x2x2xf32>, tensor<?x?x2x2xf32>, tensor<?x?xi64>) -> tensor<?x2x?x?xf32>
+    %a = quench.attention_values %p, %v : (tensor<?x2x?x?xf32>, tensor<?x?x2x2xf32>) -> tensor<?x?x2x2xf32>
+    %y = tensor.collapse_shape %a [[0], [1], [2, 3]] : tensor<?x?x2x2xf32> into tensor<?x?x4xf32>)";
+  EXPECT_TRUE(isIndependent(parts));
+  EXPECT_FALSE(isIndependent(parts, R"("t", "t")"));
   // Scales of tokens, and of the whole tensor.
   EXPECT_TRUE(isIndependent(R"(
     %d = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x?x4xf32>) -> tensor<?x?xf32>
