@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Keys and values of a group become panels once, as the weights of an integer
-// linear are. A task takes a block of queries of one head: scores of a block of
-// keys have a row for each query, so that what is computed of a row lies side
+// linear are. A task takes some queries of one head: scores of a block of keys
+// have a row for each query, so that what is computed of a row lies side
 // by side and probabilities are the rows of the second product. The greatest
 // score is known before the first probability gets its code; where there is
 // more than one block of keys, scores are computed twice, which costs less than
@@ -85,15 +85,22 @@ private:
     return vector::BitCastOp::create(b, type, value);
   }
 
-  // Of one task.
+  // Of one task: its buffers, and the codes of its queries.
   void prepareTask(Value batch, Value head);
   void encodeQueries(Value first, Value end);
+  /// Computes the results of a block of queries. Of these, beside a block of
+  /// keys from `first` on:
   void attend(Value firstQuery);
+  /// The sums of products,
   void multiplyKeys(Value first);
+  /// the scores, the greatest of which so far stay in `maxima`,
   void score(Value first);
   Value finishScore(Value sum, Value row, Value factor, Value position);
+  /// the codes of probabilities, the sums of weights,
   void weigh(Value first);
+  /// and the sums of values.
   void addValues(Value first);
+  /// Stores the results.
   void finish();
   /// The keys of the block from `first` on.
   Value count(Value first) { return b.min(b.index(block), b.sub(end, first)); }

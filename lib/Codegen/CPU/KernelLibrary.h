@@ -164,8 +164,7 @@ mlir::func::FuncOp getKernel(const KernelLibrary &library,
 
 /// Attention as `quench.integer_attention` defines it, of codes that it gives
 /// to queries and keys for each token and head, to values for each sequence
-/// and head, and to probabilities for each row. `attention` is f16, bf16 or
-/// f32.
+/// and head, and to probabilities for each row. Elements are f16, bf16 or f32.
 struct IntegerAttentionKernel {
   AttentionKernel attention;
   IntegerDot dot;

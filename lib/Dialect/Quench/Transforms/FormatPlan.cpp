@@ -48,7 +48,7 @@ static std::string spellFormat(StringRef text, const QuantSite &site,
   bool isPositive = site.role == SiteRole::Probabilities;
   bool isAsymmetric = text.starts_with("u") && !isPositive;
   std::string codes = text.str();
-  if (isPositive)
+  if (isPositive && text.starts_with("i"))
     codes.front() = 'u';
   return "#quench.uniform<" + codes + (isAsymmetric ? ", asymmetric" : "") +
          sharing + ">";
