@@ -22,8 +22,10 @@ environment=${QUENCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quench}/benchmark
 if [ ! -x "$environment/bin/python" ]; then
   python3 -m venv "$environment"
 fi
-# llama-cpp-python is compiled, for this processor: its wheels know AVX2 at most.
-CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF ${CMAKE_ARGS-}" \
+# llama-cpp-python is compiled, for this processor: wheels of llama.cpp know AVX2
+# at most. By clang, since GCC 12 takes stores to the configuration of tile
+# registers away, and llama.cpp crashes.
+CC=clang-22 CXX=clang++-22 CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF ${CMAKE_ARGS-}" \
   "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
   -r test/Benchmark/requirements.txt
 
@@ -38,7 +40,7 @@ case $row in
     benchmark models.py "$row" --work "build/benchmark/$row" --schemes W8A8 W4A8 "$@" ;;
   llama-3.2-1b)
     benchmark models.py "$row" --work "build/benchmark/$row" --schemes W4A8 \
-      --length 512 --calls 3 --weight-method rtn "$@" ;;
+      --length 512 --calls 3 --group 32 --weight-method rtn "$@" ;;
   linear)
     benchmark linear.py --work build/benchmark/linear "$@" ;;
   build)

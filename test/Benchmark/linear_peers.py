@@ -8,7 +8,6 @@ names and functions that compute all outputs once and return the last.
 
 import ctypes
 import itertools
-import pathlib
 import weakref
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,6 +19,9 @@ import onnxruntime
 import openvino
 from onnx import TensorProto, helper, numpy_helper
 from openvino import opset13 as ops
+
+import ggml
+import machine
 
 VERSIONS = ", ".join(
     f"{library.__name__} {library.__version__.split('-')[0]}" for library in (onnxruntime, openvino, llama_cpp)
@@ -235,9 +237,7 @@ class Ggml:
 
     def __init__(self, linears, threads):
         self.linears, self.threads = linears, threads
-        folder = pathlib.Path(llama_cpp.__file__).parent / "lib"
-        self.base = ctypes.CDLL(str(folder / "libggml-base.so"))
-        self.cpu = ctypes.CDLL(str(folder / "libggml-cpu.so"))
+        self.base, self.cpu = ggml.base, ggml.cpu
         for library, names in (
             (
                 self.base,
@@ -255,6 +255,9 @@ class Ggml:
         self.base.ggml_log_set(self.IGNORE, None)
         self.backend = self._pointer(self.cpu.ggml_backend_cpu_init())
         self.cpu.ggml_backend_cpu_set_n_threads(self.backend, threads)
+        pool = ggml.make_threadpool(threads)
+        self.cpu.ggml_backend_cpu_set_threadpool(self.backend, pool)
+        weakref.finalize(self, ggml.free_threadpool, pool)
 
     @staticmethod
     def _pointer(value):
@@ -340,7 +343,8 @@ class Ggml:
             self.base.ggml_free(weights)
 
         weakref.finalize(run, free)
-        return f"{self.name} {kind} {self.base.ggml_backend_buft_name(buffers).decode()}", run
+        name = f"{self.name} {kind} {self.base.ggml_backend_buft_name(buffers).decode()}"
+        return name, machine.ThreadBound(run)
 
 
 LIBRARIES = (OnnxRuntime, OpenVino, Ggml)

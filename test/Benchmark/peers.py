@@ -36,7 +36,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 
+import ggml
 import graphs
+import machine
 from checkpoints import Checkpoint
 
 logging.getLogger().setLevel(logging.ERROR)
@@ -396,6 +398,8 @@ class LlamaCpp(Library):
         context = llama_cpp.llama_init_from_model(model, settings)
         if not context:
             raise RuntimeError(f"llama.cpp does not load {kind}")
+        pool = ggml.make_threadpool(self.threads)
+        ggml.attach_threadpool(context, pool)
         batch = llama_cpp.llama_batch_init(ids.size, 0, 1)
         batch.n_tokens = ids.size
         for i, (row, column) in enumerate(np.ndindex(ids.shape)):
@@ -419,11 +423,12 @@ class LlamaCpp(Library):
         def free():
             llama_cpp.llama_batch_free(batch)
             llama_cpp.llama_free(context)
+            ggml.free_threadpool(pool)
             llama_cpp.llama_model_free(model)
 
         weakref.finalize(run, free)
         name = f"{self.name} {kind}{' fused attention' if is_fused else ''}{' repacked' if is_repacked else ''}"
-        return name, run
+        return name, machine.ThreadBound(run)
 
 
 LIBRARIES = (OnnxRuntime, OpenVino, LlamaCpp)
