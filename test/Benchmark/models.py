@@ -9,7 +9,8 @@ Usage: models.py MODEL [--schemes float W8A8 W4A8] [--batch 1] [--length 128]
 
 MODEL is the folder of a BERT, ViT or LLaMA checkpoint, or the name of a published
 configuration, which gets random weights (checkpoints.py). W4A8 has weights in
-groups of --group, whose codes --weight-method chooses.
+groups of --group, whose codes --weight-method chooses; those of patches have 8
+bits.
 
 All sides run in turn, round by round, on the first processors; a round's figure is
 the median of its calls, ours those of a program that is started anew. Of the
@@ -80,6 +81,9 @@ def build(scheme):
     if scheme == "W4A8":
         quantizer = f"#quench.uniform<i4, axis = 0, group = {arguments.group}>"
         command += ["--rule", f"*={quantizer} roles=weight method={arguments.weight_method}"]
+        if family == "vit":
+            # The peers, for whom it is a convolution, leave it in floats.
+            command += ["--rule", "*.patch_embeddings.projection.weight=#quench.uniform<i8, axis = 0>"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return program
 
