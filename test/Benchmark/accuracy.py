@@ -86,8 +86,8 @@ class Candidate:
         # of the model as it is; None: it needs none.
         self.needs = needs
         self.only = only
-        # Formats and weight method are those of the recipe, for as many BITS as
-        # the scheme has for weights and activations alike.
+        # Formats are those of the recipe, for as many BITS as the scheme has for
+        # weights and activations alike, and so is the method unless one is named.
         self.brings_formats = brings_formats
         self.name = (f"{recipe} + {method}" if recipe and method != "rtn"
                      else recipe or method)
@@ -132,6 +132,8 @@ CANDIDATES = [
     *(Candidate(recipe, only=["vit"], brings_formats=True) for recipe in
       ("repq-vit{bits=BITS}", "repquant{bits=BITS}", "dopq-vit{bits=BITS}",
        "noisyquant{bits=BITS seed=SEED}", "fq-vit{bits=BITS}")),
+    Candidate("repq-vit{bits=BITS}", "gptq{bias=mean}", only=["vit"],
+              brings_formats=True),
 ]
 
 
@@ -281,6 +283,8 @@ class Bench:
                 options = ["--recipe", candidate.get_recipe(scheme, seed), "--calib",
                            self.data[id(kind)][f"calib{seed}"], "--calib-limit", "0",
                            "--calib-length", str(LENGTH)]
+                if candidate.method != "rtn":
+                    options += ["--weight-method", candidate.method]
             elif scheme and candidate.recipe:
                 source, label = self.rewrite(model, candidate, seed)
             if scheme and not brings_formats:
