@@ -69,6 +69,8 @@ private:
   void multiplyPart(TileProduct &product, Value size, Value row, Value place,
                     Value part, Value codes, Value sums, Value blockSums,
                     const Weight &weight);
+  /// Rows that the tile registers multiply at once.
+  Value getHeight() { return b.min(b.dim(x, 0), b.index(largestTile)); }
   /// The first row of a tile.
   Value getRow(Value tile, Value numTiles) {
     return tileCodes != 0 ? b.min(b.mul(tile, largestTile), b.dim(x, 0))
@@ -340,7 +342,7 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
   if (tileCodes != 0) {
     product.emplace(b, partCodes);
     blockSums = product->allocateSums();
-    product->configure(b.index(largestTile));
+    product->configure(getHeight());
   }
   SmallVector<Value> allSums;
   for (const Weight &weight : weights) {
@@ -467,13 +469,15 @@ void FewBitWriter::multiplyPart(TileProduct &product, Value size, Value row,
                                 Value place, Value part, Value codes,
                                 Value sums, Value blockSums,
                                 const Weight &weight) {
-  // Only the last block of all has fewer rows.
-  Value isShort = b.less(size, b.index(largestTile));
-  b.ifThen(isShort, [&] { product.configure(size); });
-  product.multiply(x, row, size, codes, /*panel=*/b.index(0),
+  // The last block of all, which has fewer rows, begins earlier and leaves the
+  // sums of the rows before alone: to configure the registers for it takes
+  // longer.
+  Value height = getHeight();
+  Value firstOfBlock = b.min(row, b.sub(b.dim(x, 0), height));
+  Value skipped = b.sub(row, firstOfBlock);
+  product.multiply(x, firstOfBlock, height, codes, /*panel=*/b.index(0),
                    b.mul(part, partCodes), blockSums,
                    {/*firstWeight=*/b.index(0)});
-  b.ifThen(isShort, [&] { product.configure(b.index(largestTile)); });
 
   const bool shiftsDiffer = k.input.zero && k.input.rowScales;
   SmallVector<Value> shifts;
@@ -484,7 +488,8 @@ void FewBitWriter::multiplyPart(TileProduct &product, Value size, Value row,
       shifts = getInit(1, b.add(row, r), part, weight);
     SmallVector<Value> blockRow;
     for (int64_t v = 0; v < panelVectors; ++v) {
-      Value sum = b.loadVector(blockSums, {r, b.index(v * lanes)});
+      Value sum =
+          b.loadVector(blockSums, {b.add(skipped, r), b.index(v * lanes)});
       Value other =
           hasGroups ? shifts[v]
                     : b.loadVector(sums, {b.add(place, r), b.index(v * lanes)});
