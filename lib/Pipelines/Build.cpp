@@ -286,8 +286,9 @@ private:
   /// Runs `phase`, transform or quantize, in which recipes take statistics.
   LogicalResult runWithStatistics(Phase phase);
   LogicalResult runCalibrate();
-  /// Takes the statistics that formats need.
-  LogicalResult takeNeededStatistics();
+  /// Takes the statistics that formats need; `asker` is the recipe that does so
+  /// in the phase quantize.
+  LogicalResult takeNeededStatistics(const RecipeUse *asker = nullptr);
   /// Chooses what formats leave open, by these statistics.
   LogicalResult chooseFormats();
   /// The archive that the module names for `scope`; empty where it names none.
@@ -349,7 +350,8 @@ LogicalResult Preparation::takeStatistics(CalibrationOptions calibration) {
   retireScope(*module, "stats");
   OwningOpRef<ModuleOp> observed(module->clone());
   (*observed)->removeAttr(boundAttrName);
-  observed->walk([](Operation *op) { op->removeAttr(formatsAttrName); });
+  if (!calibration.runsBlocks())
+    observed->walk([](Operation *op) { op->removeAttr(formatsAttrName); });
   FailureOr<std::string> file = calibrateInto(
       *observed, directory, *target, options.calibrationFolder, calibration);
   if (failed(file))
@@ -371,13 +373,16 @@ LogicalResult Preparation::runWithStatistics(Phase phase) {
     if (!run.takesStatistics)
       continue;
     if (phase == Phase::Quantize) {
-      if (failed(takeNeededStatistics()))
+      if (failed(takeNeededStatistics(run.takesStatistics)))
         return failure();
       continue;
     }
     CalibrationOptions calibration = options.calibration;
     calibration.products = run.takesStatistics->takesProducts;
     calibration.quantizers = false;
+    // Nothing has a format yet, and classes of channels go through blocks.
+    calibration.regime = CalibrationRegime::Parallel;
+    calibration.inBlocks = false;
     if (failed(takeStatistics(calibration)) || failed(bind("stats")))
       return failure();
   }
@@ -413,7 +418,7 @@ LogicalResult Preparation::chooseFormats() {
   });
 }
 
-LogicalResult Preparation::takeNeededStatistics() {
+LogicalResult Preparation::takeNeededStatistics(const RecipeUse *asker) {
   auto statistics = findNeededStatistics(*module);
   if (failed(statistics))
     return failure();
@@ -439,6 +444,21 @@ LogicalResult Preparation::takeNeededStatistics() {
   if (needs("sample"))
     calibration.samples = usualSamples;
   calibration.classes = false;
+  // What becomes of the formats in the phase quantize.
+  SmallVector<std::string> pipelines;
+  auto add = [&](const std::string &pipeline) {
+    if (!pipeline.empty())
+      pipelines.push_back(pipeline);
+  };
+  bool isToCome = !asker;
+  for (const RecipeUse &use : options.recipes) {
+    if (isToCome)
+      add(use.beforeFormatStatistics);
+    isToCome |= &use == asker;
+    if (isToCome)
+      add(use.quantizePipeline);
+  }
+  calibration.quantizePipeline = llvm::join(pipelines, ",");
   return failure(failed(takeStatistics(calibration)) || failed(bind("stats")));
 }
 

@@ -29,8 +29,7 @@ ExampleData::~ExampleData() = default;
 // Tensors
 //===----------------------------------------------------------------------===//
 
-/// The type of the runtime that `dtype` is.
-static std::optional<qrt_dtype> getRuntimeType(DType dtype) {
+std::optional<qrt_dtype> quench::getRuntimeType(DType dtype) {
   switch (dtype) {
   case DType::BOOL:
     return QRT_BOOL;

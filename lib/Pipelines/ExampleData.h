@@ -10,12 +10,14 @@
 #define QUENCH_LIB_PIPELINES_EXAMPLEDATA_H
 
 #include "Quench/Pipelines/DataOptions.h"
+#include "Quench/Support/DType.h"
 #include "quench-rt/quench_rt.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/Error.h"
 
 #include <memory>
+#include <optional>
 
 namespace quench {
 
@@ -50,6 +52,9 @@ public:
   virtual llvm::Expected<llvm::ArrayRef<qrt_tensor>> get(int64_t begin,
                                                          int64_t count) = 0;
 };
+
+/// The type of the runtime that elements of `dtype` have, or none.
+std::optional<qrt_dtype> getRuntimeType(DType dtype);
 
 /// The examples [begin, end) in words, counted from 1.
 std::string describeExamples(int64_t begin, int64_t end);

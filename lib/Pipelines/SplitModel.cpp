@@ -19,6 +19,7 @@
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -468,27 +469,41 @@ cutEntries(MutableArrayRef<EntrySplitter> entries, int64_t maxBytes,
   return cuts.size() + 1;
 }
 
+/// Looks at the entry points of `module`. Gives none where one cannot be cut.
+static std::vector<EntrySplitter> analyzeEntries(ModuleOp module) {
+  std::vector<EntrySplitter> entries;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (!func->hasAttr(attrs::entry) ||
+        failed(entries.emplace_back(func).analyze()))
+      return {};
+  return entries;
+}
+
+/// Adds what the cut `entries` of `module` are as `numPieces` modules.
+static void addPieces(ModuleOp module, MutableArrayRef<EntrySplitter> entries,
+                      unsigned numPieces, SplitModel &model) {
+  for (unsigned i = 0; i < numPieces; ++i) {
+    model.pieces.emplace_back(ModuleOp::create(module.getLoc()));
+    (*model.pieces.back())->setAttrs(module->getAttrDictionary());
+    for (EntrySplitter &entry : entries)
+      entry.addPiece(*model.pieces.back(), i);
+  }
+}
+
 SplitModel quench::splitModel(ModuleOp module, int64_t maxBytes,
                               bool givesJoins) {
   SplitModel model;
   // Reified sizes are ops.
   OwningOpRef<ModuleOp> scratch(module.clone());
-  std::vector<EntrySplitter> entries;
-  bool canSplit = true;
-  for (auto func : scratch->getOps<func::FuncOp>()) {
-    if (!func->hasAttr(attrs::entry)) {
-      canSplit = false;
-      break;
-    }
-    SmallVector<Operation *> ops;
-    for (Operation &op : func.getOps())
-      ops.push_back(&op);
-    for (Operation *op : ops)
-      splitOp(op, maxBytes);
-    canSplit &= succeeded(entries.emplace_back(func).analyze());
-  }
+  SmallVector<Operation *> ops;
+  for (auto func : scratch->getOps<func::FuncOp>())
+    if (func->hasAttr(attrs::entry))
+      llvm::append_range(ops, llvm::make_pointer_range(func.getOps()));
+  for (Operation *op : ops)
+    splitOp(op, maxBytes);
+  std::vector<EntrySplitter> entries = analyzeEntries(*scratch);
   std::optional<unsigned> numPieces;
-  if (canSplit && !entries.empty()) {
+  if (!entries.empty()) {
     numPieces =
         cutEntries(entries, maxBytes, /*isWithinBlocks=*/true, givesJoins);
     if (!numPieces)
@@ -499,14 +514,55 @@ SplitModel quench::splitModel(ModuleOp module, int64_t maxBytes,
     model.pieces.emplace_back(module.clone());
     return model;
   }
-  for (unsigned i = 0; i < *numPieces; ++i) {
-    model.pieces.emplace_back(ModuleOp::create(module.getLoc()));
-    (*model.pieces.back())->setAttrs(module->getAttrDictionary());
-    for (EntrySplitter &entry : entries)
-      entry.addPiece(*model.pieces.back(), i);
-  }
+  addPieces(module, entries, *numPieces, model);
   if (givesJoins)
     for (Value join : entries.front().getJoins())
       model.blocks.push_back(getSiteName(join.getDefiningOp()));
+  return model;
+}
+
+/// `path` up to its first part that is a number; empty where it has none.
+static StringRef getBlock(StringRef path) {
+  size_t begin = 0;
+  while (begin < path.size()) {
+    StringRef part = path.substr(begin).split('.').first;
+    begin += part.size();
+    if (!part.empty() && llvm::all_of(part, llvm::isDigit))
+      return path.take_front(begin);
+    ++begin;
+  }
+  return "";
+}
+
+/// The joins of `entry` that end blocks.
+static SmallVector<Operation *> getBlockEnds(const EntrySplitter &entry) {
+  SmallVector<Operation *> ends;
+  std::string block;
+  for (Value join : llvm::reverse(entry.getJoins())) {
+    std::string name = getSiteName(join.getDefiningOp());
+    std::string own = getBlock(name).str();
+    if (!own.empty() && own != block)
+      ends.push_back(join.getDefiningOp());
+    block = own;
+  }
+  std::reverse(ends.begin(), ends.end());
+  return ends;
+}
+
+SplitModel quench::splitAtBlocks(ModuleOp module) {
+  SplitModel model;
+  OwningOpRef<ModuleOp> scratch(module.clone());
+  std::vector<EntrySplitter> entries = analyzeEntries(*scratch);
+  size_t numCuts = entries.empty() ? 0 : getBlockEnds(entries.front()).size();
+  bool canCut = numCuts > 0;
+  for (EntrySplitter &entry : entries) {
+    SmallVector<Operation *> ends = getBlockEnds(entry);
+    canCut = canCut && ends.size() == numCuts &&
+             succeeded(entry.cut(ends, /*givesJoins=*/false));
+  }
+  if (canCut)
+    addPieces(module, entries, numCuts + 1, model);
+  else
+    model.pieces.emplace_back(module.clone());
   return model;
 }

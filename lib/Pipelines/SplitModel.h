@@ -45,6 +45,10 @@ struct SplitModel {
 /// points cannot be cut at the same places.
 SplitModel splitModel(mlir::ModuleOp module, int64_t maxBytes, bool givesJoins);
 
+/// The same after the residual joins that end a block. A block is what has the
+/// same path up to its first number, such as `model.layers.3`.
+SplitModel splitAtBlocks(mlir::ModuleOp module);
+
 } // namespace quench
 
 #endif // QUENCH_LIB_PIPELINES_SPLITMODEL_H

@@ -147,6 +147,7 @@ llvm::Error ModelOptions::get(const Environment &environment,
                                    "', expected f32, f64, f16 or bf16");
   options.importers = &environment.importers;
   options.import.dtype = dtype;
+  options.calibration.threads = threads;
   options.onPhase = [verbose = verbose.getValue()](
                         Phase phase, std::optional<double> seconds) {
     reportPhase(verbose, phase, seconds);
@@ -199,6 +200,17 @@ RecipeOptions::RecipeOptions(cl::SubCommand &sub)
       calibCache("calib-cache", cl::sub(sub), cl::value_desc("folder"),
                  cl::desc("Keep such statistics there, and take what is there "
                           "already")),
+      calibRegime(
+          "calib-regime", cl::sub(sub), cl::init(CalibrationRegime::Parallel),
+          cl::desc("What formats take statistics of:"),
+          cl::values(clEnumValN(CalibrationRegime::Parallel, "parallel",
+                                "the model before it is quantized (default)"),
+                     clEnumValN(CalibrationRegime::Sequential, "sequential",
+                                "each layer behind those that are quantized, "
+                                "block by block"))),
+      calibBlocks("calib-blocks", cl::sub(sub),
+                  cl::desc("Run the model block by block for statistics of "
+                           "formats, with one block in memory")),
       calibLimit("calib-limit", cl::sub(sub), cl::init(128),
                  cl::value_desc("n"),
                  cl::desc("Use so many examples of it, 0 for all (default "
@@ -231,7 +243,8 @@ RecipeOptions::getCalibration(PhaseOptions &phases,
   if (calib.empty()) {
     for (const llvm::cl::Option *option :
          std::initializer_list<const llvm::cl::Option *>{
-             &calibCache, &calibLimit, &calibLength})
+             &calibCache, &calibRegime, &calibBlocks, &calibLimit,
+             &calibLength})
       if (option->getNumOccurrences())
         return llvm::createStringError("--" + option->ArgStr +
                                        ": there is no --calib");
@@ -242,6 +255,8 @@ RecipeOptions::getCalibration(PhaseOptions &phases,
                                    "--calib-limit and --calib-length");
   CalibrationOptions &calibration = phases.calibration;
   calibration.data = calib;
+  calibration.regime = calibRegime;
+  calibration.inBlocks = calibBlocks;
   calibration.limit = calibLimit;
   calibration.length = calibLength;
   calibration.params = params;

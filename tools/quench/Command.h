@@ -177,6 +177,8 @@ private:
   llvm::cl::opt<bool> quantizeHead;
   llvm::cl::opt<std::string> weightMethod;
   llvm::cl::opt<std::string> calib, calibCache;
+  llvm::cl::opt<quench::CalibrationRegime> calibRegime;
+  llvm::cl::opt<bool> calibBlocks;
   llvm::cl::opt<int64_t> calibLimit, calibLength;
   /// Where statistics are that nobody keeps.
   TemporaryFolder folder;

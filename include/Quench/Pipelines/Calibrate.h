@@ -23,9 +23,24 @@ namespace quench {
 /// Tokens of a site that searches by the error of outputs look at.
 inline constexpr int64_t usualSamples = 512;
 
+/// What statistics are taken of.
+enum class CalibrationRegime {
+  /// The model as it is.
+  Parallel,
+  /// A model of which everything before a site is quantized, as its formats
+  /// say, by then.
+  Sequential
+};
+
 /// `batch` examples are one step: what is interrupted goes on from the last
 /// complete one.
 struct CalibrationOptions : DataOptions {
+  CalibrationRegime regime = CalibrationRegime::Parallel;
+  /// Run the model block by block, so that no more than one is in memory. The
+  /// regime Sequential always does.
+  bool inBlocks = false;
+  /// Of the regime Sequential: the passes that run before quantizers are made.
+  std::string quantizePipeline;
   /// Take products of channels too.
   bool products = false;
   /// Observe the values that quantizers are for, and classes of channels.
@@ -47,6 +62,10 @@ struct CalibrationOptions : DataOptions {
   /// Told how many of how many examples have been seen, first when the model is
   /// ready: not 0 where an interrupted run goes on.
   std::function<void(int64_t seen, int64_t all)> onProgress;
+
+  bool runsBlocks() const {
+    return inBlocks || regime == CalibrationRegime::Sequential;
+  }
 };
 
 /// Runs `module`, whose relative paths start from `directory`, over the data
@@ -61,6 +80,11 @@ mlir::LogicalResult calibrate(mlir::ModuleOp module, llvm::StringRef directory,
 /// The same into a file of `folder`, which is made where it does not exist, the
 /// name of which follows from everything that the numbers depend on. Where it
 /// is there already nothing runs. Returns its path.
+///
+/// Where it runs block by block `module` has formats (`quench.formats`), and
+/// statistics are those that they need, without classes of channels. What
+/// blocks give one another is kept in a hidden folder beside the file, with
+/// which a call that was interrupted goes on.
 mlir::FailureOr<std::string> calibrateInto(mlir::ModuleOp module,
                                            llvm::StringRef directory,
                                            const CPUTarget &target,

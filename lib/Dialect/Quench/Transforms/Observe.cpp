@@ -502,6 +502,9 @@ private:
                          Observer &observer);
   DictionaryAttr observe(const QuantSite &site, func::FuncOp function,
                          Observer &observer);
+  bool isAsked(StringRef name) const {
+    return only.empty() || llvm::is_contained(only, name);
+  }
 };
 } // namespace
 
@@ -748,15 +751,16 @@ void Observe::runOnOperation() {
     ChannelClasses classes(getOperation(), kind);
     llvm::DenseSet<StringRef> names;
     for (const ChannelClass &site : classes.getClasses())
-      if (names.insert(site.name).second)
+      if (isAsked(site.name) && names.insert(site.name).second)
         if (DictionaryAttr description = observe(site, function, observer))
           sites.push_back(description);
   };
   // First: the other sites need changes that values of these do not survive.
   if (quantizers)
     for (const QuantSite &site : collectQuantSites(getOperation()))
-      if (DictionaryAttr description = observe(site, function, observer))
-        sites.push_back(description);
+      if (isAsked(site.name))
+        if (DictionaryAttr description = observe(site, function, observer))
+          sites.push_back(description);
   // A scale that passes a gate is one of what the gate gives.
   function->setAttr(observedAttrName, ArrayAttr::get(&getContext(), sites));
   if (!classes)

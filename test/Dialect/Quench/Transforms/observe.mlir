@@ -1,9 +1,13 @@
 // RUN: quench-opt %s --quench-observe=products | FileCheck %s
 // RUN: not quench-opt %s --quench-observe=entry=g 2>&1 | FileCheck %s --check-prefix=ENTRY
+// RUN: quench-opt %s --quench-observe="quantizers only=quench.linear.input.1" | FileCheck %s --check-prefix=ONLY
 
 // ENTRY: error: found no entry point 'g' of one block to observe
 
 module attributes {quench.symbols = {batch = [1]}} {
+  // ONLY-NOT: site = "quench.linear
+  // ONLY: kind = "value", site = "quench.linear.input.1"
+  // ONLY-NOT: site = "quench.linear
   // CHECK: func.func @f(
   // CHECK-SAME: tensor<6xf64> {quench.name = "observed.2"}
   // CHECK-SAME: quench.observed = [

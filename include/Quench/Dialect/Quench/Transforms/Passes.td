@@ -217,6 +217,7 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
     With `samples` inputs of contractions give so many tokens (`quench.sample`), and
     operands of attention so many sequences, of at most 64 tokens each, as have that many
     tokens together.
+    With `only` no other sites than those of the names are observed.
 
     The attribute `quench.observed` of the function says which results are of which
     site, as `quench calibrate` reads it: for each site its name, its kind, the
@@ -251,7 +252,8 @@ def QuenchObserve : Pass<"quench-observe", "::mlir::ModuleOp"> {
                clEnumValN(::quench::TokenWeighting::Linear, "linear", "by attention received, over its mean"),
                clEnumValN(::quench::TokenWeighting::Squared, "squared", "by its square"))}]>,
     Option<"leastWeight", "least-weight", "double", "0.005", "weight of the token that receives least">,
-    Option<"samples", "samples", "int64_t", "0", "tokens of quantizer sites to give as they are">
+    Option<"samples", "samples", "int64_t", "0", "tokens of quantizer sites to give as they are">,
+    ListOption<"only", "only", "std::string", "the sites that are observed (default: all)">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
