@@ -137,8 +137,10 @@ func.func @f(%x: tensor<4x8xf32>, %w: tensor<4x8xf64>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %y: tensor<4x6xf32>) {
-  // expected-error @below {{'quench.second_moments' op expected other of shape [4, 8], found 'tensor<4x6xf32>'}}
+  // expected-error @below {{'quench.second_moments' op expected other of shape [4x8], found 'tensor<4x6xf32>'}}
   %0 = quench.second_moments %x with %y : (tensor<4x8xf32>, tensor<4x6xf32>) -> tensor<1x8x8xf64>
+  return
+}
 
 // -----
 
