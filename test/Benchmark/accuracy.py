@@ -131,7 +131,8 @@ CANDIDATES = [
     Candidate("mambaquant", "gptq", needs="fold-norms", only=["mamba"]),
     *(Candidate(recipe, only=["vit"], brings_formats=True) for recipe in
       ("repq-vit{bits=BITS}", "repquant{bits=BITS}", "dopq-vit{bits=BITS}",
-       "noisyquant{bits=BITS seed=SEED}", "fq-vit{bits=BITS}")),
+       "noisyquant{bits=BITS seed=SEED}", "fq-vit{bits=BITS}",
+       "adalog{bits=BITS}", "ptq4vit{bits=BITS}")),
     Candidate("repq-vit{bits=BITS}", "gptq{bias=mean}", only=["vit"],
               brings_formats=True),
 ]

@@ -2,8 +2,8 @@
 """Speed of whole models against onnxruntime, OpenVINO and llama.cpp, in one run.
 
 Usage: models.py MODEL [--schemes float W8A8 W4A8] [--batch 1] [--length 128]
-                 [--threads 1] [--rounds 7] [--calls 20] [--group 128]
-                 [--weight-method mse]
+                 [--attention i8] [--threads 1] [--rounds 7] [--calls 20]
+                 [--group 128] [--weight-method mse]
                  [--libraries onnxruntime openvino llama.cpp]
                  [--quench build/bin/quench] [--work FOLDER]
 
@@ -35,6 +35,7 @@ import machine
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("model")
 parser.add_argument("--schemes", nargs="+", default=["float", "W8A8"], choices=["float", "W8A8", "W4A8"])
+parser.add_argument("--attention", default="i8", choices=["float", "i8"], help="its operands, where linears have codes")
 parser.add_argument("--batch", type=int, default=1)
 parser.add_argument("--length", type=int, default=128, help="tokens, of models of text")
 parser.add_argument("--threads", type=int, default=1)
@@ -77,7 +78,7 @@ def build(scheme):
     program = work / f"quench-{scheme}"
     command = [arguments.quench, "build", model, "-o", program, "--force"]
     if scheme != "float":
-        command += ["--scheme", scheme]
+        command += ["--scheme", scheme + ("{attention=i8}" if arguments.attention == "i8" else "")]
     if scheme == "W4A8":
         quantizer = f"#quench.uniform<i4, axis = 0, group = {arguments.group}>"
         command += ["--rule", f"*={quantizer} roles=weight method={arguments.weight_method}"]
