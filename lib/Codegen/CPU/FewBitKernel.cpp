@@ -27,6 +27,10 @@ using namespace quench;
 /// few that their rows, of so many bytes, fit in the second level cache.
 static constexpr int64_t maxTaskTiles = 12, taskBytes = 768 << 10;
 
+/// Steps of few rows between asking for packed codes and reading them: the
+/// processor itself does not look beyond a page.
+static constexpr int64_t stepsAhead = 32;
+
 /// Bytes of an unpacked part of a panel without groups.
 static constexpr int64_t partBytes = 16384;
 
@@ -305,7 +309,10 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
                                  : b.loadScalar(x, {b.index(r), at});
           },
           [&](Value step, int64_t v) {
-            return loadPacked(weight, b.add(first, step), v);
+            Value at = b.add(first, step);
+            b.prefetch(weight.matrix,
+                       {panelIndex, b.add(at, stepsAhead), b.index(v * lanes)});
+            return loadPacked(weight, at, v);
           },
           [&](Value packed, int64_t part, int64_t v) {
             return unpack(packed, part, offsets[v]);
