@@ -55,7 +55,10 @@ def interrupt(command, state, seconds):
     """Interrupts the run `seconds` after its first batch; None: never. Returns
     after how many sentences it began, and whether it ended."""
     before = state.stat().st_mtime_ns if state.exists() else None
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # Who runs this may ignore the signal, and children inherit that.
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     if seconds is not None:
         while process.poll() is None and (not state.exists() or state.stat().st_mtime_ns == before):
             time.sleep(0.01)
