@@ -178,8 +178,7 @@ static std::string getObstacle(QuantizedAttention attention) {
       !attention.weights.getScale().getDefiningOp<DynamicScaleOp>()) {
     os << weights
        << " of its probabilities is not unsigned with a scale for each row "
-          "that "
-          "is computed at run time";
+          "that is computed at run time";
     return reason;
   }
   QuantizerAttrInterface query = attention.query.getQuantizer(),

@@ -1,5 +1,4 @@
-//===- BlockCalibration.cpp - Statistics block by block
-//--------------------===//
+//===- BlockCalibration.cpp - Statistics block by block -------------------===//
 //
 // Part of the Quench project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -463,12 +462,8 @@ LogicalResult BlockCalibration::takeStatistics(unsigned number, unsigned step) {
   });
   CalibrationRun run(description, examples, passOptions, path, key);
   if (!description.empty()) {
-    bool isOptimized =
-        options.optimize &&
-        isWorthOptimizing(function,
-                          countExamples(*data, options) * options.length);
     auto model = compileInProcess(observed, directory, *target, options.params,
-                                  isOptimized);
+                                  isOptimized(function, *data, options));
     if (failed(model))
       return failure();
     if (llvm::Error error = run.run(**model)) {
@@ -501,10 +496,9 @@ LogicalResult BlockCalibration::runForOthers(unsigned number) {
     return getCrossingFolder(givers.at(name));
   });
   int64_t available = countExamples(*data, options);
-  auto session = ModelSession::create(
-      function, directory, *target, options.params, options.threads,
-      options.optimize &&
-          isWorthOptimizing(function, available * options.length));
+  auto session = ModelSession::create(function, directory, *target,
+                                      options.params, options.threads,
+                                      isOptimized(function, *data, options));
   if (failed(session))
     return failure();
   if (llvm::Error error = examples.prepare((*session)->get()))

@@ -10,7 +10,6 @@
 
 #include "BlockCalibration.h"
 #include "CalibrationRun.h"
-#include "ModelSession.h"
 
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Pipelines/Build.h"
@@ -32,7 +31,7 @@ struct ObservedModel {
   std::unique_ptr<ExampleData> data;
   std::map<std::string, std::string> metadata;
   std::string key;
-  bool isWorthOptimizing = false;
+  bool isOptimized = false;
 };
 } // namespace
 
@@ -62,8 +61,7 @@ prepareToObserve(ModuleOp module, StringRef directory,
     return fail(module, key.takeError());
   model.key = std::move(*key);
   function->removeAttr(observedAttrName);
-  model.isWorthOptimizing = isWorthOptimizing(
-      function, countExamples(*model.data, options) * options.length);
+  model.isOptimized = isOptimized(function, *model.data, options);
   return model;
 }
 
@@ -72,7 +70,7 @@ static LogicalResult run(ObservedModel &observed, ModuleOp module,
                          StringRef directory, const CPUTarget &target,
                          StringRef output, const CalibrationOptions &options) {
   auto model = compileInProcess(module, directory, target, options.params,
-                                options.optimize && observed.isWorthOptimizing);
+                                observed.isOptimized);
   if (failed(model))
     return failure();
   CalibrationRun calibration(observed.sites, *observed.data, options, output,

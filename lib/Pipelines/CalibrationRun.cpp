@@ -8,6 +8,8 @@
 
 #include "CalibrationRun.h"
 
+#include "ModelSession.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
@@ -35,6 +37,13 @@ LogicalResult quench::fail(ModuleOp module, llvm::Error error) {
 int64_t quench::countExamples(const ExampleData &data,
                               const CalibrationOptions &options) {
   return options.limit ? std::min(data.size(), options.limit) : data.size();
+}
+
+bool quench::isOptimized(func::FuncOp function, const ExampleData &data,
+                         const CalibrationOptions &options) {
+  return options.optimize &&
+         isWorthOptimizing(function,
+                           countExamples(data, options) * options.length);
 }
 
 FailureOr<std::unique_ptr<ExampleData>>

@@ -27,6 +27,11 @@ mlir::LogicalResult fail(mlir::ModuleOp module, llvm::Error error);
 int64_t countExamples(const ExampleData &data,
                       const CalibrationOptions &options);
 
+/// Whether `function`, which runs on the examples of `data` that `options` use,
+/// is to be optimized.
+bool isOptimized(mlir::func::FuncOp function, const ExampleData &data,
+                 const CalibrationOptions &options);
+
 /// Opens the data of `options` for `function`. Fails with a diagnostic where
 /// there is no example, and warns where there are few.
 mlir::FailureOr<std::unique_ptr<ExampleData>>

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "QuantParameters.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 
@@ -605,14 +607,6 @@ QuantRelation WindowMergeOp::getQuantRelation() { return QuantRelation::Same; }
 //===----------------------------------------------------------------------===//
 
 using SizeFn = llvm::function_ref<int64_t(Value, int64_t)>;
-
-/// The number of elements of `value`.
-static int64_t countElements(Value value, SizeFn getSize) {
-  int64_t count = 1;
-  for (int64_t dim = 0, rank = getRank(value); dim < rank; ++dim)
-    count *= getSize(value, dim);
-  return count;
-}
 
 /// One function of every element of the first result of `op`.
 static OpCost getElementwiseCost(Operation *op, SizeFn getSize) {

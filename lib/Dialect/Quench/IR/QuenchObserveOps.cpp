@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "QuantParameters.h"
 #include "TensorBuilder.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
@@ -24,15 +25,6 @@ using namespace mlir;
 using namespace quench;
 
 using SizeFn = llvm::function_ref<int64_t(Value value, int64_t dim)>;
-
-/// The number of elements of `value`.
-static int64_t countElements(TypedValue<RankedTensorType> value,
-                             SizeFn getSize) {
-  int64_t count = 1;
-  for (int64_t dim = 0; dim < value.getType().getRank(); ++dim)
-    count *= getSize(value, dim);
-  return count;
-}
 
 //===----------------------------------------------------------------------===//
 // SecondMomentsOp
@@ -372,8 +364,7 @@ FailureOr<SmallVector<Value>> SampleOp::decomposeOperation(OpBuilder &b) {
   return SmallVector<Value>{result};
 }
 
-OpCost SampleOp::getCost(
-    llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
+OpCost SampleOp::getCost(SizeFn) {
   return {/*macs=*/0, getResult().getType().getNumElements()};
 }
 
