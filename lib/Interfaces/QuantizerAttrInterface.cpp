@@ -31,17 +31,16 @@ using numerics::SmallFloat;
 // QuantScaling
 //===----------------------------------------------------------------------===//
 
-/// The dimension of the tokens. `sequence` is `perToken` with this as `axis`,
-/// which the parameters then lack.
-static constexpr int64_t sequenceAxis = 1;
+/// The dimension of the tokens, which share what a sequence has.
+static constexpr int64_t tokenAxis = 1;
 
 void QuantScaling::getAxes(int64_t rank,
                            SmallVectorImpl<QuantAxis> &axes) const {
-  if (axis && !perToken)
+  if (axis)
     axes.push_back({*axis});
-  if (perToken)
+  if (perToken || perSequence)
     for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      if (dim != axis)
+      if (perToken || dim != tokenAxis)
         axes.push_back({dim});
   if (group)
     axes.push_back({rank - 1, *group});
@@ -49,7 +48,10 @@ void QuantScaling::getAxes(int64_t rank,
 
 LogicalResult
 QuantScaling::verify(function_ref<InFlightDiagnostic()> emitError) const {
-  if (perToken && axis && *axis != sequenceAxis)
+  if (perSequence && (axis || perToken))
+    return emitError()
+           << "expected an axis, token or sequence, found two of them";
+  if (axis && perToken)
     return emitError() << "expected an axis or token, found both";
   return success();
 }
@@ -122,8 +124,7 @@ ParseResult quench::parseQuantOptions(AsmParser &parser, QuantScaling &scaling,
     return success();
   };
   auto parseSequence = [&]() -> ParseResult {
-    scaling.perToken = true;
-    scaling.axis = sequenceAxis;
+    scaling.perSequence = true;
     return success();
   };
   auto parseGroup = [&] { return parseInteger("group", 1, scaling.group); };
@@ -157,10 +158,6 @@ ParseResult quench::parseQuantOptions(AsmParser &parser, QuantScaling &scaling,
       return parser.emitError(loc) << "found " << word << " twice";
     if (option->parse())
       return failure();
-    if (seen.contains("sequence") &&
-        (seen.contains("axis") || seen.contains("token")))
-      return parser.emitError(loc)
-             << "expected an axis, token or sequence, found two of them";
   }
   return success();
 }
@@ -173,10 +170,12 @@ void quench::printQuantOptions(AsmPrinter &printer, const QuantScaling &scaling,
     first = false;
     (printer << ... << parts);
   };
-  if (scaling.axis && !scaling.perToken)
+  if (scaling.axis)
     print("axis = ", *scaling.axis);
   if (scaling.perToken)
-    print(scaling.axis ? "sequence" : "token");
+    print("token");
+  if (scaling.perSequence)
+    print("sequence");
   if (scaling.group)
     print("group = ", *scaling.group);
   if (scaling.form != ScaleForm::Any)

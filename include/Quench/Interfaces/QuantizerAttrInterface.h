@@ -44,10 +44,12 @@ struct QuantScaling {
   bool perToken = false;
   std::optional<int64_t> group;
   numerics::ScaleForm form = numerics::ScaleForm::Any;
+  bool perSequence = false;
 
   bool operator==(const QuantScaling &other) const {
     return axis == other.axis && perToken == other.perToken &&
-           group == other.group && form == other.form;
+           perSequence == other.perSequence && group == other.group &&
+           form == other.form;
   }
 
   /// Adds the dimensions of the parameters of a tensor of rank `rank`.
@@ -59,8 +61,8 @@ struct QuantScaling {
 };
 
 inline llvm::hash_code hash_value(const QuantScaling &scaling) {
-  return llvm::hash_combine(scaling.axis, scaling.perToken, scaling.group,
-                            scaling.form);
+  return llvm::hash_combine(scaling.axis, scaling.perToken, scaling.perSequence,
+                            scaling.group, scaling.form);
 }
 
 /// A word in the text of a quantizer, and what reads that which follows it.
@@ -70,8 +72,8 @@ struct QuantOption {
 };
 
 /// Parses words after commas, each at most once and in any order: those of
-/// `scaling` (`axis = A`, `token`, `group = G`, `scale = FORM`) and `others`.
-/// With `first`, the first one has no comma before it.
+/// `scaling` (`axis = A`, `token`, `sequence`, `group = G`, `scale = FORM`) and
+/// `others`. With `first`, the first one has no comma before it.
 mlir::ParseResult parseQuantOptions(mlir::AsmParser &parser,
                                     QuantScaling &scaling,
                                     llvm::ArrayRef<QuantOption> others = {},

@@ -25,6 +25,12 @@ module attributes {test.quantizer = #quench.uniform<i8, axis = 0, token>} {}
 
 // -----
 
+// The dimension of the tokens is no exception.
+// expected-error @below {{expected an axis or token, found both}}
+module attributes {test.quantizer = #quench.uniform<i8, axis = 1, token>} {}
+
+// -----
+
 // expected-error @below {{expected an axis, token or sequence, found two of them}}
 module attributes {test.quantizer = #quench.uniform<i8, sequence, token>} {}
 

@@ -79,6 +79,7 @@ def Quench_UniformAttr : Quench_QuantizerAttr<"Uniform", "uniform", !listconcat(
   let extraClassDeclaration = [{
     std::optional<int64_t> getAxis() const { return getScaling().axis; }
     bool getPerToken() const { return getScaling().perToken; }
+    bool getPerSequence() const { return getScaling().perSequence; }
     std::optional<int64_t> getGroup() const { return getScaling().group; }
     ::quench::numerics::UniformCodes getCodes() const {
       return {getBits(), getIsSigned()};
