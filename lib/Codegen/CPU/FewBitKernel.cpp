@@ -27,9 +27,13 @@ using namespace quench;
 /// few that their rows, of so many bytes, fit in the second level cache.
 static constexpr int64_t maxTaskTiles = 12, taskBytes = 768 << 10;
 
-/// Steps of few rows between asking for packed codes and reading them: the
-/// processor itself does not look beyond a page.
-static constexpr int64_t stepsAhead = 32;
+/// Steps of few rows between asking for packed codes and reading them: 1.5 KiB,
+/// with which memory is read a quarter faster than without.
+static constexpr int64_t stepsAhead = 12;
+
+/// The same for what a group has, of which each one reads few lines: no stream
+/// that the processor would see.
+static constexpr int64_t groupsAhead = 4;
 
 /// Bytes of an unpacked part of a panel without groups.
 static constexpr int64_t partBytes = 16384;
@@ -298,6 +302,10 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
   auto multiplyGroup = [&](Value group) {
     Value first = b.mul(group, steps);
     Offsets offsets = getOffsets(group, weight);
+    for (Value parameters : {weight.scales, weight.sums, weight.zeros})
+      for (int64_t v = 0; hasGroups && parameters && v < panelVectors; ++v)
+        b.prefetch(parameters, {panelIndex, b.add(group, groupsAhead),
+                                b.index(v * lanes)});
     auto contract = [&](int64_t numParts, Value first, int64_t steps,
                         ArrayRef<Value> sums) {
       return b.contractPacked(

@@ -361,7 +361,7 @@ Value KernelBuilder::loadRepeated(Value buffer, ValueRange indices) {
 
 void KernelBuilder::prefetch(Value buffer, ValueRange indices) {
   memref::PrefetchOp::create(*this, buffer, indices, /*isWrite=*/false,
-                             /*localityHint=*/3, /*isDataCache=*/true);
+                             /*localityHint=*/2, /*isDataCache=*/true);
 }
 
 Value KernelBuilder::mask(Value count) {
