@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CommandLine.h"
+#include "Memory.h"
 #include "OutputFile.h"
 #include "Session.h"
 #include "TensorFile.h"
@@ -162,7 +163,8 @@ private:
   std::optional<OutputFile> outputFile;
 
   std::map<std::string, TensorFile> files;
-  std::vector<Tensor> states; ///< Copies of those in files, which runs update.
+  std::vector<Tensor> states;  ///< Copies of those in files, which runs update.
+  std::vector<Tensor> aligned; ///< Copies of those in files that were not.
   std::vector<qrt_tensor> inputs;
   std::vector<Tensor> outputs;
   std::vector<std::vector<double>> embeddings; ///< One of length 1 each text.
@@ -220,8 +222,6 @@ Status Program::timed(const std::function<Status()> &code) {
 }
 
 Status Program::runOnFiles() {
-  // Inputs point to their copies: these must not move.
-  states.reserve(line.inputs.size());
   for (const auto &[name, place] : line.inputs)
     if (Status status = readInput(name, place))
       return status;
@@ -270,13 +270,15 @@ Status Program::readInput(const std::string &name, const std::string &place) {
 
   const Port &port = **entry->findInput(name);
   void *data = const_cast<char *>(tensor.bytes.data());
-  if (port.role == Role::State) {
+  // What a file does not align would be copied in each call.
+  bool isState = port.role == Role::State;
+  if (isState || reinterpret_cast<uintptr_t>(data) % kLineBytes != 0) {
     StatusOr<Tensor> copy = makeTensor(name, *tensor.dtype, tensor.shape);
     if (!copy.ok())
       return copy.status();
     data = copy->data.get();
     std::memcpy(data, tensor.bytes.data(), tensor.bytes.size());
-    states.push_back(*std::move(copy));
+    (isState ? states : aligned).push_back(*std::move(copy));
   }
   inputs.push_back({port.name.c_str(), *tensor.dtype,
                     static_cast<int32_t>(tensor.shape.size()),
