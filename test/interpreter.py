@@ -402,11 +402,15 @@ def integer_linear(x, x_scale, x_zero, x_format, w, w_scale, w_zero, w_format, b
         sums = rows[:, part].astype(np.float64) @ b[:, part].astype(np.float64).T
         assert np.abs(sums).max(initial=0) < 2**31
         with np.errstate(all="ignore"):
-            scale = scale_a * scale_w[:, g]
             floats = sums.astype(np.float32)
-            result = floats * scale if groups == 1 else fma(floats, scale, result)
-    if bias is not None:
-        with np.errstate(all="ignore"):
+            if groups == 1:
+                result = floats * (scale_a * scale_w[:, g])
+            else:
+                result = fma(floats, np.broadcast_to(scale_w[:, g], result.shape), result)
+    with np.errstate(all="ignore"):
+        if groups > 1:
+            result = result * scale_a
+        if bias is not None:
             result = result + bias
     return result.reshape(*x.shape[:-1], len(b))
 

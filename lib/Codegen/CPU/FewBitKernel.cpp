@@ -269,7 +269,7 @@ FewBitWriter::Factors FewBitWriter::getFactors(ArrayRef<Value> sums, Value row,
     if (k.isInteger() && place % panelVectors == 0)
       inputScales = getInputScales(1, b.add(row, place / panelVectors));
     if (k.isInteger())
-      scale = b.fmul(inputScales.front(), scale);
+      scale = getScale(inputScales.front(), scale);
     factors.emplace_back(k.isInteger() ? b.toFloats(sum) : sum, scale);
   }
   return factors;
@@ -304,8 +304,8 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
     Offsets offsets = getOffsets(group, weight);
     for (Value parameters : {weight.scales, weight.sums, weight.zeros})
       for (int64_t v = 0; hasGroups && parameters && v < panelVectors; ++v)
-        b.prefetch(parameters, {panelIndex, b.add(group, groupsAhead),
-                                b.index(v * lanes)});
+        b.prefetch(parameters,
+                   {panelIndex, b.add(group, groupsAhead), b.index(v * lanes)});
     auto contract = [&](int64_t numParts, Value first, int64_t steps,
                         ArrayRef<Value> sums) {
       return b.contractPacked(
@@ -333,7 +333,7 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
     return getFactors(sums, row, group, weight);
   };
 
-  return addGroups(size, multiplyGroup);
+  return addGroups(size, row, multiplyGroup);
 }
 
 //===----------------------------------------------------------------------===//
@@ -420,6 +420,9 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
         for (auto [v, factors] : llvm::enumerate(
                  getFactors(row, b.add(first, r), b.index(0), weight)))
           row[v] = b.fmul(factors.first, factors.second);
+      else if (k.isInteger())
+        for (Value &sum : row)
+          sum = b.fmul(sum, getInputScales(1, b.add(first, r)).front());
       for (int64_t v = 0; v < panelVectors; ++v)
         products[v].push_back(row[v]);
     }

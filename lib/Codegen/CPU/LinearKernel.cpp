@@ -171,7 +171,7 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
       Value sum = b.loadVector(sums[i], {r, b.index(v * lanes)});
       if (hasShifts)
         sum = arith::AddIOp::create(b, sum, shifts[v]);
-      use(v, b.toFloats(sum), b.fmul(inputScale, factors.scales[v]));
+      use(v, b.toFloats(sum), getScale(inputScale, factors.scales[v]));
     }
   };
 
@@ -211,6 +211,13 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
                   tiles[i], at);
         });
       });
+    });
+    b.loop(b.index(0), size, 1, [&](Value r) {
+      Value inputScale = getInputScales(1, b.add(row, r)).front();
+      for (int64_t v = 0; v < panelVectors; ++v) {
+        Value at[] = {r, b.index(v * lanes)};
+        b.store(b.fmul(b.load(tiles[i], at), inputScale), tiles[i], at);
+      }
     });
   }
   finishTiles(tiles, row, size);
@@ -270,12 +277,12 @@ SmallVector<Value> TileWriter::multiplyIntegers(int64_t size, Value row,
           inputScales[k.input.rowScales ? place / panelVectors : 0];
       factors.emplace_back(
           b.toFloats(sum),
-          b.fmul(inputScale, weightScales[place % panelVectors]));
+          getScale(inputScale, weightScales[place % panelVectors]));
     }
     return factors;
   };
 
-  return addGroups(size, multiplyGroup);
+  return addGroups(size, row, multiplyGroup);
 }
 
 func::FuncOp quench::getKernel(const KernelLibrary &library,

@@ -222,7 +222,8 @@ SmallVector<Value> LinearWriter::getShifts(int64_t size, Value row, Value group,
 
 // C30 of docs/spec.md.
 SmallVector<Value>
-LinearWriter::addGroups(int64_t size, function_ref<Factors(Value group)> get) {
+LinearWriter::addGroups(int64_t size, Value row,
+                        function_ref<Factors(Value group)> get) {
   SmallVector<Value> results;
   if (numGroups() == 1) {
     for (auto [sum, scale] : get(b.index(0)))
@@ -230,14 +231,22 @@ LinearWriter::addGroups(int64_t size, function_ref<Factors(Value group)> get) {
     return results;
   }
   SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
-  return b.loop(b.index(0), b.index(numGroups()), 1, zeros,
-                [&](Value group, ValueRange carried) {
-                  for (auto [factors, sum] :
-                       llvm::zip_equal(get(group), carried))
-                    results.push_back(math::FmaOp::create(b, factors.first,
-                                                          factors.second, sum));
-                  return results;
-                });
+  results =
+      b.loop(b.index(0), b.index(numGroups()), 1, zeros,
+             [&](Value group, ValueRange carried) {
+               SmallVector<Value> sums;
+               for (auto [factors, sum] : llvm::zip_equal(get(group), carried))
+                 sums.push_back(math::FmaOp::create(b, factors.first,
+                                                    factors.second, sum));
+               return sums;
+             });
+  if (!k.isInteger())
+    return results;
+  SmallVector<Value> inputScales = getInputScales(size, row);
+  for (auto [place, result] : llvm::enumerate(results))
+    result = b.fmul(result,
+                    inputScales[k.input.rowScales ? place / panelVectors : 0]);
+  return results;
 }
 
 void LinearWriter::put(ArrayRef<Value> sums, Value row, Value tile) {

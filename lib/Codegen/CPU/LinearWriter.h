@@ -60,11 +60,19 @@ protected:
   llvm::SmallVector<mlir::Value> getShifts(int64_t size, mlir::Value row,
                                            mlir::Value group,
                                            const Weight &weight);
-  /// A sum as a float and its scale, for each vector of some rows.
+  /// A sum as a float and its scale, for each vector of some rows. Rows
+  /// multiply by their own scale at once where there is one group, else after
+  /// all groups.
   using Factors = llvm::SmallVector<std::pair<mlir::Value, mlir::Value>>;
-  /// The products of `size` rows, of the factors that each group has.
+  /// The scale of a sum.
+  mlir::Value getScale(mlir::Value inputScale, mlir::Value weightScale) {
+    return numGroups() > 1 ? weightScale : b.fmul(inputScale, weightScale);
+  }
+  /// The products of `size` rows from `row` on, of the factors that each group
+  /// has.
   llvm::SmallVector<mlir::Value>
-  addGroups(int64_t size, llvm::function_ref<Factors(mlir::Value group)> get);
+  addGroups(int64_t size, mlir::Value row,
+            llvm::function_ref<Factors(mlir::Value group)> get);
   /// Takes `sums`, of rows from `row` on, one row after the other, to the
   /// output, or into `tile` where finishTiles() does that.
   void put(mlir::ArrayRef<mlir::Value> sums, mlir::Value row, mlir::Value tile);

@@ -188,8 +188,13 @@ class Case:
             zero = m["zeros"][at]
             first = channel * self.into + g * size
             total = sum(a * (q - zero) for a, q in zip(codes[g * size:(g + 1) * size], m["codes"][first:first + size]))
-            factor = f32(scale * f32(m["scales"][at]))
-            y = f32(f32(float(total)) * factor) if groups == 1 else fma(f32(float(total)), factor, y)
+            factor = f32(m["scales"][at])
+            if groups == 1:
+                y = f32(f32(float(total)) * f32(scale * factor))
+            else:
+                y = fma(f32(float(total)), factor, y)
+        if groups > 1:
+            y = f32(y * scale)
         return f32(y + m["bias"][channel]) if m["bias"] else y
 
     def expected(self, inputs, row):

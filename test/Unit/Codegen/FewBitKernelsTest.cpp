@@ -220,12 +220,13 @@ TEST_P(FewBitKernels, Integers) {
           for (int64_t i = first; i < first + size; ++i)
             sum += codes[row * format.in + i] *
                    getWeight(format, matrix, channel, i).first;
-          float scale =
-              scales[row] * getWeight(format, matrix, channel, first).second;
+          float scale = getWeight(format, matrix, channel, first).second;
           result = format.numGroups() == 1
-                       ? static_cast<float>(sum) * scale
+                       ? static_cast<float>(sum) * (scales[row] * scale)
                        : std::fma(static_cast<float>(sum), scale, result);
         }
+        if (format.numGroups() > 1)
+          result *= scales[row];
         return result + matrices.bias[matrix * format.out + channel];
       };
       ASSERT_NO_FATAL_FAILURE(runRows(

@@ -356,11 +356,13 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
             sum +=
                 (static_cast<int32_t>(code) - zeros[i]) * w[channel * in + k];
           }
-          float scale = s[i] * scales[channel * groups + g];
+          float scale = scales[channel * groups + g];
           result = groups == 1
-                       ? static_cast<float>(sum) * scale
+                       ? static_cast<float>(sum) * (s[i] * scale)
                        : std::fma(static_cast<float>(sum), scale, result);
         }
+        if (groups > 1)
+          result *= s[i];
         return result + bias[channel];
       };
       for (int64_t i = 0; i < rows; ++i)

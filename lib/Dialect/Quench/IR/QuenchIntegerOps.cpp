@@ -171,13 +171,13 @@ struct GroupedProduct {
   Value input, weight, bias;
   int64_t group;
   Type sumType;
-  /// What the body of sums sees behind input and weight, and what the epilogue
-  /// sees behind a sum.
-  SmallVector<LoopInput> parameters, scales;
+  /// What the body of sums sees behind input and weight.
+  SmallVector<LoopInput> parameters;
+  /// The scales of the weight, and of rows where they have some.
+  LoopInput scale;
+  std::optional<LoopInput> rowScale;
   /// The next sum.
   TensorBuilder::FoldBody add;
-  /// A sum as f32, and its scale.
-  llvm::function_ref<std::pair<Scalar, Scalar>(LoopBody &)> getFactors;
 };
 
 /// The loops over the parameters of `weight` in a result of rank `rank`.
@@ -189,6 +189,7 @@ static SmallVector<unsigned> getWeightLoops(QuantizerAttrInterface quantizer,
   return loops;
 }
 
+// C30 of docs/spec.md.
 static Value decompose(TensorBuilder &builder, Operation *op,
                        const GroupedProduct &product) {
   unsigned rank = product.type.getRank(), column = rank - 1, group = rank;
@@ -230,36 +231,43 @@ static Value decompose(TensorBuilder &builder, Operation *op,
                             TensorBuilder::range(sumSizes.size()), reduced + 1,
                             operands, product.add);
 
-  SmallVector<LoopInput> factors = {
-      {sums, TensorBuilder::range(sumSizes.size())}};
-  llvm::append_range(factors, product.scales);
-  SmallVector<LoopInput> epilogue;
+  auto toFloat = [&](LoopBody &loop) {
+    Value sum = loop[0];
+    if (product.sumType.isInteger())
+      sum =
+          arith::SIToFPOp::create(loop.getBuilder(), builder.getF32Type(), sum);
+    return Scalar(loop.getBuilder(), sum);
+  };
+  SmallVector<LoopInput> epilogue = {
+      {sums, TensorBuilder::range(sumSizes.size())}, product.scale};
   if (hasGroups) {
     Value result = builder.fold(
         builder.fill(sizes, builder.getF32Type(), 0),
-        TensorBuilder::range(rank), rank + 1, factors,
+        TensorBuilder::range(rank), rank + 1, epilogue,
         [&](LoopBody &loop, Scalar result) {
-          auto [sum, scale] = product.getFactors(loop);
           return Scalar(loop.getBuilder(),
-                        math::FmaOp::create(loop.getBuilder(), Value(sum),
-                                            Value(scale), Value(result)));
+                        math::FmaOp::create(loop.getBuilder(),
+                                            Value(toFloat(loop)),
+                                            Value(loop[1]), Value(result)));
         });
-    epilogue.push_back({result, TensorBuilder::range(rank)});
-  } else {
-    epilogue = factors;
+    epilogue = {{result, TensorBuilder::range(rank)}};
   }
+  unsigned rowScale = epilogue.size();
+  if (product.rowScale)
+    epilogue.push_back(*product.rowScale);
   unsigned bias = epilogue.size();
   if (product.bias)
     epilogue.push_back({product.bias, {column}});
-  Value result = builder.map(sizes, product.type.getElementType(), epilogue,
-                             [&](LoopBody &loop) {
-                               Scalar value = loop[0];
-                               if (!hasGroups) {
-                                 auto [sum, scale] = product.getFactors(loop);
-                                 value = sum * scale;
-                               }
-                               return product.bias ? value + loop[bias] : value;
-                             });
+  Value result = builder.map(
+      sizes, product.type.getElementType(), epilogue, [&](LoopBody &loop) {
+        Scalar value = loop[0];
+        if (!hasGroups)
+          value = toFloat(loop) *
+                  (product.rowScale ? loop[rowScale] * loop[1] : loop[1]);
+        else if (product.rowScale)
+          value = value * loop[rowScale];
+        return product.bias ? value + loop[bias] : value;
+      });
   return builder.cast(result, product.type);
 }
 
@@ -289,23 +297,17 @@ IntegerLinearOp::decomposeOperation(OpBuilder &b) {
     Value product = arith::MulIOp::create(body, x, w);
     return Scalar(body, arith::AddIOp::create(body, sum, product));
   };
-  auto getFactors = [&](LoopBody &loop) {
-    ImplicitLocOpBuilder &body = loop.getBuilder();
-    Value sum = arith::SIToFPOp::create(body, body.getF32Type(), loop[0]);
-    return std::pair(Scalar(body, sum), loop[1] * loop[2]);
-  };
-  return SmallVector<Value>{decompose(
-      builder, *this,
-      {type,
-       getInput(),
-       getWeight(),
-       getBias(),
-       getGroupSize(),
-       builder.getI32Type(),
-       zeros,
-       {{getInputScale(), inputLoops}, {getWeightScale(), weightLoops}},
-       add,
-       getFactors})};
+  return SmallVector<Value>{decompose(builder, *this,
+                                      {type,
+                                       getInput(),
+                                       getWeight(),
+                                       getBias(),
+                                       getGroupSize(),
+                                       builder.getI32Type(),
+                                       zeros,
+                                       {getWeightScale(), weightLoops},
+                                       LoopInput{getInputScale(), inputLoops},
+                                       add})};
 }
 
 OpCost IntegerLinearOp::getCost(
@@ -366,7 +368,6 @@ WeightOnlyLinearOp::decomposeOperation(OpBuilder &b) {
     w = arith::SIToFPOp::create(body, body.getF32Type(), w);
     return sum + loop[0] * Scalar(body, w);
   };
-  auto getFactors = [&](LoopBody &loop) { return std::pair(loop[0], loop[1]); };
   return SmallVector<Value>{decompose(builder, *this,
                                       {type,
                                        getInput(),
@@ -375,9 +376,9 @@ WeightOnlyLinearOp::decomposeOperation(OpBuilder &b) {
                                        getGroupSize(),
                                        builder.getF32Type(),
                                        zeros,
-                                       {{getWeightScale(), loops}},
-                                       add,
-                                       getFactors})};
+                                       {getWeightScale(), loops},
+                                       /*rowScale=*/std::nullopt,
+                                       add})};
 }
 
 OpCost WeightOnlyLinearOp::getCost(

@@ -53,8 +53,8 @@ def Quench_IntegerLinearOp : Quench_ModelOp<"integer_linear", [AttrSizedOperandS
   let description = [{
     Sums of products of the codes less their zero points are exact integers; floats
     begin with the epilogue (C28 to C30 of `docs/spec.md`): the sum of each group of
-    the weight times the product of the two scales, then the bias. Both formats are
-    made of integers. The scales of `input` do not differ within a row; those of
+    the weight times the two scales, then the bias. Both formats are made of
+    integers. The scales of `input` do not differ within a row; those of
     `weight`, `[out, in]`, are one for all, one for each output channel, or one for
     each group of input channels as well. The result has elements of `element_type`,
     f32 where nothing is said.
