@@ -40,11 +40,12 @@ extern "C" {
 typedef struct qrt_context qrt_context;
 
 /** Returns `bytes` bytes aligned to 64, or aborts the run with an error when
- * the machine has none left. Freed buffers are reused by later calls of the
- * same context, so a second run allocates nothing from the system. */
+ * the machine has none left. Later runs of the same context use the memory
+ * again, so a second run allocates nothing from the system. */
 QRT_EXPORT void *qrt_alloc(qrt_context *ctx, uint64_t bytes);
 
-/** Gives a buffer of qrt_alloc back to its context. */
+/** Gives a buffer of qrt_alloc back to its context, from where it was taken:
+ * the same call of a loop body, or outside of loops. */
 QRT_EXPORT void qrt_free(qrt_context *ctx, void *buffer);
 
 /** The body of a parallel loop: runs iterations [begin, end). */
@@ -146,8 +147,10 @@ QRT_EXPORT const char *qrt_session_manifest(const qrt_session *session);
  * state that is left out starts as zeros. States that are given are updated in
  * place. On success `*outputs` holds `*num_outputs` tensors in the order of
  * the manifest (the states that were left out are not among them), to be freed
- * with qrt_tensors_free(). A session runs one call at a time; several sessions
- * of one model may run at once. */
+ * with qrt_tensors_free(), whose memory then serves later runs. Any number of
+ * threads may call one session: with one thread of its own, it computes what
+ * they ask for at once, each on the thread of its caller; otherwise one call
+ * after another. Several sessions of one model may run at once. */
 QRT_EXPORT qrt_status qrt_run(qrt_session *session, const char *entry,
                               const qrt_tensor *inputs, size_t num_inputs,
                               qrt_tensor **outputs, size_t *num_outputs);

@@ -15,10 +15,6 @@
 
 using namespace quench::rt;
 
-// The symbols that the runtime gives a meaning.
-static constexpr char kSequence[] = "sequence";
-static constexpr char kContext[] = "context";
-
 /// A part of an independent dimension has at least this many rows in its
 /// largest input, if there are so many: fewer do not keep the products busy.
 static constexpr int64_t kPartRows = 128;
@@ -34,88 +30,104 @@ static absl::Span<const int64_t> shapeOf(const qrt_tensor &tensor) {
   return {tensor.shape, static_cast<size_t>(tensor.rank)};
 }
 
-Status Arguments::prepare(absl::string_view params) {
-  if (Status status = matchInputs())
+/// What gave a symbol its value.
+static std::string describeSource(const Port *source) {
+  return source ? absl::StrCat("input '", source->name, "'")
+                : "position + sequence";
+}
+
+Status Arguments::prepare(const Entry &newEntry,
+                          absl::Span<const qrt_tensor> given,
+                          absl::string_view params,
+                          absl::Span<Tensor> outputs) {
+  entry = &newEntry;
+  temporaries.releaseAll();
+  symbols.clear();
+  words.clear();
+  offsets.clear();
+  if (Status status = matchInputs(given))
     return status;
   for (size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i])
-      if (Status status = bindShape(entry.inputs[i], *inputs[i]))
+      if (Status status = bindShape(entry->inputs[i], *inputs[i]))
         return status;
   if (Status status = checkPosition())
     return status;
 
   // Generated code reads the parameters and never writes them.
-  addDescriptor(const_cast<char *>(params.data()),
-                {static_cast<int64_t>(params.size())});
+  shape.assign(1, static_cast<int64_t>(params.size()));
+  addDescriptor(const_cast<char *>(params.data()));
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (Status status = addInput(entry.inputs[i], inputs[i]))
+    if (Status status = addInput(entry->inputs[i], inputs[i]))
       return status;
-  for (const Port &port : entry.outputs)
-    if (Status status = addOutput(port))
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (Status status = addOutput(entry->outputs[i], outputs[i]))
       return status;
+  divide();
   return Status();
-}
-
-Arguments::Call::Call(std::vector<std::vector<int64_t>> given)
-    : descriptors(std::move(given)) {
-  for (std::vector<int64_t> &descriptor : descriptors)
-    descriptorPointers.push_back(descriptor.data());
 }
 
 int64_t Arguments::partSize(int64_t whole) const {
   // Rows of the largest input for one index: as many as rows of the products
   // where inputs are tokens or, with their channels behind, floats.
   int64_t rows = 1;
-  for (size_t i = 0; i < entry.inputs.size(); ++i) {
-    const Port &port = entry.inputs[i];
-    if (port.role != Role::Data || !entry.isDivisible(port))
+  for (size_t i = 0; i < entry->inputs.size(); ++i) {
+    const Port &port = entry->inputs[i];
+    if (port.role != Role::Data || !entry->isDivisible(port))
       continue;
     int64_t count = 1;
     for (size_t d = 1; d + isFloat(port.dtype) < port.shape.size(); ++d)
-      count *= descriptors[1 + i][3 + d];
+      count *= words[offsets[1 + i] + 3 + d];
     rows = std::max(rows, count);
   }
   int64_t enough = (kPartRows + rows - 1) / rows;
   return std::min(enough, whole);
 }
 
-std::vector<Arguments::Call> Arguments::calls() const {
-  std::vector<Call> result;
-  auto bound = symbols.find(entry.independent);
-  int64_t whole = bound == symbols.end() ? 1 : bound->second.value;
-  int64_t part = partSize(whole);
-  if (part == whole) {
-    result.emplace_back(descriptors);
-    return result;
-  }
-  for (int64_t begin = 0; begin < whole; begin += part) {
-    std::vector<std::vector<int64_t>> parts = descriptors;
-    auto take = [&](const Port &port, std::vector<int64_t> &words) {
-      if (!entry.isDivisible(port))
+void Arguments::divide() {
+  const Binding *bound = findBinding(entry->independent);
+  int64_t whole = bound ? bound->value : 1;
+  int64_t part = std::max<int64_t>(partSize(whole), 1);
+  size_t numParts = std::max<int64_t>((whole + part - 1) / part, 1);
+  size_t numWords = words.size(), numPointers = offsets.size();
+  words.resize(numParts * numWords);
+  for (size_t p = numParts; p-- > 0;) {
+    int64_t *descriptors = &words[p * numWords];
+    std::copy_n(words.data(), numWords, descriptors);
+    int64_t begin = static_cast<int64_t>(p) * part;
+    auto take = [&](const Port &port, int64_t *descriptor) {
+      if (numParts == 1 || !entry->isDivisible(port))
         return;
-      int64_t stride = words[3 + port.shape.size()];
-      words[0] += begin * stride * byteSize(port.dtype);
-      words[1] = words[0];
-      words[3] = std::min(part, whole - begin);
+      int64_t stride = descriptor[3 + port.shape.size()];
+      descriptor[0] += begin * stride * byteSize(port.dtype);
+      descriptor[1] = descriptor[0];
+      descriptor[3] = std::min(part, whole - begin);
     };
-    for (size_t i = 0; i < entry.inputs.size(); ++i)
-      take(entry.inputs[i], parts[1 + i]);
-    for (size_t i = 0; i < entry.outputs.size(); ++i)
-      take(entry.outputs[i], parts[1 + entry.inputs.size() + i]);
-    result.emplace_back(std::move(parts));
+    const size_t *offset = offsets.data() + 1;
+    for (const Port &port : entry->inputs)
+      take(port, descriptors + *offset++);
+    for (const Port &port : entry->outputs)
+      take(port, descriptors + *offset++);
   }
-  return result;
+
+  pointers.clear();
+  for (size_t p = 0; p < numParts; ++p)
+    for (size_t offset : offsets)
+      pointers.push_back(&words[p * numWords + offset]);
+  parts.clear();
+  for (size_t p = 0; p < numParts; ++p)
+    parts.push_back(&pointers[p * numPointers]);
 }
 
-Status Arguments::matchInputs() {
-  inputs.assign(entry.inputs.size(), nullptr);
+Status Arguments::matchInputs(absl::Span<const qrt_tensor> given) {
+  inputs.assign(entry->inputs.size(), nullptr);
   for (const qrt_tensor &tensor : given) {
     StatusOr<const Port *> found =
-        entry.findInput(tensor.name ? tensor.name : "");
+        entry->findInput(tensor.name ? tensor.name : "");
     if (!found.ok())
       return found.status();
     const Port &port = **found;
-    size_t i = &port - entry.inputs.data();
+    size_t i = &port - entry->inputs.data();
     if (inputs[i])
       return inputError(port, "was given twice");
     if (Status status = checkType(port, tensor))
@@ -123,7 +135,7 @@ Status Arguments::matchInputs() {
     inputs[i] = &tensor;
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const Port &port = entry.inputs[i];
+    const Port &port = entry->inputs[i];
     if (!inputs[i] && port.role == Role::Data && !port.defaultValue)
       return inputError(port,
                         absl::StrCat("is missing; expected ", port.typeStr()));
@@ -163,8 +175,7 @@ Status Arguments::bindShape(const Port &port, const qrt_tensor &tensor) {
     const Dim &dim = port.shape[i];
     int64_t extent = tensor.shape[i];
     if (!dim.symbol.empty()) {
-      if (Status status =
-              bind(dim.symbol, extent, absl::StrCat("input '", port.name, "'")))
+      if (Status status = bind(dim.symbol, extent, &port))
         return status;
     } else if (extent != dim.size) {
       return inputError(port, absl::StrCat("has the shape ",
@@ -175,24 +186,35 @@ Status Arguments::bindShape(const Port &port, const qrt_tensor &tensor) {
   return Status();
 }
 
-Status Arguments::bind(const std::string &symbol, int64_t value,
-                       std::string source) {
+const Arguments::Binding *
+Arguments::findBinding(absl::string_view symbol) const {
+  auto bound =
+      std::find_if(symbols.begin(), symbols.end(), [&](const Binding &binding) {
+        return binding.symbol == symbol;
+      });
+  return bound == symbols.end() ? nullptr : &*bound;
+}
+
+Status Arguments::bind(absl::string_view symbol, int64_t value,
+                       const Port *source) {
   auto limits = manifest.symbols.find(symbol);
   if (limits != manifest.symbols.end()) {
     if (value < limits->second.min)
-      return invalidArgument(absl::StrCat(source, ": ", symbol, " is ", value,
-                                          ", the smallest is ",
+      return invalidArgument(absl::StrCat(describeSource(source), ": ", symbol,
+                                          " is ", value, ", the smallest is ",
                                           limits->second.min));
     if (limits->second.max && value > *limits->second.max)
-      return invalidArgument(absl::StrCat(source, ": ", symbol, " is ", value,
-                                          ", the limit is ",
+      return invalidArgument(absl::StrCat(describeSource(source), ": ", symbol,
+                                          " is ", value, ", the limit is ",
                                           *limits->second.max));
   }
-  auto [bound, isNew] = symbols.try_emplace(symbol, Binding{value, source});
-  if (!isNew && bound->second.value != value)
-    return invalidArgument(absl::StrCat(source, ": ", symbol, " is ", value,
-                                        ", but it is ", bound->second.value,
-                                        " in ", bound->second.source));
+  const Binding *bound = findBinding(symbol);
+  if (!bound)
+    symbols.push_back({symbol, value, source});
+  else if (bound->value != value)
+    return invalidArgument(absl::StrCat(
+        describeSource(source), ": ", symbol, " is ", value, ", but it is ",
+        bound->value, " in ", describeSource(bound->source)));
   return Status();
 }
 
@@ -200,7 +222,7 @@ Status Arguments::checkPosition() {
   int64_t position = 0;
   bool hasPosition = false;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const Port &port = entry.inputs[i];
+    const Port &port = entry->inputs[i];
     if (port.role != Role::Position)
       continue;
     hasPosition = true;
@@ -216,36 +238,33 @@ Status Arguments::checkPosition() {
     return Status();
 
   // An entry point without the symbol takes one token at a time.
-  auto sequence = symbols.find(kSequence);
-  int64_t numTokens = sequence == symbols.end() ? 1 : sequence->second.value;
+  const Binding *sequence = findBinding(kSequence);
+  int64_t numTokens = sequence ? sequence->value : 1;
   int64_t needed;
   if (__builtin_add_overflow(position, numTokens, &needed))
     needed = INT64_MAX;
-  auto context = symbols.find(kContext);
-  if (context == symbols.end())
-    return bind(kContext, needed, "position + sequence");
-  if (needed > context->second.value)
+  const Binding *context = findBinding(kContext);
+  if (!context)
+    return bind(kContext, needed, nullptr);
+  if (needed > context->value)
     return invalidArgument(absl::StrCat(
         "position ", position, " and ", numTokens, " new tokens exceed the ",
-        context->second.value, " that ", context->second.source, " holds"));
+        context->value, " that ", describeSource(context->source), " holds"));
   return Status();
 }
 
-StatusOr<std::vector<int64_t>> Arguments::resolve(const Port &port) const {
-  std::vector<int64_t> shape;
+Status Arguments::resolve(const Port &port) {
+  shape.clear();
   for (const Dim &dim : port.shape) {
-    if (dim.symbol.empty()) {
-      shape.push_back(dim.size);
-      continue;
-    }
-    auto bound = symbols.find(dim.symbol);
-    if (bound == symbols.end())
+    const Binding *bound =
+        dim.symbol.empty() ? nullptr : findBinding(dim.symbol);
+    if (!bound && !dim.symbol.empty())
       return invalidArgument(absl::StrCat("no input gives ", dim.symbol,
                                           ", which the shape of '", port.name,
                                           "' needs"));
-    shape.push_back(bound->second.value);
+    shape.push_back(bound ? bound->value : dim.size);
   }
-  return shape;
+  return Status();
 }
 
 /// Fails when an element lies outside of the range of the port.
@@ -269,56 +288,55 @@ static Status checkRange(const Port &port, const void *data,
 }
 
 Status Arguments::addInput(const Port &port, const qrt_tensor *tensor) {
-  StatusOr<std::vector<int64_t>> shape = resolve(port);
-  if (!shape.ok())
-    return shape.status();
+  if (Status status = resolve(port))
+    return status;
   void *data = tensor ? tensor->data : nullptr;
   bool isInPlace = tensor && (port.role == Role::State ||
                               (tensor->dtype == port.dtype &&
                                reinterpret_cast<uintptr_t>(data) % 64 == 0));
   if (!isInPlace) {
-    StatusOr<Tensor> copy = makeTensor(port.name, port.dtype, *shape);
-    if (!copy.ok())
-      return copy.status();
-    data = copy->data.get();
-    int64_t count = copy->numElements();
+    std::optional<int64_t> count = countElements(shape);
+    if (!count)
+      return failure(absl::StrCat("'", port.name, "' of shape ",
+                                  formatShape(shape),
+                                  " is larger than any memory"));
+    int64_t bytes = *count * byteSize(port.dtype);
+    data = temporaries.allocate(bytes);
+    if (!data)
+      return failure(absl::StrCat("'", port.name,
+                                  "': the machine has no memory left for ",
+                                  bytes, " bytes"));
     if (tensor)
-      convert(tensor->dtype, tensor->data, port.dtype, data, count);
+      convert(tensor->dtype, tensor->data, port.dtype, data, *count);
     else if (port.defaultValue)
-      fill(port.dtype, data, count, *port.defaultValue);
+      fill(port.dtype, data, *count, *port.defaultValue);
     else
-      std::memset(data, 0, copy->numBytes());
-    temporaries.push_back(*std::move(copy));
+      std::memset(data, 0, bytes);
   }
   if (tensor && port.range)
-    if (Status status = checkRange(port, data, *shape))
+    if (Status status = checkRange(port, data, shape))
       return status;
-  addDescriptor(data, *shape);
+  addDescriptor(data);
   return Status();
 }
 
-Status Arguments::addOutput(const Port &port) {
-  StatusOr<std::vector<int64_t>> shape = resolve(port);
-  if (!shape.ok())
-    return shape.status();
-  StatusOr<Tensor> output =
-      makeTensor(port.name, port.dtype, *std::move(shape));
-  if (!output.ok())
-    return output.status();
-  addDescriptor(output->data.get(), output->shape);
-  outputs.push_back(*std::move(output));
+Status Arguments::addOutput(const Port &port, Tensor &output) {
+  if (Status status = resolve(port))
+    return status;
+  if (Status status = reshape(output, shape))
+    return status;
+  addDescriptor(output.data.get());
   return Status();
 }
 
-void Arguments::addDescriptor(void *data, absl::Span<const int64_t> shape) {
+void Arguments::addDescriptor(void *data) {
   size_t rank = shape.size();
   auto address = static_cast<int64_t>(reinterpret_cast<intptr_t>(data));
-  std::vector<int64_t> words(3 + 2 * rank);
-  words[0] = words[1] = address;
+  offsets.push_back(words.size());
+  words.insert(words.end(), {address, address, 0});
+  words.insert(words.end(), shape.begin(), shape.end());
+  words.resize(words.size() + rank);
   int64_t stride = 1;
-  for (size_t i = rank; i-- > 0; stride *= shape[i]) {
-    words[3 + i] = shape[i];
-    words[3 + rank + i] = stride;
-  }
-  descriptors.push_back(std::move(words));
+  for (size_t i = rank; i-- > 0; stride *= shape[i])
+    words[words.size() - rank + i] = stride;
 }

@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 #include <algorithm>
 
@@ -79,6 +80,8 @@ private:
       return number(name, 0, 1024, line.numThreads);
     if (name == "--bench")
       return number(name, 1, 1000000000, line.numRuns);
+    if (name == "--shape")
+      return shape(line);
     if (name == "--input")
       return input(line);
     return invalidArgument(absl::StrCat("unknown option ", name));
@@ -135,6 +138,25 @@ private:
     return Status();
   }
 
+  Status shape(CommandLine &line) {
+    std::optional<std::string> value;
+    if (Status status = text("--shape", value))
+      return status;
+    for (absl::string_view part : absl::StrSplit(*value, ',')) {
+      std::pair<std::string, absl::string_view> named =
+          absl::StrSplit(part, absl::MaxSplits('=', 1));
+      int64_t size;
+      if (named.first.empty() || !absl::SimpleAtoi(named.second, &size) ||
+          size < 0)
+        return invalidArgument(
+            absl::StrCat("--shape is '", *value, "', expected NAME=SIZE,..."));
+      if (!line.sizes.emplace(named.first, size).second)
+        return invalidArgument(absl::StrCat("--shape: the size of ",
+                                            named.first, " was given twice"));
+    }
+    return Status();
+  }
+
   std::vector<std::string> args;
   size_t next = 0;
   std::optional<std::string> inlineValue;
@@ -147,6 +169,8 @@ StatusOr<CommandLine> CommandLine::parse(int argc, const char *const *argv) {
     return status;
   if (line.json && !line.info)
     return invalidArgument("--json is a form of --info, which is missing");
+  if (!line.sizes.empty() && (!line.info || line.json))
+    return invalidArgument("--shape is for --info without --json");
   if (line.textFile && !line.texts.empty())
     return invalidArgument("texts come from the command line or from --text, "
                            "not from both");
@@ -255,6 +279,7 @@ options:
   --params FILE               the archive of the parameters
   --force                     replace an output file that exists
   --info [--json]             what the model is and was built for
+  --shape NAME=SIZE,...       with --info: what dimensions the arena is for
   --version                   versions of the model's compiler and runtime
   --help                      this text
 
@@ -266,7 +291,13 @@ exit status: 0 done, 1 an input or the machine cannot, 2 wrong command line
   return text;
 }
 
-std::string quench::rt::infoText(const Manifest &manifest) {
+std::string quench::rt::infoLine(const std::string &name,
+                                 const std::string &value) {
+  return absl::StrCat(padded(name, 12), value, "\n");
+}
+
+std::string quench::rt::infoText(const Manifest &manifest,
+                                 const std::string &arenas) {
   const char *modes[] = {"embedded", "beside the program", "in memory"};
   std::string params =
       absl::StrCat(manifest.params.bytes, " bytes, ",
@@ -276,7 +307,7 @@ std::string quench::rt::infoText(const Manifest &manifest) {
   std::string text;
   auto add = [&](const char *name, const std::string &value) {
     if (!value.empty())
-      absl::StrAppend(&text, padded(name, 12), value, "\n");
+      absl::StrAppend(&text, infoLine(name, value));
   };
   add("model", manifest.name);
   add("type", manifest.modelType);
@@ -286,6 +317,7 @@ std::string quench::rt::infoText(const Manifest &manifest) {
   add("cpu", manifest.cpu);
   add("features", absl::StrJoin(manifest.features, " "));
   add("parameters", params);
+  text += arenas;
   if (manifest.tokenizer)
     add("tokenizer",
         absl::StrCat("wordpiece, ", manifest.tokenizer->vocab.size(),

@@ -12,6 +12,7 @@
 #include "Manifest.h"
 #include "Status.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,6 +32,7 @@ struct CommandLine {
   std::vector<std::pair<std::string, std::string>> inputs; ///< Name and file.
   std::optional<std::string> output, entry, params, textFile;
   std::optional<int> numThreads, numRuns;
+  std::map<std::string, int64_t> sizes; ///< Of --shape, by symbol.
   std::vector<std::string> texts;
 };
 
@@ -38,8 +40,11 @@ struct CommandLine {
 /// work with it. `program` is the name that it was called by.
 std::string helpText(const Manifest &manifest, const std::string &program);
 
-/// The text of --info.
-std::string infoText(const Manifest &manifest);
+/// The text of --info, with the lines `arenas` on the memory of runs.
+std::string infoText(const Manifest &manifest, const std::string &arenas);
+
+/// A line of it.
+std::string infoLine(const std::string &name, const std::string &value);
 
 } // namespace quench::rt
 

@@ -14,6 +14,7 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 using namespace quench::rt;
 
@@ -21,31 +22,49 @@ using namespace quench::rt;
 // failed qrt_alloc leaves it by a jump to the point where the calling thread
 // entered it: the run itself, or its share of a loop.
 
-/// Where this thread entered generated code.
-static thread_local jmp_buf *entryPoint = nullptr;
-/// Whether this thread runs the body of a loop.
-static thread_local bool inLoop = false;
+namespace {
+/// Where a thread is in generated code.
+struct Place {
+  jmp_buf *entryPoint; ///< Where it entered; null: it is not there.
+  Arena *arena;        ///< Where its buffers come from.
+  bool isInLoop;       ///< Whether it runs the body of a loop.
+};
+} // namespace
 
-/// Calls `code` and returns true, or false when it was left by a jump.
+static thread_local Place place = {nullptr, nullptr, false};
+
+/// Calls `code`, which takes buffers from `arena`, and returns true, or false
+/// when it was left by a jump.
 template <typename Code>
-[[gnu::noinline]] static bool enter(Code &code) {
+[[gnu::noinline]] static bool enter(Arena &arena, bool isInLoop, Code &code) {
   jmp_buf here;
-  jmp_buf *outer = entryPoint;
-  bool outerInLoop = inLoop;
-  entryPoint = &here;
+  Place outer = place;
+  place = {&here, &arena, isInLoop};
   bool completed = _setjmp(here) == 0;
   if (completed)
     code();
-  entryPoint = outer;
-  inLoop = outerInLoop;
+  place = outer;
   return completed;
 }
 
-[[noreturn]] static void leave() { longjmp(*entryPoint, 1); }
+[[noreturn]] static void leave() { longjmp(*place.entryPoint, 1); }
+
+/// Ends the program where the caller of `function` is not in generated code.
+static void requireRun(const char *function) {
+  if (place.entryPoint)
+    return;
+  std::fprintf(stderr, "error: %s: called outside of a run\n", function);
+  std::abort();
+}
+
+// In a library that was loaded later, memory for a thread's own variables is
+// taken when it first touches one: not in the middle of a run.
+qrt_context::qrt_context(int numThreads)
+    : pool(numThreads, [] { place = {nullptr, nullptr, false}; }),
+      arenas(pool.size()) {}
 
 Status qrt_context::run(qrt_entry_fn entry,
                         absl::Span<void *const *const> calls) {
-  buffers.beginRun();
   missingBytes = 0;
   wrongResult = -1;
   auto code = [&] {
@@ -66,9 +85,12 @@ Status qrt_context::run(qrt_entry_fn entry,
     };
     qrt_parallel_for(this, calls.size(), body, &closure);
   };
-  if (enter(code))
+  bool completed = enter(arenas[0], /*isInLoop=*/false, code);
+  // Code that was left has freed nothing.
+  for (Arena &arena : arenas)
+    arena.releaseAll();
+  if (completed)
     return Status();
-  buffers.releaseAll();
   if (wrongResult >= 0)
     return failure(absl::StrCat("result ", wrongResult.load(),
                                 " is not as large as the model declares it"));
@@ -76,24 +98,40 @@ Status qrt_context::run(qrt_entry_fn entry,
                               missingBytes.load(), " bytes"));
 }
 
+Status qrt_context::rehearse(qrt_entry_fn entry,
+                             absl::Span<void *const *const> calls) {
+  isRehearsal = true;
+  Status status = run(entry, calls);
+  isRehearsal = false;
+  return status;
+}
+
+uint64_t qrt_context::peakBytes() const {
+  uint64_t bytes = 0;
+  for (const Arena &arena : arenas)
+    bytes += arena.peakBytes();
+  return bytes;
+}
+
 void *qrt_alloc(qrt_context *ctx, uint64_t bytes) {
-  if (void *buffer = ctx->buffers.allocate(bytes))
+  requireRun("qrt_alloc");
+  if (void *buffer = place.arena->allocate(bytes)) {
+    if (ctx->isRehearsal)
+      std::memset(buffer, 0, bytes);
     return buffer;
-  if (!entryPoint) {
-    std::fputs("error: qrt_alloc: called outside of a run\n", stderr);
-    std::abort();
   }
   ctx->missingBytes = std::max<uint64_t>(bytes, 1);
   leave();
 }
 
-void qrt_free(qrt_context *ctx, void *buffer) { ctx->buffers.release(buffer); }
+void qrt_free(qrt_context *, void *buffer) {
+  requireRun("qrt_free");
+  if (buffer)
+    place.arena->release(buffer);
+}
 
 void qrt_wrong_shape(qrt_context *ctx, int64_t result) {
-  if (!entryPoint) {
-    std::fputs("error: qrt_wrong_shape: called outside of a run\n", stderr);
-    std::abort();
-  }
+  requireRun("qrt_wrong_shape");
   ctx->wrongResult = result;
   leave();
 }
@@ -106,6 +144,16 @@ struct Loop {
   qrt_loop_body body;
   const void *closure;
   int numThreads;
+
+  /// Runs the share of thread `index`, on whichever thread does it.
+  void runShare(int index) const {
+    auto code = [&] { runRange(begin(index), begin(index + 1)); };
+    enter(ctx->arenas[index], /*isInLoop=*/true, code);
+  }
+
+  void runRange(int64_t first, int64_t end) const {
+    body(ctx, closure, first, ctx->isRehearsal ? first + 1 : end);
+  }
 
   /// First iteration of thread `index`; that of the one after the last is the
   /// count. Threads differ by one iteration at most.
@@ -121,27 +169,25 @@ void qrt_parallel_for(qrt_context *ctx, int64_t count, qrt_loop_body body,
   if (count <= 0)
     return;
   int numThreads = static_cast<int>(std::min<int64_t>(count, ctx->pool.size()));
-  if (inLoop || numThreads == 1) {
-    bool outerInLoop = inLoop;
-    inLoop = true;
-    body(ctx, closure, 0, count);
-    inLoop = outerInLoop;
+  Loop loop{ctx, count, body, closure, numThreads};
+  if (place.isInLoop || numThreads == 1) {
+    bool outer = place.isInLoop;
+    place.isInLoop = true;
+    loop.runRange(0, count);
+    place.isInLoop = outer;
     return;
   }
 
-  Loop loop{ctx, count, body, closure, numThreads};
-  ctx->pool.run(
-      numThreads,
-      [](void *state, int index) {
-        const Loop &loop = *static_cast<Loop *>(state);
-        auto share = [&] {
-          inLoop = true;
-          loop.body(loop.ctx, loop.closure, loop.begin(index),
-                    loop.begin(index + 1));
-        };
-        enter(share);
-      },
-      &loop);
+  if (ctx->isRehearsal)
+    for (int i = 0; i < numThreads; ++i)
+      loop.runShare(i);
+  else
+    ctx->pool.run(
+        numThreads,
+        [](void *state, int index) {
+          static_cast<const Loop *>(state)->runShare(index);
+        },
+        &loop);
   if (ctx->missingBytes != 0 || ctx->wrongResult >= 0)
     leave();
 }

@@ -9,7 +9,7 @@
 #ifndef QUENCH_RUNTIME_CPU_CONTEXT_H
 #define QUENCH_RUNTIME_CPU_CONTEXT_H
 
-#include "BufferCache.h"
+#include "Arena.h"
 #include "Status.h"
 #include "ThreadPool.h"
 
@@ -18,10 +18,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
-/// The buffers and the threads of a session, as generated code sees them.
+/// The buffers and the threads of a run, as generated code sees them.
 struct qrt_context {
-  explicit qrt_context(int numThreads) : pool(numThreads) {}
+  explicit qrt_context(int numThreads);
 
   /// Runs an entry point with the arguments of each of `calls`, which do not
   /// depend on each other: a thread takes some of them where there are enough,
@@ -30,8 +31,22 @@ struct qrt_context {
   quench::rt::Status run(qrt_entry_fn entry,
                          absl::Span<void *const *const> calls);
 
-  quench::rt::BufferCache buffers;
+  /// Takes the buffers that run() would take, in a fraction of the time: of
+  /// each share of a loop only the first iteration runs. Buffers begin as
+  /// zeros, so that no index comes out of numbers that were not computed. What
+  /// the calls write has no meaning.
+  quench::rt::Status rehearse(qrt_entry_fn entry,
+                              absl::Span<void *const *const> calls);
+
+  /// Bytes that buffers were in so far.
+  uint64_t peakBytes() const;
+
   quench::rt::ThreadPool pool;
+  /// Where buffers come from, one for each share of a loop; what runs outside
+  /// of loops, and so waits for them, has that of the first. So none waits for
+  /// another, and who gets which buffer is the same in every run.
+  std::vector<quench::rt::Arena> arenas;
+  bool isRehearsal = false;
 
   /// Bytes that could not be had when the run was given up, else zero.
   std::atomic<uint64_t> missingBytes{0};

@@ -15,6 +15,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include <algorithm>
 #include <chrono>
@@ -53,6 +54,13 @@ static std::string fixed(double value, int precision) {
   return text;
 }
 
+/// "0.1 KiB", "1.25 MiB"
+static std::string formatBytes(uint64_t bytes) {
+  auto number = static_cast<double>(bytes);
+  return bytes < (1 << 20) ? fixed(number / (1 << 10), 1) + " KiB"
+                           : fixed(number / (1 << 20), 2) + " MiB";
+}
+
 static std::string rightAligned(const std::string &text, size_t width) {
   return std::string(width > text.size() ? width - text.size() : 0, ' ') + text;
 }
@@ -64,12 +72,6 @@ static std::string counted(size_t count, absl::string_view noun) {
 
 static void print(absl::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-static qrt_tensor viewOf(const Tensor &tensor) {
-  return {tensor.name.c_str(), tensor.dtype,
-          static_cast<int32_t>(tensor.shape.size()), tensor.shape.data(),
-          tensor.data.get()};
 }
 
 //===----------------------------------------------------------------------===//
@@ -147,6 +149,8 @@ private:
   Status readInput(const std::string &name, const std::string &place);
   StatusOr<std::vector<std::string>> readTexts() const;
   Status runOnBatch(Texts texts);
+  /// Runs the model; its outputs are then those of the program.
+  Status runOn(absl::Span<const qrt_tensor> given);
   bool wantsEmbeddings() const;
 
   /// Calls `code` once, or as often as --bench says; prints its times then.
@@ -166,7 +170,7 @@ private:
   std::vector<Tensor> states;  ///< Copies of those in files, which runs update.
   std::vector<Tensor> aligned; ///< Copies of those in files that were not.
   std::vector<qrt_tensor> inputs;
-  std::vector<Tensor> outputs;
+  OutputsPtr outputs;                          ///< Of the last run.
   std::vector<std::vector<double>> embeddings; ///< One of length 1 each text.
   double milliseconds = 0;                     ///< That the last run took.
 };
@@ -212,12 +216,13 @@ Status Program::timed(const std::function<Status()> &code) {
   std::sort(times.begin(), times.end());
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
-  print(absl::StrCat(
-      counted(times.size(), "run"), ", ",
-      counted(session->numThreads(), "thread"), ": median ",
-      fixed(times[times.size() / 2], 3), " ms, p95 ",
-      fixed(times[(times.size() - 1) * 95 / 100], 3), " ms, peak memory ",
-      fixed(static_cast<double>(usage.ru_maxrss) / 1024, 1), " MiB\n"));
+  print(absl::StrCat(counted(times.size(), "run"), ", ",
+                     counted(session->numThreads(), "thread"), ": median ",
+                     fixed(times[times.size() / 2], 3), " ms, p95 ",
+                     fixed(times[(times.size() - 1) * 95 / 100], 3),
+                     " ms, peak memory ",
+                     fixed(static_cast<double>(usage.ru_maxrss) / 1024, 1),
+                     " MiB, arena ", formatBytes(session->arenaBytes()), "\n"));
   return Status();
 }
 
@@ -225,12 +230,7 @@ Status Program::runOnFiles() {
   for (const auto &[name, place] : line.inputs)
     if (Status status = readInput(name, place))
       return status;
-  Status status = timed([&]() -> Status {
-    StatusOr<std::vector<Tensor>> results = session->run(*entry, inputs);
-    if (results.ok())
-      outputs = *std::move(results);
-    return results.status();
-  });
+  Status status = timed([&]() -> Status { return runOn(inputs); });
   if (!status.ok())
     return status;
   if (outputFile)
@@ -238,6 +238,14 @@ Status Program::runOnFiles() {
   if (!line.numRuns)
     printOutputs();
   return Status();
+}
+
+Status Program::runOn(absl::Span<const qrt_tensor> given) {
+  outputs.reset();
+  StatusOr<OutputsPtr> results = session->run(*entry, given);
+  if (results.ok())
+    outputs = *std::move(results);
+  return results.status();
 }
 
 /// Reads FILE or FILE:TENSOR. A file of the whole name comes first.
@@ -360,14 +368,12 @@ Status Program::runOnBatch(Texts texts) {
     for (const Port &port : entry->inputs)
       if (port.name == tensor.name)
         batch.push_back(viewOf(tensor));
-  StatusOr<std::vector<Tensor>> results = session->run(*entry, batch);
-  if (!results.ok())
-    return results.status();
-  outputs = *std::move(results);
+  if (Status status = runOn(batch))
+    return status;
   if (!wantsEmbeddings())
     return Status();
 
-  const Tensor &output = outputs.back();
+  const Tensor &output = outputs->tensors.back();
   for (int64_t row = 0; row < output.shape[0]; ++row) {
     std::vector<double> &embedding = embeddings.emplace_back();
     double square = 0;
@@ -426,7 +432,7 @@ void Program::printSimilarities(Texts texts) const {
 
 Status Program::writeOutputs() {
   std::vector<qrt_tensor> tensors;
-  for (const Tensor &tensor : outputs)
+  for (const Tensor &tensor : outputs->tensors)
     tensors.push_back(viewOf(tensor));
   for (const Tensor &tensor : states)
     tensors.push_back(viewOf(tensor));
@@ -439,7 +445,7 @@ Status Program::writeOutputs() {
 }
 
 void Program::printOutputs() const {
-  for (const Tensor &tensor : outputs) {
+  for (const Tensor &tensor : outputs->tensors) {
     double low = HUGE_VAL, high = -HUGE_VAL, sum = 0;
     int64_t count = tensor.numElements();
     for (int64_t i = 0; i < count; ++i) {
@@ -461,6 +467,81 @@ void Program::printOutputs() const {
 //===----------------------------------------------------------------------===//
 // Main
 //===----------------------------------------------------------------------===//
+
+/// Tokens of a call, unless --shape says otherwise.
+static constexpr int64_t kPlannedTokens = 128;
+
+/// The sizes of the dimensions of `entry`: those of `line`, or else a batch of
+/// one and a number of tokens that is not small.
+static std::map<std::string, int64_t> chooseSizes(const CommandLine &line,
+                                                  const Manifest &manifest,
+                                                  const Entry &entry) {
+  std::map<std::string, int64_t> sizes;
+  auto limited = [&](const std::string &symbol, int64_t size) {
+    auto limits = manifest.symbols.find(symbol);
+    if (limits == manifest.symbols.end())
+      return size;
+    if (limits->second.max)
+      size = std::min(size, *limits->second.max);
+    return std::max(size, limits->second.min);
+  };
+  for (const Port &port : entry.inputs)
+    for (const Dim &dim : port.shape) {
+      if (dim.symbol.empty())
+        continue;
+      bool isTokens = dim.symbol == kSequence || dim.symbol == kContext;
+      sizes[dim.symbol] = limited(dim.symbol, isTokens ? kPlannedTokens : 1);
+    }
+  for (const auto &[name, size] : line.sizes)
+    if (auto found = sizes.find(name); found != sizes.end())
+      found->second = size;
+  // States have room for what is given.
+  auto context = sizes.find(kContext), sequence = sizes.find(kSequence);
+  if (context != sizes.end() && sequence != sizes.end() &&
+      line.sizes.count(kContext) == 0)
+    context->second =
+        std::max(context->second, limited(kContext, sequence->second));
+  return sizes;
+}
+
+/// The lines of --info on the memory that runs take.
+static StatusOr<std::string> describeArenas(const CommandLine &line,
+                                            const Manifest &manifest,
+                                            const qrt_model &model) {
+  for (const auto &[name, size] : line.sizes)
+    if (manifest.symbols.find(name) == manifest.symbols.end())
+      return invalidArgument(absl::StrCat(
+          "--shape: the model has no dimension '", name, "'; it has ",
+          absl::StrJoin(manifest.symbols, ", ",
+                        [](std::string *out, const auto &symbol) {
+                          absl::StrAppend(out, symbol.first);
+                        })));
+  qrt_options options = {line.numThreads.value_or(0),
+                         line.params ? line.params->c_str() : nullptr,
+                         /*skip_params_check=*/1};
+  StatusOr<std::unique_ptr<qrt_session>> session =
+      qrt_session::create(model, options);
+  // Information on a model for another machine is still wanted.
+  if (!session.ok())
+    return infoLine("arena",
+                    absl::StrCat("not known: ", session.status().message()));
+  std::string text;
+  for (const Entry &entry : (*session)->manifest.entries) {
+    std::map<std::string, int64_t> sizes = chooseSizes(line, manifest, entry);
+    StatusOr<uint64_t> bytes = (*session)->planMemory(entry, sizes);
+    if (!bytes.ok())
+      return bytes.status();
+    std::string where;
+    for (const auto &[name, size] : sizes)
+      absl::StrAppend(&where, ", ", name, " ", size);
+    absl::StrAppend(
+        &text, infoLine("arena", absl::StrCat(formatBytes(*bytes), " for ",
+                                              entry.name, where, ", ",
+                                              counted((*session)->numThreads(),
+                                                      "thread"))));
+  }
+  return text;
+}
 
 /// The most that mallopt() takes.
 static constexpr int kLargestFromHeap = 32 << 20;
@@ -494,8 +575,17 @@ int qrt_main(int argc, char **argv, const qrt_model *model) {
   else if (line->version)
     text = absl::StrCat(manifest->name, ", compiled by Quench ",
                         manifest->version, ", runtime " QUENCH_VERSION "\n");
-  else if (line->info)
-    text = line->json ? absl::StrCat(manifestText, "\n") : infoText(*manifest);
+  else if (line->info && line->json)
+    text = absl::StrCat(manifestText, "\n");
+  else if (line->info) {
+    StatusOr<std::string> arenas = describeArenas(*line, *manifest, *model);
+    if (!arenas.ok())
+      return fail(arenas.status(),
+                  arenas.status().report() == QRT_INVALID_ARGUMENT
+                      ? kWrongCommandLine
+                      : kCannot);
+    text = infoText(*manifest, *arenas);
+  }
 
   if (text.empty()) {
     StatusOr<const Entry *> entry =

@@ -156,7 +156,7 @@ private:
   }
   template <typename T>
   void read(const json &field, const std::string &where,
-            std::map<std::string, T> &target) {
+            std::map<std::string, T, std::less<>> &target) {
     if (!field.is_object())
       return fail(field, where, "an object");
     for (const auto &item : field.items())

@@ -15,6 +15,7 @@
 #include "quench-rt/quench_rt.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,11 @@
 #include <vector>
 
 namespace quench::rt {
+
+/// The symbols that the runtime gives a meaning: tokens of a call, and tokens
+/// that states have room for.
+inline constexpr char kSequence[] = "sequence";
+inline constexpr char kContext[] = "context";
 
 /// A number, or the name of a symbol.
 struct Dim {
@@ -104,7 +110,7 @@ struct Manifest {
   std::string version, name, modelType, target, cpu, recipe, hash;
   std::vector<std::string> features;
   ParamsInfo params;
-  std::map<std::string, Symbol> symbols;
+  std::map<std::string, Symbol, std::less<>> symbols;
   std::vector<Entry> entries;
   std::optional<TokenizerInfo> tokenizer;
 };

@@ -22,6 +22,14 @@ inline constexpr uint64_t kLineBytes = 64;
 /// to compute it.
 void *allocateMemory(uint64_t bytes);
 
+/// Tells AddressSanitizer or Valgrind, where one of them watches, that nobody
+/// may touch these bytes, which it cannot know of memory that is handed out
+/// again and again.
+void forbidAccess(const void *begin, uint64_t bytes);
+
+/// Tells it that these bytes may be touched again, and hold nothing yet.
+void allowAccess(const void *begin, uint64_t bytes);
+
 } // namespace quench::rt
 
 #endif // QUENCH_LIB_RUNTIME_CPU_MEMORY_H

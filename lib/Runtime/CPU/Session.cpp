@@ -8,23 +8,61 @@
 
 #include "Session.h"
 
-#include "Arguments.h"
 #include "CpuFeatures.h"
 #include "Status.h"
 
 #include "absl/strings/str_cat.h"
 
-#include <new>
+#include <algorithm>
+#include <cstring>
 
 using namespace quench::rt;
 
 static constexpr int kMaxThreads = 1024;
 
+class qrt_session::Lease {
+public:
+  explicit Lease(qrt_session &session) : session(session) {
+    std::unique_lock<std::mutex> lock(session.mutex);
+    if (session.idle.empty() && session.poolSize == 1) {
+      session.executions.push_back(
+          std::make_unique<Execution>(session.manifest, /*numThreads=*/1));
+      session.idle.reserve(session.executions.size());
+      execution = session.executions.back().get();
+      return;
+    }
+    while (session.idle.empty())
+      session.returned.wait(lock);
+    execution = session.idle.back();
+    session.idle.pop_back();
+  }
+  ~Lease() {
+    {
+      std::lock_guard<std::mutex> lock(session.mutex);
+      session.idle.push_back(execution);
+    }
+    session.returned.notify_one();
+  }
+  Lease(const Lease &) = delete;
+  Lease &operator=(const Lease &) = delete;
+
+  Execution *operator->() const { return execution; }
+
+private:
+  qrt_session &session;
+  Execution *execution;
+};
+
 qrt_session::qrt_session(const qrt_model &model, Manifest manifest,
                          Params params, int numThreads)
     : model(model), manifestText(model.manifest, model.manifest_size),
-      manifest(std::move(manifest)), params(std::move(params)),
-      context(numThreads), poolSize(context.pool.size()) {}
+      manifest(std::move(manifest)), params(std::move(params)) {
+  executions.push_back(std::make_unique<Execution>(this->manifest, numThreads));
+  idle.push_back(executions.back().get());
+  poolSize = idle.back()->context.pool.size();
+  for (size_t i = 0; i < this->manifest.entries.size(); ++i)
+    shelves.push_back(std::make_shared<OutputShelf>());
+}
 
 StatusOr<std::unique_ptr<qrt_session>>
 qrt_session::create(const qrt_model &model, const qrt_options &options) {
@@ -63,21 +101,78 @@ qrt_session::create(const qrt_model &model, const qrt_options &options) {
   return session;
 }
 
-StatusOr<std::vector<Tensor>>
-qrt_session::run(const Entry &entry, absl::Span<const qrt_tensor> inputs) {
-  Arguments arguments(manifest, entry, inputs);
-  if (Status status = arguments.prepare(params.bytes()))
+StatusOr<OutputsPtr> qrt_session::run(const Entry &entry,
+                                      absl::Span<const qrt_tensor> inputs) {
+  OutputsPtr outputs = shelves[&entry - manifest.entries.data()]->take(entry);
+  Lease lease(*this);
+  if (Status status = lease->arguments.prepare(
+          entry, inputs, params.bytes(), absl::MakeSpan(outputs->tensors)))
     return status;
+  ThreadPool::CallerPin pin(lease->context.pool);
+  if (Status status =
+          lease->context.run(codeOf(entry), lease->arguments.calls()))
+    return status;
+  return outputs;
+}
+
+StatusOr<uint64_t>
+qrt_session::planMemory(const Entry &entry,
+                        const std::map<std::string, int64_t> &sizes) {
+  auto sizeOf = [&](const std::string &symbol) -> std::optional<int64_t> {
+    auto found = sizes.find(symbol);
+    return found == sizes.end() ? std::nullopt
+                                : std::optional<int64_t>(found->second);
+  };
+  // The code reads indices from inputs: they are numbers that it allows.
+  std::vector<Tensor> tensors;
+  std::vector<qrt_tensor> inputs;
+  tensors.reserve(entry.inputs.size());
+  for (const Port &port : entry.inputs) {
+    std::vector<int64_t> shape;
+    for (const Dim &dim : port.shape) {
+      std::optional<int64_t> size =
+          dim.symbol.empty() ? dim.size : sizeOf(dim.symbol);
+      if (!size)
+        return invalidArgument(absl::StrCat("no size is given for ", dim.symbol,
+                                            ", which the shape of '", port.name,
+                                            "' needs"));
+      shape.push_back(*size);
+    }
+    StatusOr<Tensor> tensor = makeTensor(port.name, port.dtype, shape);
+    if (!tensor.ok())
+      return tensor.status();
+    double value = port.range ? port.range->first : 0;
+    if (port.role == Role::Position)
+      value = static_cast<double>(std::max<int64_t>(
+          sizeOf(kContext).value_or(0) - sizeOf(kSequence).value_or(1), 0));
+    else if (port.defaultValue)
+      value = *port.defaultValue;
+    fill(port.dtype, tensor->data.get(), tensor->numElements(), value);
+    tensors.push_back(*std::move(tensor));
+    inputs.push_back(viewOf(tensors.back()));
+  }
+  std::vector<Tensor> outputs;
+  for (const Port &port : entry.outputs)
+    outputs.push_back({port.name, port.dtype, {}, nullptr});
+
+  Execution execution(manifest, poolSize);
+  if (Status status = execution.arguments.prepare(entry, inputs, params.bytes(),
+                                                  absl::MakeSpan(outputs)))
+    return status;
+  for (Tensor &output : outputs)
+    std::memset(output.data.get(), 0, output.numBytes());
+  if (Status status = execution.context.rehearse(codeOf(entry),
+                                                 execution.arguments.calls()))
+    return status;
+  return execution.context.peakBytes();
+}
+
+uint64_t qrt_session::arenaBytes() {
   std::lock_guard<std::mutex> lock(mutex);
-  ThreadPool::CallerPin pin(context.pool);
-  qrt_entry_fn function = model.entries[&entry - manifest.entries.data()];
-  std::vector<Arguments::Call> calls = arguments.calls();
-  std::vector<void *const *> pointers;
-  for (const Arguments::Call &call : calls)
-    pointers.push_back(call.pointers());
-  if (Status status = context.run(function, pointers))
-    return status;
-  return arguments.takeOutputs();
+  uint64_t bytes = 0;
+  for (const std::unique_ptr<Execution> &execution : executions)
+    bytes += execution->context.peakBytes();
+  return bytes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -111,7 +206,7 @@ qrt_status qrt_tokenize(qrt_session *session, const char *const *texts,
   if (!result.ok())
     return result.status().report();
   *numTensors = result->size();
-  *tensors = handOver(*std::move(result));
+  *tensors = handOver(OutputsPtr(new Outputs(*std::move(result))));
   return QRT_OK;
 }
 
@@ -130,11 +225,10 @@ qrt_status qrt_run(qrt_session *session, const char *entryName,
       session->manifest.findEntry(entryName ? entryName : "");
   if (!entry.ok())
     return entry.status().report();
-  StatusOr<std::vector<Tensor>> results =
-      session->run(**entry, {inputs, numInputs});
+  StatusOr<OutputsPtr> results = session->run(**entry, {inputs, numInputs});
   if (!results.ok())
     return results.status().report();
-  *numOutputs = results->size();
+  *numOutputs = (*results)->tensors.size();
   *outputs = handOver(*std::move(results));
   return QRT_OK;
 }

@@ -241,44 +241,41 @@ StatusOr<Bytes> quench::rt::allocateBytes(int64_t count) {
   return Bytes(static_cast<char *>(memory));
 }
 
-StatusOr<Tensor> quench::rt::makeTensor(std::string name, qrt_dtype dtype,
-                                        std::vector<int64_t> shape) {
+Status quench::rt::reshape(Tensor &tensor, absl::Span<const int64_t> shape) {
   std::optional<int64_t> count = countElements(shape);
   if (!count)
-    return failure(absl::StrCat("'", name, "' of shape ", formatShape(shape),
+    return failure(absl::StrCat("'", tensor.name, "' of shape ",
+                                formatShape(shape),
                                 " is larger than any memory"));
-  StatusOr<Bytes> data = allocateBytes(*count * byteSize(dtype));
+  tensor.shape.assign(shape.begin(), shape.end());
+  int64_t needed = *count * byteSize(tensor.dtype);
+  if (tensor.data && tensor.capacity >= needed)
+    return Status();
+  tensor.data.reset();
+  StatusOr<Bytes> data = allocateBytes(needed);
   if (!data.ok())
-    return failure(absl::StrCat("'", name, "': ", data.status().message()));
-  return Tensor{std::move(name), dtype, std::move(shape), *std::move(data)};
+    return failure(
+        absl::StrCat("'", tensor.name, "': ", data.status().message()));
+  tensor.data = *std::move(data);
+  tensor.capacity = needed;
+  return Status();
 }
 
-qrt_tensor *quench::rt::handOver(std::vector<Tensor> tensors) {
-  auto *result = new qrt_tensor[tensors.size()];
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    Tensor &tensor = tensors[i];
-    char *name = new char[tensor.name.size() + 1];
-    std::memcpy(name, tensor.name.c_str(), tensor.name.size() + 1);
-    auto *shape = new int64_t[tensor.shape.size()];
-    std::copy(tensor.shape.begin(), tensor.shape.end(), shape);
-    result[i] = {name, tensor.dtype, static_cast<int32_t>(tensor.shape.size()),
-                 shape, tensor.data.release()};
-  }
-  return result;
+StatusOr<Tensor> quench::rt::makeTensor(std::string name, qrt_dtype dtype,
+                                        std::vector<int64_t> shape) {
+  Tensor tensor{std::move(name), dtype, {}, nullptr};
+  if (Status status = reshape(tensor, shape))
+    return status;
+  return tensor;
+}
+
+qrt_tensor quench::rt::viewOf(const Tensor &tensor) {
+  return {tensor.name.c_str(), tensor.dtype,
+          static_cast<int32_t>(tensor.shape.size()), tensor.shape.data(),
+          tensor.data.get()};
 }
 
 int64_t quench::rt::numBytes(const qrt_tensor &tensor) {
   return *countElements({tensor.shape, static_cast<size_t>(tensor.rank)}) *
          byteSize(tensor.dtype);
-}
-
-void qrt_tensors_free(qrt_tensor *tensors, size_t count) {
-  if (!tensors)
-    return;
-  for (size_t i = 0; i < count; ++i) {
-    delete[] tensors[i].name;
-    delete[] tensors[i].shape;
-    std::free(tensors[i].data);
-  }
-  delete[] tensors;
 }

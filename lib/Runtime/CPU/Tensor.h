@@ -70,6 +70,7 @@ struct Tensor {
   qrt_dtype dtype;
   std::vector<int64_t> shape;
   Bytes data;
+  int64_t capacity = 0; ///< Bytes that there is room for.
 
   int64_t numElements() const { return *countElements(shape); }
   int64_t numBytes() const { return numElements() * byteSize(dtype); }
@@ -79,9 +80,12 @@ struct Tensor {
 StatusOr<Tensor> makeTensor(std::string name, qrt_dtype dtype,
                             std::vector<int64_t> shape);
 
-/// Hands tensors over to a caller of the C ABI, who frees them by
-/// qrt_tensors_free().
-qrt_tensor *handOver(std::vector<Tensor> tensors);
+/// Gives `tensor` that shape. Its elements are not set; their memory stays
+/// where they fit.
+Status reshape(Tensor &tensor, absl::Span<const int64_t> shape);
+
+/// `tensor` for the C ABI, without its elements changing hands.
+qrt_tensor viewOf(const Tensor &tensor);
 
 /// Bytes of a tensor of the C ABI whose shape was checked.
 int64_t numBytes(const qrt_tensor &tensor);

@@ -61,7 +61,7 @@ static bool bind(pthread_t thread, int core) {
   return pthread_setaffinity_np(thread, sizeof(mask), &mask) == 0;
 }
 
-ThreadPool::ThreadPool(int numThreads) {
+ThreadPool::ThreadPool(int numThreads, void (*onStart)()) : onStart(onStart) {
   std::vector<int> cores = usableCores();
   int numCores = static_cast<int>(cores.size());
   if (numThreads == 0)
@@ -94,6 +94,8 @@ ThreadPool::ThreadPool(int numThreads) {
   }
   pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  for (auto &worker : workers)
+    worker->ready.pass(spin.zero());
 }
 
 ThreadPool::~ThreadPool() {
@@ -109,6 +111,9 @@ void *ThreadPool::work(void *argument) {
   ThreadPool &pool = *worker.pool;
   if (worker.core >= 0)
     bind(pthread_self(), worker.core);
+  if (pool.onStart)
+    pool.onStart();
+  worker.ready.open();
   while (true) {
     worker.start.pass(pool.spin);
     if (pool.isStopping)

@@ -48,9 +48,10 @@ public:
   /// One share of the work.
   using Task = void (*)(void *state, int index);
 
-  /// Starts `numThreads - 1` threads, zero meaning one for each core. A machine
-  /// that refuses to start that many gives a smaller pool.
-  explicit ThreadPool(int numThreads);
+  /// Starts `numThreads - 1` threads, zero meaning one for each core, each of
+  /// which calls `onStart` before the pool is there. A machine that refuses to
+  /// start that many gives a smaller pool.
+  explicit ThreadPool(int numThreads, void (*onStart)() = nullptr);
   ~ThreadPool();
 
   int size() const { return static_cast<int>(workers.size()) + 1; }
@@ -78,6 +79,7 @@ private:
     int core; ///< -1: not bound.
     pthread_t thread;
     Gate start;
+    Gate ready; ///< Opened once, when the thread has started.
   };
   /// Whether a share waits for a thread; on a cache line of its own.
   struct alignas(64) Share {
@@ -91,6 +93,7 @@ private:
   bool doShares(int first);
 
   std::vector<std::unique_ptr<Worker>> workers;
+  void (*const onStart)();
   int callerCore = -1;
   cpu_set_t processMask;
   std::chrono::microseconds spin;

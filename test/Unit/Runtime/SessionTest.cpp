@@ -11,6 +11,8 @@
 #include "gtest/gtest.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -298,29 +300,94 @@ TEST_F(Session, TokenizesTexts) {
                "the model has no tokenizer: it takes ids, not text");
 }
 
-TEST_F(Session, RunsBesideOthers) {
-  ASSERT_EQ(open(), QRT_OK);
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t)
-    threads.emplace_back([this, t] {
-      qrt_session *own = nullptr;
-      if (t % 2)
-        ASSERT_EQ(qrt_session_create(&model, nullptr, &own), QRT_OK);
-      I64 ids("input_ids", QRT_I64, {2, 2}, {t, 1, 2, 3});
-      for (int repeat = 0; repeat < 100; ++repeat) {
-        Outputs result;
-        qrt_tensor input = ids;
-        ASSERT_EQ(qrt_run(own ? own : session, nullptr, &input, 1,
-                          &result.tensors, &result.count),
-                  QRT_OK)
-            << qrt_last_error();
-        ASSERT_EQ(result.values<float>(1)[0], t + 1.f);
-        ASSERT_EQ(result.values<float>(1)[4], 5.f);
-      }
-      qrt_session_destroy(own);
+// Sessions of one thread, of several and of more than there are cores, and a
+// session of its own for every other caller.
+TEST_F(Session, ServesManyCallers) {
+  for (int numThreads : {1, 2, 5}) {
+    qrt_options options = {};
+    options.num_threads = numThreads;
+    ASSERT_EQ(open("", "", &options), QRT_OK);
+    std::vector<std::thread> callers;
+    for (int t = 0; t < 6; ++t)
+      callers.emplace_back([this, t] {
+        qrt_session *own = nullptr;
+        if (t % 2)
+          ASSERT_EQ(qrt_session_create(&model, nullptr, &own), QRT_OK);
+        I64 ids("input_ids", QRT_I64, {2, 2}, {t, 1, 2, 3});
+        I64 prompt("input_ids", QRT_I64, {1, 2}, {t, 4});
+        for (int repeat = 0; repeat < 100; ++repeat) {
+          Outputs result, logits;
+          qrt_tensor input = ids;
+          ASSERT_EQ(qrt_run(own ? own : session, nullptr, &input, 1,
+                            &result.tensors, &result.count),
+                    QRT_OK)
+              << qrt_last_error();
+          input = prompt;
+          ASSERT_EQ(qrt_run(own ? own : session, "prefill", &input, 1,
+                            &logits.tensors, &logits.count),
+                    QRT_OK)
+              << qrt_last_error();
+          ASSERT_EQ(result.values<float>(1)[0], t + 1.f);
+          ASSERT_EQ(result.values<float>(1)[4], 5.f);
+          ASSERT_EQ(logits.values<float>(0)[1], t + 4.f);
+        }
+        qrt_session_destroy(own);
+      });
+    for (std::thread &caller : callers)
+      caller.join();
+  }
+}
+
+namespace {
+std::mutex meetingMutex;
+std::condition_variable met;
+int numMet;
+
+/// Returns when two of it run at once.
+void meet(qrt_context *ctx, void *const *args) {
+  std::unique_lock<std::mutex> lock(meetingMutex);
+  ++numMet;
+  met.notify_all();
+  EXPECT_TRUE(
+      met.wait_for(lock, std::chrono::seconds(60), [] { return numMet >= 2; }));
+  lock.unlock();
+  fakeEntries[0](ctx, args);
+}
+} // namespace
+
+// With one thread a session computes for several callers at once.
+TEST_F(Session, ComputesWithTheThreadsOfItsCallers) {
+  const qrt_entry_fn entries[] = {meet, fakeEntries[1], fakeEntries[2],
+                                  fakeEntries[3]};
+  model.entries = entries;
+  qrt_options options = {};
+  options.num_threads = 1;
+  ASSERT_EQ(open("", "", &options), QRT_OK);
+  numMet = 0;
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 2; ++t)
+    callers.emplace_back([this, t] {
+      I64 ids("input_ids", QRT_I64, {1, 1}, {t});
+      Outputs result;
+      qrt_tensor input = ids;
+      ASSERT_EQ(
+          qrt_run(session, nullptr, &input, 1, &result.tensors, &result.count),
+          QRT_OK)
+          << qrt_last_error();
+      EXPECT_EQ(result.values<float>(1)[0], static_cast<float>(t));
     });
-  for (std::thread &thread : threads)
-    thread.join();
+  for (std::thread &caller : callers)
+    caller.join();
+}
+
+TEST_F(Session, LeavesOutputsToTheirHolder) {
+  ASSERT_EQ(open(), QRT_OK);
+  I64 ids("input_ids", QRT_I64, {1, 2}, {1, 2});
+  ASSERT_EQ(run(nullptr, {ids}), QRT_OK);
+  qrt_session_destroy(session);
+  session = nullptr;
+  EXPECT_STREQ(outputs->tensors[1].name, "sentence_embedding");
+  EXPECT_EQ(outputs->values<float>(1)[0], 3.f);
 }
 
 namespace {

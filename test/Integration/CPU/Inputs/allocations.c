@@ -1,0 +1,127 @@
+/*===- allocations.c - Counts what runs of a model take from the system ---===*
+ *
+ * Part of the Quench project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ *===----------------------------------------------------------------------===*
+ *
+ * allocations LIBRARY SYMBOL ENTRY TOKENS THREADS: runs an entry point that
+ * takes input_ids on rows of so many tokens, then on the same again, then on
+ * fewer; prints how often each asked for memory, and whether equal inputs gave
+ * equal bytes.
+ *
+ *===----------------------------------------------------------------------===*/
+
+#include "quench-rt/quench_rt.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The functions of a program come before those of the C library. */
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+
+static atomic_long numAllocations;
+
+void *malloc(size_t bytes) {
+  ++numAllocations;
+  return __libc_malloc(bytes);
+}
+void *calloc(size_t count, size_t bytes) {
+  ++numAllocations;
+  return __libc_calloc(count, bytes);
+}
+void *realloc(void *memory, size_t bytes) {
+  ++numAllocations;
+  return __libc_realloc(memory, bytes);
+}
+void *aligned_alloc(size_t alignment, size_t bytes) {
+  ++numAllocations;
+  return __libc_memalign(alignment, bytes);
+}
+int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+  ++numAllocations;
+  *memory = __libc_memalign(alignment, bytes);
+  return *memory ? 0 : ENOMEM;
+}
+
+#define MAX_IDS 4096
+
+static void *library;
+
+static void *find(const char *name) {
+  void *symbol = library ? dlsym(library, name) : NULL;
+  if (!symbol) {
+    fprintf(stderr, "error: %s\n", dlerror());
+    exit(1);
+  }
+  return symbol;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 6)
+    return 2;
+  library = dlopen(argv[1], RTLD_NOW);
+  const qrt_model *model = find(argv[2]);
+  qrt_status (*create)(const qrt_model *, const qrt_options *, qrt_session **);
+  qrt_status (*run)(qrt_session *, const char *, const qrt_tensor *, size_t,
+                    qrt_tensor **, size_t *);
+  void (*release)(qrt_tensor *, size_t);
+  void (*destroy)(qrt_session *);
+  const char *(*lastError)(void);
+  *(void **)&create = find("qrt_session_create");
+  *(void **)&run = find("qrt_run");
+  *(void **)&release = find("qrt_tensors_free");
+  *(void **)&destroy = find("qrt_session_destroy");
+  *(void **)&lastError = find("qrt_last_error");
+
+  qrt_options options = {atoi(argv[5]), NULL, 0};
+  qrt_session *session;
+  if (create(model, &options, &session) != QRT_OK) {
+    fprintf(stderr, "error: %s\n", lastError());
+    return 1;
+  }
+  static int64_t ids[MAX_IDS];
+  for (int i = 0; i < MAX_IDS; ++i)
+    ids[i] = (i * 7 + 3) % 16;
+  const int64_t tokens = atoi(argv[4]);
+  const int64_t shapes[][2] = {
+      {3, tokens}, {3, tokens}, {1, tokens}, {2, tokens > 2 ? tokens / 2 : 1}};
+  void *first = NULL;
+  for (int i = 0; i < 4; ++i) {
+    /* Not aligned, so that the runtime copies it. */
+    qrt_tensor input = {"input_ids", QRT_I64, 2, shapes[i], ids + 1};
+    qrt_tensor *outputs;
+    size_t count;
+    long before = numAllocations;
+    qrt_status status = run(session, argv[3], &input, 1, &outputs, &count);
+    long after = numAllocations;
+    if (status != QRT_OK) {
+      fprintf(stderr, "error: %s\n", lastError());
+      return 1;
+    }
+    printf("%d x %d: %s\n", (int)shapes[i][0], (int)shapes[i][1],
+           after == before ? "no allocation" : "allocations");
+    size_t bytes = sizeof(float);
+    for (int32_t d = 0; d < outputs[0].rank; ++d)
+      bytes *= outputs[0].shape[d];
+    if (i == 0) {
+      first = malloc(bytes);
+      memcpy(first, outputs[0].data, bytes);
+    } else if (i == 1) {
+      printf("%s bytes\n",
+             memcmp(first, outputs[0].data, bytes) == 0 ? "equal" : "other");
+    }
+    release(outputs, count);
+  }
+  free(first);
+  destroy(session);
+  return 0;
+}
