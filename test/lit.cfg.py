@@ -86,6 +86,12 @@ if subprocess.run([config.python_executable, "-c", "import numpy"], capture_outp
 else:
     lit_config.note("tests of the Python package are skipped: no numpy for " + config.python_executable)
 
+# Programs that shall touch no memory that is not theirs.
+if shutil.which("valgrind"):
+    config.available_features.add("valgrind")
+else:
+    lit_config.note("programs are not run under valgrind, which is missing")
+
 # What browsers make of reports.
 config.chromium = shutil.which("chromium") or shutil.which("chromium-browser")
 if config.chromium:

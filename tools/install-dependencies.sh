@@ -15,7 +15,7 @@ packages=(
   # libraries of the runtime and the tests
   libabsl-dev libeigen3-dev libxxhash-dev libutf8proc-dev nlohmann-json3-dev libgtest-dev
   # scripts and tests
-  python3 python3-numpy python3-pip python3-venv
+  python3 python3-numpy python3-pip python3-venv valgrind
 )
 
 if [ "${1:-}" = --download ]; then

@@ -94,3 +94,14 @@ TEST(ArenaDeathTest, RefusesBuffersOfOthers) {
   void *buffer = other.allocate(100);
   EXPECT_DEATH(arena.release(buffer), "not a buffer of this part of the run");
 }
+
+#ifdef QUENCH_TEST_SANITIZED
+TEST(ArenaDeathTest, TellsSanitizersWhatIsNobodys) {
+  Arena arena;
+  auto *buffer = static_cast<char *>(arena.allocate(100));
+  buffer[99] = 1;
+  EXPECT_DEATH(buffer[100] = 1, "use-after-poison");
+  arena.release(buffer);
+  EXPECT_DEATH(buffer[0] = 1, "use-after-poison");
+}
+#endif

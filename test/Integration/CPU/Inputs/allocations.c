@@ -6,16 +6,15 @@
  *
  *===----------------------------------------------------------------------===*
  *
- * allocations LIBRARY SYMBOL ENTRY TOKENS THREADS: runs an entry point that
- * takes input_ids on rows of so many tokens, then on the same again, then on
- * fewer; prints how often each asked for memory, and whether equal inputs gave
- * equal bytes.
+ * allocations ENTRY TOKENS THREADS: runs an entry point of the model that it is
+ * linked with, which takes input_ids, on rows of so many tokens, then on the
+ * same again, then on fewer; prints which asked for memory, and whether equal
+ * inputs gave equal bytes.
  *
  *===----------------------------------------------------------------------===*/
 
 #include "quench-rt/quench_rt.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -54,44 +53,21 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes) {
 
 #define MAX_IDS 4096
 
-static void *library;
-
-static void *find(const char *name) {
-  void *symbol = library ? dlsym(library, name) : NULL;
-  if (!symbol) {
-    fprintf(stderr, "error: %s\n", dlerror());
-    exit(1);
-  }
-  return symbol;
-}
+extern const qrt_model quench_model;
 
 int main(int argc, char **argv) {
-  if (argc != 6)
+  if (argc != 4)
     return 2;
-  library = dlopen(argv[1], RTLD_NOW);
-  const qrt_model *model = find(argv[2]);
-  qrt_status (*create)(const qrt_model *, const qrt_options *, qrt_session **);
-  qrt_status (*run)(qrt_session *, const char *, const qrt_tensor *, size_t,
-                    qrt_tensor **, size_t *);
-  void (*release)(qrt_tensor *, size_t);
-  void (*destroy)(qrt_session *);
-  const char *(*lastError)(void);
-  *(void **)&create = find("qrt_session_create");
-  *(void **)&run = find("qrt_run");
-  *(void **)&release = find("qrt_tensors_free");
-  *(void **)&destroy = find("qrt_session_destroy");
-  *(void **)&lastError = find("qrt_last_error");
-
-  qrt_options options = {atoi(argv[5]), NULL, 0};
+  qrt_options options = {atoi(argv[3]), NULL, 0};
   qrt_session *session;
-  if (create(model, &options, &session) != QRT_OK) {
-    fprintf(stderr, "error: %s\n", lastError());
+  if (qrt_session_create(&quench_model, &options, &session) != QRT_OK) {
+    fprintf(stderr, "error: %s\n", qrt_last_error());
     return 1;
   }
   static int64_t ids[MAX_IDS];
   for (int i = 0; i < MAX_IDS; ++i)
     ids[i] = (i * 7 + 3) % 16;
-  const int64_t tokens = atoi(argv[4]);
+  const int64_t tokens = atoi(argv[2]);
   const int64_t shapes[][2] = {
       {3, tokens}, {3, tokens}, {1, tokens}, {2, tokens > 2 ? tokens / 2 : 1}};
   void *first = NULL;
@@ -101,10 +77,10 @@ int main(int argc, char **argv) {
     qrt_tensor *outputs;
     size_t count;
     long before = numAllocations;
-    qrt_status status = run(session, argv[3], &input, 1, &outputs, &count);
+    qrt_status status = qrt_run(session, argv[1], &input, 1, &outputs, &count);
     long after = numAllocations;
     if (status != QRT_OK) {
-      fprintf(stderr, "error: %s\n", lastError());
+      fprintf(stderr, "error: %s\n", qrt_last_error());
       return 1;
     }
     printf("%d x %d: %s\n", (int)shapes[i][0], (int)shapes[i][1],
@@ -119,9 +95,9 @@ int main(int argc, char **argv) {
       printf("%s bytes\n",
              memcmp(first, outputs[0].data, bytes) == 0 ? "equal" : "other");
     }
-    release(outputs, count);
+    qrt_tensors_free(outputs, count);
   }
   free(first);
-  destroy(session);
+  qrt_session_destroy(session);
   return 0;
 }
