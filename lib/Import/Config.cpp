@@ -59,7 +59,63 @@ mlir::FailureOr<Config> Config::load(mlir::MLIRContext *context,
   return Config(std::move(state), node, 0, "");
 }
 
+mlir::LogicalResult Config::assign(StringRef assignment) {
+  auto fail = [&](const llvm::Twine &expected) {
+    state->failed = true;
+    mlir::emitError(mlir::UnknownLoc::get(state->context))
+        << "--config: found '" << assignment << "', expected " << expected;
+    return mlir::failure();
+  };
+  auto [key, text] = assignment.split('=');
+  llvm::SmallVector<StringRef> path;
+  key.split(path, '.');
+  llvm::json::Object *object = state->root.getAsObject();
+  if (!object || key.size() == assignment.size() ||
+      llvm::is_contained(path, StringRef()))
+    return fail("KEY=VALUE");
+  for (StringRef part : llvm::ArrayRef(path).drop_back()) {
+    llvm::json::Value &next =
+        object->try_emplace(part.str(), llvm::json::Object()).first->second;
+    object = next.getAsObject();
+    if (!object)
+      return fail("'" + part + "' to be an object in " + state->path);
+  }
+  llvm::Expected<llvm::json::Value> value = parseJson(text);
+  if (!value)
+    llvm::consumeError(value.takeError());
+  (*object)[path.back().str()] =
+      value ? std::move(*value) : llvm::json::Value(text.str());
+  state->assigned[key] = assignment.str();
+  return mlir::success();
+}
+
+mlir::LogicalResult Config::checkAssigned() const {
+  for (const auto &entry : state->assigned) {
+    StringRef key = entry.getKey();
+    if (state->asked.contains(key))
+      continue;
+    state->failed = true;
+    mlir::InFlightDiagnostic diagnostic =
+        mlir::emitError(mlir::UnknownLoc::get(state->context))
+        << "--config: nothing reads '" << key << "' in the import of '"
+        << getString("model_type") << "'";
+    // A slip of the fingers is near to a key that is read.
+    constexpr unsigned slips = 3;
+    StringRef nearest;
+    unsigned best = std::min<size_t>(slips, key.size() / 2) + 1;
+    for (const auto &candidate : state->asked)
+      if (unsigned distance = key.edit_distance(candidate.getKey());
+          distance < best || (distance == best && !nearest.empty() &&
+                              candidate.getKey() < nearest))
+        best = distance, nearest = candidate.getKey();
+    if (!nearest.empty())
+      diagnostic << ", which reads '" << nearest << "'";
+  }
+  return mlir::success(!state->failed);
+}
+
 const llvm::json::Value *Config::find(StringRef key) const {
+  state->asked.insert((prefix + key).str());
   const llvm::json::Value *value = node->get(key);
   return value && value->kind() != llvm::json::Value::Null ? value : nullptr;
 }
@@ -87,7 +143,12 @@ mlir::Location Config::getLoc(StringRef key) const {
 
 mlir::InFlightDiagnostic Config::emitError(StringRef key) const {
   state->failed = true;
-  return mlir::emitError(getLoc(key));
+  if (!state->assigned.contains((prefix + key).str()))
+    return mlir::emitError(getLoc(key));
+  mlir::InFlightDiagnostic diagnostic =
+      mlir::emitError(mlir::UnknownLoc::get(state->context));
+  diagnostic << "--config: ";
+  return diagnostic;
 }
 
 void Config::emitUnexpected(StringRef key, const llvm::Twine &expected) const {

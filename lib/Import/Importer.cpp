@@ -71,6 +71,9 @@ quench::importCheckpoint(MLIRContext *context, StringRef directory,
   FailureOr<Config> config = Config::load(context, configPath);
   if (failed(config))
     return nullptr;
+  for (StringRef assignment : options.config)
+    if (failed(config->assign(assignment)))
+      return nullptr;
 
   StringRef modelType = config->getString("model_type");
   if (config->failed())
@@ -112,7 +115,7 @@ quench::importCheckpoint(MLIRContext *context, StringRef directory,
 
   ModelBuilder modelBuilder(*module, *config, **archive, folder, elementType);
   if (failed((*importer)(modelBuilder)) || modelBuilder.failed() ||
-      failed(verify(*module)))
+      failed(config->checkAssigned()) || failed(verify(*module)))
     return nullptr;
   modelBuilder.warnUnused();
   return module;

@@ -28,6 +28,13 @@ OwningOpRef<ModuleOp> quench::loadModel(MLIRContext &context, StringRef path,
                                         const ImporterRegistry &importers) {
   if (llvm::sys::fs::is_directory(path))
     return importCheckpoint(&context, path, options, importers);
+  if (!options.config.empty()) {
+    emitError(UnknownLoc::get(&context))
+        << "--config: '" << path
+        << "' has no config.json, expected a checkpoint "
+        << "folder";
+    return nullptr;
+  }
   if (!llvm::sys::fs::exists(path)) {
     emitError(UnknownLoc::get(&context))
         << "no model at '" << path

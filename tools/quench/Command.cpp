@@ -129,6 +129,9 @@ ModelOptions::ModelOptions(cl::SubCommand &sub, llvm::StringRef name)
       dtype("dtype", cl::sub(sub), cl::init("f32"), cl::value_desc("type"),
             cl::desc("Compute in f32, f64, f16 or bf16 (checkpoints only, "
                      "default f32)")),
+      config("config", cl::sub(sub), cl::value_desc("key=value"),
+             cl::desc("Read this in place of what config.json says "
+                      "(checkpoints only); several are read in order")),
       remarks("remarks", cl::sub(sub), cl::value_desc("file"),
               cl::desc("Write why passes did what they did: YAML, or lines of "
                        "text where the file is -")),
@@ -147,6 +150,7 @@ llvm::Error ModelOptions::get(const Environment &environment,
                                    "', expected f32, f64, f16 or bf16");
   options.importers = &environment.importers;
   options.import.dtype = dtype;
+  options.import.config.assign(config.begin(), config.end());
   options.calibration.threads = threads;
   options.onPhase = [verbose = verbose.getValue()](
                         Phase phase, std::optional<double> seconds) {

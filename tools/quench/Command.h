@@ -121,6 +121,7 @@ public:
 private:
   llvm::cl::opt<std::string> input;
   llvm::cl::opt<std::string> dtype;
+  llvm::cl::list<std::string> config;
   llvm::cl::opt<std::string> remarks;
   llvm::cl::opt<unsigned> threads;
   llvm::cl::opt<bool> verbose;

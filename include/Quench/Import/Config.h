@@ -12,6 +12,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/JSON.h"
 #include <cstdint>
 #include <limits>
@@ -38,6 +39,14 @@ public:
   /// when it is missing or is something else.
   static mlir::FailureOr<Config> load(mlir::MLIRContext *context,
                                       llvm::StringRef path);
+
+  /// Sets the value under a key, dots of which enter objects, by `KEY=VALUE`:
+  /// JSON, or a string where it is none. Called on the whole file before it is
+  /// read. Errors about the key then name the assignment.
+  mlir::LogicalResult assign(llvm::StringRef assignment);
+
+  /// Emits an error for each assigned key that nobody asked for.
+  mlir::LogicalResult checkAssigned() const;
 
   /// Whether an error was emitted about this file.
   bool failed() const { return state->failed; }
@@ -69,7 +78,8 @@ public:
   /// the only one that the importer handles.
   void require(llvm::StringRef key, const llvm::json::Value &expected) const;
 
-  /// An error at the line of `key`, or of the file when it has none.
+  /// An error at the line of `key`, or of the file when it has none, or about
+  /// the assignment that set it.
   mlir::InFlightDiagnostic emitError(llvm::StringRef key) const;
 
   /// Line and column of `key`, of the file when it has none.
@@ -81,6 +91,9 @@ private:
     std::string path, text;
     llvm::json::Value root = nullptr;
     llvm::json::Object empty;
+    /// Keys with their objects: those that were set, and those asked for.
+    llvm::StringMap<std::string> assigned;
+    llvm::StringSet<> asked;
     bool failed = false;
   };
 

@@ -16,6 +16,7 @@
 #include "llvm/ADT/StringRef.h"
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace quench {
 
@@ -26,6 +27,9 @@ struct ImportOptions {
   /// Type of activations and parameters: f32, f64, f16 or bf16. A parameter
   /// that the checkpoint holds in another type is cast.
   std::string dtype = "f32";
+  /// Values that are read in place of those of `config.json`, as
+  /// `Config::assign` takes them.
+  std::vector<std::string> config = {};
 };
 
 /// Builds the entry points of one family. On failure it has emitted an error.
