@@ -155,7 +155,8 @@ static std::string getObstacle(QuantizedAttention attention) {
   if (!attention.probabilities)
     return "its probabilities are computed elsewhere";
   if (attention.probabilities.getZeta())
-    return "its softmax is stretched";
+    return "its softmax is clipped, and codes are made of weights that are not "
+           "normalized yet";
   std::string reason;
   const std::tuple<FakeQuantOp, StringRef, int64_t> operands[] = {
       {attention.query, "query", 3},

@@ -139,6 +139,7 @@ struct AttentionKernel {
   int64_t heads, groups, keySize, valueSize;
   mlir::Type element;
   bool single = false;  ///< There is one query.
+  bool clipped = false; ///< Probabilities are stretched and cut to [0, 1].
   mlir::Type mask = {}; ///< Element type of the mask; null: none.
   int64_t biasRank = 0; ///< 0: no bias.
   bool causal = false;
@@ -157,8 +158,9 @@ mlir::Value getHeadGroup(KernelBuilder &builder, const AttentionKernel &kernel,
 void addAttentionTypes(const AttentionKernel &kernel,
                        llvm::SmallVectorImpl<mlir::Type> &types);
 
-/// Operands: query, key, value, the scale in the compute type, mask, bias;
-/// output. Shapes as in `quench.attention`.
+/// Operands: query, key, value, the scale in the compute type, when clipped
+/// also zeta - gamma and gamma, mask, bias; output. Shapes as in
+/// `quench.attention`.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const AttentionKernel &kernel);
 

@@ -515,8 +515,6 @@ static Value createAttentionResult(OpBuilder &builder, Location loc,
 }
 
 void Selector::select(AttentionOp attention) {
-  if (attention.getZeta() || attention.getGamma())
-    return;
   RankedTensorType query = attention.getQuery().getType();
   SmallVector<Value> added;
   auto kernel =
@@ -525,6 +523,7 @@ void Selector::select(AttentionOp attention) {
   if (!kernel)
     return;
   kernel->single = query.getDimSize(1) == 1;
+  kernel->clipped = attention.getZeta().has_value();
 
   rewriter.setInsertionPoint(attention);
   Location loc = attention.getLoc();
@@ -532,6 +531,12 @@ void Selector::select(AttentionOp attention) {
                             attention.getValue(),
                             scalar(loc, attention.getScale().convertToDouble(),
                                    query.getElementType())};
+  if (kernel->clipped) {
+    double gamma = attention.getGamma()->convertToDouble();
+    double zeta = attention.getZeta()->convertToDouble();
+    for (double number : {zeta - gamma, gamma})
+      inputs.push_back(scalar(loc, number, query.getElementType()));
+  }
   inputs.append(added);
   Value output =
       createAttentionResult(rewriter, loc, attention.getQuery(), *kernel);

@@ -73,6 +73,17 @@ func.func @attention(%q: tensor<?x?x12x32xf32>, %one: tensor<?x1x12x32xf32>,
   return %0, %1 : tensor<?x?x12x32xf32>, tensor<?x1x12x32xf32>
 }
 
+// Clipped probabilities have one, too, which is told how they are stretched.
+// CHECK-LABEL: func.func @clipped(
+// CHECK-DAG:     %[[SLOPE:.*]] = arith.constant 1.250000e+00 : f32
+// CHECK-DAG:     %[[OFFSET:.*]] = arith.constant -2.500000e-01 : f32
+// CHECK:         quench.call_kernel @kernel_attention_12x4x32x32_f32_clipped(%{{.*}}, %[[SLOPE]], %[[OFFSET]]
+func.func @clipped(%q: tensor<?x?x12x32xf32>, %k: tensor<?x?x4x32xf32>, %v: tensor<?x?x4x32xf32>) -> tensor<?x?x12x32xf32> {
+  %0 = quench.attention %q, %k, %v scale 0.17 full {gamma = -0.25 : f64, zeta = 1.0 : f64}
+    : (tensor<?x?x12x32xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x32xf32>) -> tensor<?x?x12x32xf32>
+  return %0 : tensor<?x?x12x32xf32>
+}
+
 // CHECK-LABEL: func.func @norms(
 // CHECK:         quench.call_kernel @kernel_layer_norm_384_f32_gamma_beta(
 // CHECK:         quench.call_kernel @kernel_rms_norm_384_f32_gamma(

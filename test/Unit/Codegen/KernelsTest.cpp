@@ -16,6 +16,7 @@
 #include "Quench/Support/Hadamard.h"
 
 #include "llvm/Support/FormatVariadic.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
@@ -76,6 +77,8 @@ struct Form {
   int64_t window;
   /// The group of each head.
   std::vector<int64_t> groups;
+  /// Ends that probabilities are stretched to.
+  double gamma = 0, zeta = 1;
 };
 
 TEST_P(Kernels, Attention) {
@@ -85,7 +88,9 @@ TEST_P(Kernels, Attention) {
        {Form{"full", "", false, 0, even}, Form{"causal", "", true, 0, even},
         Form{"sliding", "{window = 5 : i64}", true, 5, even},
         Form{"full", "{head_groups = array<i64: 1, 0, 1, 1, 0, 0>}", false, 0,
-             odd}})
+             odd},
+        Form{"causal", "{gamma = -0.02 : f64, zeta = 1.1 : f64}", true, 0, even,
+             -0.02, 1.1}})
     for (bool single : {false, true}) {
       SCOPED_TRACE(form.kind);
       std::string source = llvm::formatv(
@@ -149,7 +154,9 @@ module @m attributes {{quench.symbols = {{b = [1], t = [1], l = [1]}} {{
                 double expected = 0;
                 for (int64_t j = 0; j < keys; ++j)
                   expected +=
-                      p[j] / total *
+                      std::clamp(p[j] / total * (form.zeta - form.gamma) +
+                                     form.gamma,
+                                 0.0, 1.0) *
                       v[((b * keys + j) * groups + group) * valueSize + e];
                 ASSERT_NEAR(y[((b * queries + i) * heads + h) * valueSize + e],
                             expected, 2e-6)
