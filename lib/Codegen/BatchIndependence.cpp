@@ -16,6 +16,7 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
+#include "Quench/Dialect/Quench/IR/QuenchGateOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
@@ -130,6 +131,11 @@ bool Follower::follow(Operation &op) {
                         op.getLhs().getType().getRank());
           })
           .Case([&](GatedOp op) { return carriesAll(op->getOperands()); })
+          .Case([&](HeadGateOp op) {
+            return carries(op.getInput()) &&
+                   (carries(op.getGate()) ||
+                    op.getGate().getType().getRank() == 1);
+          })
           .Case([&](MatmulOp op) {
             return carriesAll(op->getOperands()) &&
                    op.getLhs().getType().getRank() > 2;

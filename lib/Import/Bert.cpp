@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
+#include "QuantizableAttention.h"
 #include "Sentence.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
@@ -27,6 +28,7 @@ struct BertShape {
   int64_t vocab, hidden, layers, heads, intermediate, positions, types;
   double eps;
   Activation activation;
+  std::optional<StretchRange> stretch;
 };
 
 } // namespace
@@ -45,11 +47,14 @@ BertShape::BertShape(ModelBuilder &b) {
   config.require("position_embedding_type", "absolute");
   config.require("is_decoder", false);
   config.require("add_cross_attention", false);
+  config.require("skip_attn", false);
+  stretch = readClippedSoftmax(config, "max_seq_length");
   b.requireMultiple("hidden_size", hidden, "num_attention_heads", heads);
 }
 
 static Value buildLayer(ModelBuilder &b, const BertShape &shape,
-                        const Path &path, Value input, Value mask) {
+                        AttentionGates &gates, const Path &path, Value input,
+                        Value mask) {
   Path self = path / "attention.self";
   auto project = [&](StringRef name) {
     return b.splitHeads(b.linear(self / name, input, shape.hidden),
@@ -59,6 +64,8 @@ static Value buildLayer(ModelBuilder &b, const BertShape &shape,
         value = project("value");
   AttentionInfo info{1 / std::sqrt(double(shape.hidden / shape.heads))};
   info.mask = mask;
+  info.stretch = shape.stretch;
+  gates.addTo(info, self, input);
   Value context = b.attention(self, query, key, value, info);
 
   Path output = path / "attention.output";
@@ -124,7 +131,9 @@ LogicalResult quench::importBert(ModelBuilder &b) {
     return failure();
 
   Path root = b.findPrefix({"bert", ""}, "embeddings.word_embeddings.weight");
-  Path embeddings = root / "embeddings";
+  Path embeddings = root / "embeddings", layers = root / "encoder.layer";
+  AttentionGates gates(b, layers / 0 / "attention.self", shape.heads,
+                       shape.hidden / shape.heads, /*isCausal=*/false);
   b.ignore("embeddings.position_ids");
   b.setSymbol("batch", 1);
   b.setSymbol("sequence", 1, shape.positions);
@@ -142,7 +151,7 @@ LogicalResult quench::importBert(ModelBuilder &b) {
 
   Value hidden = buildEmbeddings(b, shape, embeddings, ids, types);
   for (int64_t i = 0; i != shape.layers && !b.failed(); ++i)
-    hidden = buildLayer(b, shape, root / "encoder.layer" / i, hidden, mask);
+    hidden = buildLayer(b, shape, gates, layers / i, hidden, mask);
 
   Path pooler = root / "pooler";
   if (architecture == "BertForMaskedLM") {

@@ -33,6 +33,8 @@ private:
   Value buildBody(DecoderEntry &entry);
   Value buildAttention(DecoderEntry &entry, int64_t layer, const Path &path,
                        Value input, RopeTableOp rope);
+  /// The query, and for an output gate what its sigmoid is taken of.
+  std::pair<Value, Value> buildQuery(const Path &path, Value input);
   Value buildGated(const Path &path, Value input);
 
   ModelBuilder &b;
@@ -78,6 +80,40 @@ LlamaBuilder::LlamaBuilder(ModelBuilder &builder, const LlamaOptions &options)
   root = b.findPrefix({"model", ""}, "embed_tokens.weight");
 }
 
+std::pair<Value, Value> LlamaBuilder::buildQuery(const Path &path,
+                                                 Value input) {
+  int64_t gateSize = 0;
+  if (options.outputGate != OutputGate::None)
+    gateSize = options.outputGate == OutputGate::Heads ? 1 : headDim;
+  if (gateSize == 0)
+    return {
+        b.splitHeads(b.linear(path, input, heads * headDim, options.inputBias),
+                     heads),
+        Value()};
+  // [group][rows of its queries, rows of their gates]
+  int64_t repeats = heads / groups, queryRows = repeats * headDim;
+  int64_t rows = queryRows + repeats * gateSize;
+  auto take = [&](StringRef name, ArrayRef<int64_t> row, int64_t begin,
+                  int64_t end) -> Value {
+    SmallVector<int64_t> whole{groups * rows}, split{groups, rows},
+        result{groups * (end - begin)};
+    for (SmallVector<int64_t> *shape : {&whole, &split, &result})
+      shape->append(row.begin(), row.end());
+    Value param = b.reshape(b.param(path / name, whole), split);
+    return b.reshape(b.slice(param, 1, begin, end), result);
+  };
+  auto project = [&](const Path &name, int64_t begin, int64_t end) -> Value {
+    Value weight = take("weight", {hidden}, begin, end);
+    Value bias = options.inputBias ? take("bias", {}, begin, end) : Value();
+    return LinearOp::create(b.builder(), b.at(name), input, weight, bias);
+  };
+  Value query = b.splitHeads(project(path, 0, queryRows), heads);
+  Value gate = project(path / "gate", queryRows, rows);
+  if (options.outputGate == OutputGate::Numbers)
+    gate = b.splitHeads(gate, heads);
+  return {query, gate};
+}
+
 Value LlamaBuilder::buildAttention(DecoderEntry &entry, int64_t layer,
                                    const Path &path, Value input,
                                    RopeTableOp rope) {
@@ -92,7 +128,8 @@ Value LlamaBuilder::buildAttention(DecoderEntry &entry, int64_t layer,
     return RopeOp::create(b.builder(), b.at(path / part), value, rope.getCos(),
                           rope.getSin(), RopeLayout::Half);
   };
-  Value query = rotate("q_proj", "q_norm", project("q_proj", heads));
+  auto [projected, gate] = buildQuery(path / "q_proj", input);
+  Value query = rotate("q_proj", "q_norm", projected);
   Value key = rotate("k_proj", "k_norm", project("k_proj", groups));
   Value value = project("v_proj", groups);
 
@@ -101,6 +138,7 @@ Value LlamaBuilder::buildAttention(DecoderEntry &entry, int64_t layer,
     info.maskKind = MaskKind::Sliding;
     info.window = options.windows[layer];
   }
+  info.gate = gate;
   Value context = entry.attention(path, layer, query, key, value, info);
   return b.linear(path / "o_proj", context, hidden, options.outputBias);
 }

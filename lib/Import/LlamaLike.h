@@ -13,6 +13,11 @@
 
 namespace quench {
 
+/// What the sigmoids of further rows of the query projection multiply: nothing,
+/// heads of the result of attention, or each number of it. The rows of a group
+/// of heads, which share keys, follow its queries.
+enum class OutputGate { None, Heads, Numbers };
+
 /// Where the decoders with rotary embedding, RMS norms and gated layers differ.
 struct LlamaOptions {
   /// Classes of the family; with a head first, then bare.
@@ -26,6 +31,7 @@ struct LlamaOptions {
   bool inputBias = false, outputBias = false, gateBias = false;
   /// Norms of queries and keys, per head.
   bool headNorms = false;
+  OutputGate outputGate = OutputGate::None;
   /// How many tokens a layer sees; absent, all.
   llvm::SmallVector<std::optional<int64_t>> windows = {};
 };

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Quench/Import/ModelBuilder.h"
+#include "Quench/Dialect/Quench/IR/QuenchGateOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 
@@ -172,8 +173,46 @@ Value ModelBuilder::concat(ValueRange params, int64_t axis) {
   return ConcatOp::create(opBuilder, params.front().getLoc(), params, axis);
 }
 
+Value ModelBuilder::blockDiagonal(ValueRange blocks) {
+  int64_t width = 0;
+  for (Value block : blocks)
+    width += cast<RankedTensorType>(block.getType()).getDimSize(1);
+  llvm::SmallVector<Value> rows;
+  int64_t begin = 0;
+  for (Value block : blocks) {
+    auto type = cast<RankedTensorType>(block.getType());
+    int64_t end = begin + type.getDimSize(1);
+    llvm::SmallVector<Value, 3> row;
+    auto addZeros = [&](int64_t columns) {
+      if (columns > 0)
+        row.push_back(FillOp::create(opBuilder, block.getLoc(),
+                                     getType({type.getDimSize(0), columns}),
+                                     opBuilder.getF64FloatAttr(0)));
+    };
+    addZeros(begin);
+    row.push_back(block);
+    addZeros(width - end);
+    rows.push_back(row.size() == 1 ? block : concat(row, 1));
+    begin = end;
+  }
+  return rows.size() == 1 ? rows.front() : concat(rows, 0);
+}
+
 void ModelBuilder::ignore(StringRef pattern) {
   ignored.push_back(pattern.str());
+}
+
+void ModelBuilder::rejectUnused(const Path &prefix, const llvm::Twine &reason) {
+  StringRef first;
+  for (const Archive::Tensor &tensor : archive.tensors()) {
+    StringRef rest = tensor.name;
+    if (rest.consume_front(prefix.str()) &&
+        (rest.empty() || rest.front() == '.') && !used.contains(tensor.name) &&
+        (first.empty() || tensor.name < first))
+      first = tensor.name;
+  }
+  if (!first.empty())
+    emitError() << "tensor '" << first << "' " << reason;
 }
 
 void ModelBuilder::warnUnused() {
@@ -375,13 +414,20 @@ Value ModelBuilder::add(const Path &name, Value lhs, Value rhs) {
 Value ModelBuilder::attention(const Path &name, Value query, Value key,
                               Value value, const AttentionInfo &info) {
   Location loc = at(name);
+  FloatAttr zeta, gamma;
+  if (info.stretch) {
+    zeta = opBuilder.getF64FloatAttr(info.stretch->zeta);
+    gamma = opBuilder.getF64FloatAttr(info.stretch->gamma);
+  }
   Value heads = AttentionOp::create(
       opBuilder, loc, query, key, value, info.mask, /*bias=*/Value(),
       opBuilder.getF64FloatAttr(info.scale),
       MaskKindAttr::get(opBuilder.getContext(), info.maskKind),
       info.window ? opBuilder.getI64IntegerAttr(*info.window) : IntegerAttr(),
-      /*head_groups=*/DenseI64ArrayAttr(), /*zeta=*/FloatAttr(),
-      /*gamma=*/FloatAttr());
+      /*head_groups=*/DenseI64ArrayAttr(), zeta, gamma);
+  if (info.gate)
+    heads = HeadGateOp::create(opBuilder, loc, heads, info.gate,
+                               opBuilder.getF64FloatAttr(info.gateFactor));
   return mergeHeads(heads);
 }
 

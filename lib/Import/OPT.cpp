@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
+#include "QuantizableAttention.h"
 
 #include "Quench/Import/DecoderBuilder.h"
 
@@ -40,6 +41,8 @@ private:
   bool hasHead, tied, normFirst, bias, affine, finalNorm;
   int64_t vocab, hidden, embedded, layers, heads, inner, context;
   Activation activation;
+  std::optional<StretchRange> stretch;
+  std::optional<AttentionGates> gates;
   Path root;
 };
 
@@ -63,6 +66,8 @@ OPTBuilder::OPTBuilder(ModelBuilder &builder) : b(builder) {
   finalNorm = normFirst && !config.getBool("_remove_final_layer_norm", false);
   activation = b.getActivation("activation_function", "relu");
   b.requireMultiple("hidden_size", hidden, "num_attention_heads", heads);
+  config.require("skip_attn", false);
+  stretch = readClippedSoftmax(config, "block_size");
   root = b.findPrefix({"model.decoder", "decoder"}, "embed_tokens.weight");
 }
 
@@ -73,9 +78,10 @@ Value OPTBuilder::buildAttention(DecoderEntry &entry, int64_t layer,
   };
   Value query = project("q_proj"), key = project("k_proj"),
         value = project("v_proj");
-  Value context = entry.attention(
-      path, layer, query, key, value,
-      {1 / std::sqrt(double(hidden / heads)), MaskKind::Causal});
+  AttentionInfo info{1 / std::sqrt(double(hidden / heads)), MaskKind::Causal};
+  info.stretch = stretch;
+  gates->addTo(info, path, input);
+  Value context = entry.attention(path, layer, query, key, value, info);
   return b.linear(path / "out_proj", context, hidden, bias);
 }
 
@@ -121,6 +127,10 @@ Value OPTBuilder::buildBody(DecoderEntry &entry) {
 }
 
 LogicalResult OPTBuilder::build() {
+  if (b.failed())
+    return failure();
+  gates.emplace(b, root / "layers" / 0 / "self_attn", heads, hidden / heads,
+                /*isCausal=*/true);
   if (b.failed())
     return failure();
   if (tied)

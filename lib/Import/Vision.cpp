@@ -8,6 +8,8 @@
 
 #include "Vision.h"
 
+#include "QuantizableAttention.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
 #include <cmath>
@@ -27,6 +29,7 @@ VisionBuilder::VisionBuilder(ModelBuilder &builder, StringRef prefix)
   image = config.getSize("image_size", 224);
   patch = config.getSize("patch_size", 16);
   eps = config.getNumber("layer_norm_eps", 1e-12);
+  stretch = readClippedSoftmax(config, "max_seq_length");
   qkvBias = config.getBool("qkv_bias", true);
   activation = b.getActivation("hidden_act", "gelu");
   b.requireMultiple("hidden_size", width, "num_attention_heads", heads);
@@ -66,6 +69,7 @@ Value VisionBuilder::buildLayer(const Path &path, Value stream) {
   Value query = project("query"), key = project("key"),
         value = project("value");
   AttentionInfo info{1 / std::sqrt(double(width / heads))};
+  info.stretch = stretch;
   Value context = b.attention(self, query, key, value, info);
   Path output = path / "attention.output";
   stream =

@@ -42,6 +42,7 @@ private:
   double eps;
   bool qkvBias;
   Activation activation;
+  std::optional<StretchRange> stretch;
 };
 
 } // namespace quench

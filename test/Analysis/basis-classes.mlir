@@ -250,3 +250,26 @@ func.func @pinned(%ids: tensor<4xi64>) -> (tensor<4x3xf32>, tensor<4x4xf32>) {
   %3 = quench.matmul %1, %1 {transpose_b} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
   return %2, %3 : tensor<4x3xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// A gate of heads lets the rotations of their values pass; one of numbers does not.
+// CHECK: class 'v': 2 x 4 channels, 5 values, 2 weights
+// CHECK-NEXT:   producer v quench.linear operand 1 axis 0 [0: 0, 4: 1]
+// CHECK-NEXT:   consumer o quench.linear operand 1 axis 1 [0: 0, 4: 1]
+func.func @gates(%x: tensor<2x3x8xf32>, %q: tensor<2x3x2x4xf32>, %k: tensor<2x3x2x4xf32>, %h: tensor<2x3x2xf32>, %n: tensor<2x3x2x4xf32>)
+    -> (tensor<2x3x8xf32>, tensor<2x3x2x4xf32>) {
+  %wv = quench.param <"model"::"v"> : tensor<8x8xf32>
+  %wu = quench.param <"model"::"u"> : tensor<8x8xf32>
+  %wo = quench.param <"model"::"o"> : tensor<8x8xf32>
+  %0 = quench.linear %x, %wv : (tensor<2x3x8xf32>, tensor<8x8xf32>) -> tensor<2x3x8xf32> loc("v")
+  %1 = tensor.expand_shape %0 [[0], [1], [2, 3]] output_shape [2, 3, 2, 4] : tensor<2x3x8xf32> into tensor<2x3x2x4xf32>
+  %2 = quench.attention %q, %k, %1 scale 0.5 full : (tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32>) -> tensor<2x3x2x4xf32>
+  %3 = quench.head_gate %2 by %h : (tensor<2x3x2x4xf32>, tensor<2x3x2xf32>) -> tensor<2x3x2x4xf32>
+  %4 = tensor.collapse_shape %3 [[0], [1], [2, 3]] : tensor<2x3x2x4xf32> into tensor<2x3x8xf32>
+  %5 = quench.linear %4, %wo : (tensor<2x3x8xf32>, tensor<8x8xf32>) -> tensor<2x3x8xf32> loc("o")
+  %6 = quench.linear %x, %wu : (tensor<2x3x8xf32>, tensor<8x8xf32>) -> tensor<2x3x8xf32> loc("u")
+  %7 = tensor.expand_shape %6 [[0], [1], [2, 3]] output_shape [2, 3, 2, 4] : tensor<2x3x8xf32> into tensor<2x3x2x4xf32>
+  %8 = quench.head_gate %7 by %n : (tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32>) -> tensor<2x3x2x4xf32>
+  return %5, %8 : tensor<2x3x8xf32>, tensor<2x3x2x4xf32>
+}

@@ -54,6 +54,11 @@ struct ArgumentInfo {
   std::optional<int64_t> limit = {};
 };
 
+/// The ends that a clipped softmax stretches [0, 1] to.
+struct StretchRange {
+  double gamma, zeta;
+};
+
 /// What an attention layer sees.
 struct AttentionInfo {
   double scale;
@@ -62,6 +67,13 @@ struct AttentionInfo {
   std::optional<int64_t> window = {};
   /// `[B, L]` of integers, zero for padding; may be null.
   mlir::Value mask = {};
+  /// Where probabilities are stretched to before they are cut to [0, 1];
+  /// absent, they are not.
+  std::optional<StretchRange> stretch = {};
+  /// What `quench.head_gate` multiplies the heads by, factor and gate; null:
+  /// nothing.
+  mlir::Value gate = {};
+  double gateFactor = 1;
 };
 
 /// Builds the module of one checkpoint. Parameters are asked for by name and by
@@ -114,9 +126,14 @@ public:
   mlir::Value transpose(mlir::Value matrix);
   mlir::Value reshape(mlir::Value param, llvm::ArrayRef<int64_t> shape);
   mlir::Value concat(mlir::ValueRange params, int64_t axis);
+  /// Matrices along the diagonal of one that is zero elsewhere.
+  mlir::Value blockDiagonal(mlir::ValueRange blocks);
   /// Tensors that need not be used: buffers, copies of tied weights. `pattern`
   /// is the end of a name.
   void ignore(llvm::StringRef pattern);
+  /// Emits an error for the first tensor called `prefix`, or that and a dot and
+  /// more, that no param used; `reason` follows its name.
+  void rejectUnused(const Path &prefix, const llvm::Twine &reason);
   /// Warns of the tensors that no param used.
   void warnUnused();
 
@@ -176,7 +193,8 @@ public:
   mlir::Value residual(const Path &name, mlir::Value stream,
                        mlir::Value branch);
   mlir::Value add(const Path &name, mlir::Value lhs, mlir::Value rhs);
-  /// Attention of heads `[B, T, H, D]`, its result `[B, T, H * D]`.
+  /// Attention of heads `[B, T, H, D]`, gated if `info` says so, its result
+  /// `[B, T, H * D]`.
   mlir::Value attention(const Path &name, mlir::Value query, mlir::Value key,
                         mlir::Value value, const AttentionInfo &info);
   /// The `index`-th token of `[B, T, C]` as `[B, C]`.

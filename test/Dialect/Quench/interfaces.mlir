@@ -174,7 +174,7 @@ func.func @norms(%x: tensor<?x?x8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>) {
 }
 
 func.func @attention(%q: tensor<?x?x6x4xf32>, %k: tensor<?x?x2x4xf32>, %v: tensor<?x?x2x5xf32>, %mask: tensor<?x?xi64>,
-                     %p: i64, %cos: tensor<?x2xf32>, %sin: tensor<?x2xf32>) {
+                     %p: i64, %cos: tensor<?x2xf32>, %sin: tensor<?x2xf32>, %g: tensor<?x?x2xf32>) {
   // CHECK: quench.attention
   // CHECK-NEXT: basis: link 0, operand 0 axis 3, heads of axis 2: [0, 0, 0, 1, 1, 1]
   // CHECK-NEXT: basis: inverse 0, operand 1 axis 3, heads of axis 2: [0, 1]
@@ -228,6 +228,25 @@ func.func @attention(%q: tensor<?x?x6x4xf32>, %k: tensor<?x?x2x4xf32>, %v: tenso
   // CHECK-NEXT: result scale: same
   // CHECK-NEXT: cost: 0 macs, 0 elementwise
   %3, %4 = quench.kv_cache %k, %2 at %p : (tensor<?x?x2x4xf32>, tensor<?x?x2x4xf32>, i64) -> (tensor<?x?x2x4xf32>, tensor<?x?x2x4xf32>)
+  // CHECK: quench.head_gate
+  // CHECK-NEXT: basis: link 0, operand 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: basis: link 0, result 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, operand 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, result 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: result scale: own
+  // CHECK-NEXT: cost: 0 macs, 800 elementwise
+  %5 = quench.head_gate %2 by %g : (tensor<?x?x2x4xf32>, tensor<?x?x2xf32>) -> tensor<?x?x2x4xf32>
+  // CHECK: quench.head_gate
+  // CHECK-NEXT: basis: gates each channel apart
+  // CHECK-NEXT: scale: link 0, operand 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: scale: link 0, result 0 axis 3, heads of axis 2: [0, 1]
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: result scale: own
+  // CHECK-NEXT: cost: 0 macs, 800 elementwise
+  %6 = quench.head_gate %5 by %k : (tensor<?x?x2x4xf32>, tensor<?x?x2x4xf32>) -> tensor<?x?x2x4xf32>
   return
 }
 

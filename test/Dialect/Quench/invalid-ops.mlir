@@ -137,6 +137,30 @@ func.func @f(%x: tensor<2x8xf32>) {
 
 // -----
 
+func.func @f(%x: tensor<1x2x4x8xf32>, %g: tensor<1x2x3xf32>) {
+  // expected-error @below {{'quench.head_gate' op expected gate of shape [1x2x4], found 'tensor<1x2x3xf32>'}}
+  %0 = quench.head_gate %x by %g : (tensor<1x2x4x8xf32>, tensor<1x2x3xf32>) -> tensor<1x2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x2x4x8xf32>, %g: tensor<f32>) {
+  // expected-error @below {{'quench.head_gate' op expected a gate of 1 to 4 dimensions, found 0}}
+  %0 = quench.head_gate %x by %g : (tensor<1x2x4x8xf32>, tensor<f32>) -> tensor<1x2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x2x4x8xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{'quench.head_gate' op expected factor to be a number above zero, found -1.000000e+00}}
+  %0 = quench.head_gate %x by %g {factor = -1.0 : f64} : (tensor<1x2x4x8xf32>, tensor<4xf32>) -> tensor<1x2x4x8xf32>
+  return
+}
+
+// -----
+
 func.func @f(%q: tensor<1x2x8xf32>) {
   // expected-error @below {{'quench.attention' op expected query of shape [?x?x?x?], found 'tensor<1x2x8xf32>'}}
   %0 = quench.attention %q, %q, %q scale 1.0 full : (tensor<1x2x8xf32>, tensor<1x2x8xf32>, tensor<1x2x8xf32>) -> tensor<1x2x8xf32>

@@ -6,7 +6,7 @@
 // RUN: quench-opt %s --quench-lower-to-linalg \
 // RUN:   --one-shot-bufferize="bufferize-function-boundaries allow-unknown-ops" -o /dev/null
 
-// LINALG-NOT: quench.{{(linear|matmul|add|gelu|attention|rope|kv_cache|pool|conv2d|window)}}
+// LINALG-NOT: quench.{{(linear|matmul|add|gelu|attention|head_gate|rope|kv_cache|pool|conv2d|window)}}
 
 // CHECK-LABEL: func.func @contractions
 func.func @contractions(%x: tensor<?x?x8xf32>, %v: tensor<8xf32>, %w: tensor<4x8xf32>, %b: tensor<4xf32>, %k: tensor<?x?x8xf32>)
@@ -93,6 +93,18 @@ func.func @attention(%q: tensor<?x?x6x4xf32>, %k: tensor<?x?x2x4xf32>, %v: tenso
   %2 = quench.attention %q, %k, %v scale 0.5 sliding {window = 3 : i64}
     : (tensor<?x?x6x4xf32>, tensor<?x?x2x4xf32>, tensor<?x?x2x5xf32>) -> tensor<?x?x6x5xf32>
   return %0, %1, %2 : tensor<?x?x6x5xf32>, tensor<?x?x6x5xf32>, tensor<?x?x6x5xf32>
+}
+
+// CHECK-LABEL: func.func @gates
+func.func @gates(%x: tensor<?x?x6x4xf32>, %numbers: tensor<?x?x6x4xf32>, %tokens: tensor<?x?x6xf32>, %sequences: tensor<?x6xf32>, %heads: tensor<6xf32>)
+    -> tensor<?x?x6x4xf32> {
+  // CHECK: quench.head_gate %{{.*}} by %{{.*}} : (tensor<?x?x6x4xf32>, tensor<?x?x6x4xf32>)
+  %0 = quench.head_gate %x by %numbers : (tensor<?x?x6x4xf32>, tensor<?x?x6x4xf32>) -> tensor<?x?x6x4xf32>
+  // CHECK: quench.head_gate %{{.*}} by %{{.*}} {factor = 4.000000e+00 : f64} : (tensor<?x?x6x4xf32>, tensor<?x?x6xf32>)
+  %1 = quench.head_gate %0 by %tokens {factor = 4.0 : f64} : (tensor<?x?x6x4xf32>, tensor<?x?x6xf32>) -> tensor<?x?x6x4xf32>
+  %2 = quench.head_gate %1 by %sequences : (tensor<?x?x6x4xf32>, tensor<?x6xf32>) -> tensor<?x?x6x4xf32>
+  %3 = quench.head_gate %2 by %heads : (tensor<?x?x6x4xf32>, tensor<6xf32>) -> tensor<?x?x6x4xf32>
+  return %3 : tensor<?x?x6x4xf32>
 }
 
 // CHECK-LABEL: func.func @positions

@@ -417,6 +417,10 @@ def cases(dtype):
            ": ({0}, {1}, {2}) -> {r0}", [q, k, v], [attention(q, k, v, 0.4, causal=True, groups=[1, 0, 1, 1])])
     yield ("quench.attention %0, %1, %2 scale 0.4 full {{zeta = 1.2 : f64, gamma = -0.1 : f64}} "
            ": ({0}, {1}, {2}) -> {r0}", [q, k, v], [attention(q, k, v, 0.4, zeta=1.2, gamma=-0.1)])
+    for axes in ([0, 1, 2, 3], [0, 1, 2], [0, 2], [2]):
+        gate = rnd.tensor(*(q.shape[axis] for axis in axes), low=-9, high=9)
+        yield "quench.head_gate %0 by %1 {{factor = 2.5 : f64}} : ({0}, {1}) -> {r0}", [q, gate], [
+            build(q.shape, lambda *i: q[i] * 2.5 * sigmoid(gate[tuple(i[axis] for axis in axes)]))]
     weights = rnd.tensor(q.shape[0], q.shape[2], q.shape[1], k.shape[1], low=0, high=1)
     yield "quench.attention_values %0, %1 : ({0}, {1}) -> {r0}", [weights, v], [weighted(weights, v)]
     yield ("quench.attention_values %0, %1 {{head_groups = array<i64: 1, 0, 1, 1>}} : ({0}, {1}) -> {r0}", [weights, v],
@@ -547,10 +551,11 @@ def cases(dtype):
 # result because it follows from that.
 STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1}}, "window_merge": {0: {1}},
                    "online_hadamard": {0: {2}},
-                   "attention_probabilities": {0: {2}, 1: {2}}, "attention_values": {0: {1}, 1: {2}}}
+                   "attention_probabilities": {0: {2}, 1: {2}}, "attention_values": {0: {1}, 1: {2}},
+                   "head_gate": {0: {2}}}
 STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "patch_embed": [{2}], "conv2d": [{1}],
                   "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}],
-                  "online_hadamard": [{2}], "attention_probabilities": [{1}], "attention_values": [{2}],
+                  "online_hadamard": [{2}], "attention_probabilities": [{1}], "attention_values": [{2}], "head_gate": [{2}],
                   "distribution": [{0}, {0}, {0}], "sample": [{0, 1, 2, 3}]}
 
 

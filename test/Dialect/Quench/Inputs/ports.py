@@ -80,6 +80,11 @@ def cases(rnd):
     yield "attention %0, %1, %2 scale 0.5 causal", [q, k, v], lambda q, k, v: [n.attention(q, k, v, 0.5, causal=True)]
     yield ("attention %0, %1, %2 scale 0.5 full {head_groups = array<i64: 1, 0, 1, 1>}", [q, k, v],
            lambda q, k, v: [n.attention(q, k, v, 0.5, groups=[1, 0, 1, 1])])
+    heads = T(2, 3, 2, 3)
+    for axes in ([0, 1, 2, 3], [0, 1, 2], [0, 2], [2]):
+        gate = T(*(heads.shape[axis] for axis in axes))
+        yield "head_gate %0 by %1 {factor = 2.0 : f64}", [heads, gate], lambda x, g, axes=axes: [
+            build(x.shape, lambda *i: x[i] * 2 * n.sigmoid(g[tuple(i[axis] for axis in axes)]))]
     angles = T(3, 2)
     cos, sin = (build(angles.shape, lambda *i: f(angles[i])) for f in (math.cos, math.sin))
     yield "rope %0, %1, %2 half", [T(2, 3, 2, 4), cos, sin], lambda x, c, s: [n.rope(x, c, s, False)]

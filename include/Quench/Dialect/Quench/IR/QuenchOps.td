@@ -12,6 +12,7 @@
 include "Quench/Dialect/Quench/IR/QuenchAttentionOps.td"
 include "Quench/Dialect/Quench/IR/QuenchAttrs.td"
 include "Quench/Dialect/Quench/IR/QuenchDynamicOps.td"
+include "Quench/Dialect/Quench/IR/QuenchGateOps.td"
 include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.td"
 include "Quench/Dialect/Quench/IR/QuenchIntegerOps.td"
 include "Quench/Dialect/Quench/IR/QuenchKernelOps.td"
