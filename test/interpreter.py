@@ -528,8 +528,19 @@ class Interpreter:
         axis, begin, end = (int(op[key].split()[0]) for key in ("axis", "begin", "end"))
         return self.get(op.operands[0])[(slice(None),) * axis + (slice(begin, end),)]
 
+    @staticmethod
+    def shape_of(op):
+        return [int(size) for size in re.findall(r"(\d+)x", op.result_types[0])]
+
     def reshape(self, op):
-        return self.get(op.operands[0]).reshape([int(size) for size in re.findall(r"(\d+)x", op.result_types[0])])
+        return self.get(op.operands[0]).reshape(self.shape_of(op))
+
+    def concat(self, op):
+        return np.concatenate(list(map(self.get, op.operands)), int(op["axis"].split()[0]))
+
+    def fill(self, op):
+        element = DTYPES[re.search(r"x([a-z]+\d+)>$", op.result_types[0])[1]]
+        return np.full(self.shape_of(op), float(op["value"].split()[0]), element)
 
     def quant_scale(self, op):
         return Format(op["quantizer"]).scale(self.get(op.operands[0]))

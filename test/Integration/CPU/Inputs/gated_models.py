@@ -228,10 +228,10 @@ def write(folder, case):
     family, form, arguments = CASES[case]
     compute, config = FAMILIES[family]
     weights = Weights(zlib.crc32(case.encode()))
-    ids = weights.random.integers(0, VOCAB, (2, 9))
+    ids = weights.random.integers(0, VOCAB, (3, 17))
     mask = np.ones_like(ids)
     if family == "bert":
-        mask[1, 6:] = 0
+        mask[1, 11:] = 0
     logits = compute(weights, form, arguments, ids, mask)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "config.json"), "w") as stream:
@@ -242,7 +242,7 @@ def write(folder, case):
                  "logits": tensorfile.Tensor("F32", logits.shape, logits.astype(np.float32).tobytes())}
     if family == "bert":
         reference["attention_mask"] = tensorfile.Tensor("I64", mask.shape, mask.astype(np.int64).tobytes())
-    tensorfile.save(os.path.join(folder, "b2-t9.safetensors"), reference, {"outputs": "logits"})
+    tensorfile.save(os.path.join(folder, "b3-t17.safetensors"), reference, {"outputs": "logits"})
 
 
 for name in sys.argv[2:]:
