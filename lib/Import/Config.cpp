@@ -75,7 +75,9 @@ mlir::LogicalResult Config::assign(StringRef assignment) {
     return fail("KEY=VALUE");
   for (StringRef part : llvm::ArrayRef(path).drop_back()) {
     llvm::json::Value &next =
-        object->try_emplace(part.str(), llvm::json::Object()).first->second;
+        object->try_emplace(part.str(), nullptr).first->second;
+    if (next.kind() == llvm::json::Value::Null)
+      next = llvm::json::Object();
     object = next.getAsObject();
     if (!object)
       return fail("'" + part + "' to be an object in " + state->path);
@@ -85,7 +87,7 @@ mlir::LogicalResult Config::assign(StringRef assignment) {
     llvm::consumeError(value.takeError());
   (*object)[path.back().str()] =
       value ? std::move(*value) : llvm::json::Value(text.str());
-  state->assigned[key] = assignment.str();
+  state->assigned.insert(key);
   return mlir::success();
 }
 

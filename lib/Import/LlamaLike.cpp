@@ -82,14 +82,12 @@ LlamaBuilder::LlamaBuilder(ModelBuilder &builder, const LlamaOptions &options)
 
 std::pair<Value, Value> LlamaBuilder::buildQuery(const Path &path,
                                                  Value input) {
-  int64_t gateSize = 0;
-  if (options.outputGate != OutputGate::None)
-    gateSize = options.outputGate == OutputGate::Heads ? 1 : headDim;
-  if (gateSize == 0)
+  if (options.outputGate == OutputGate::None)
     return {
         b.splitHeads(b.linear(path, input, heads * headDim, options.inputBias),
                      heads),
         Value()};
+  int64_t gateSize = options.outputGate == OutputGate::Heads ? 1 : headDim;
   // [group][rows of its queries, rows of their gates]
   int64_t repeats = heads / groups, queryRows = repeats * headDim;
   int64_t rows = queryRows + repeats * gateSize;

@@ -92,8 +92,7 @@ private:
     llvm::json::Value root = nullptr;
     llvm::json::Object empty;
     /// Keys with their objects: those that were set, and those asked for.
-    llvm::StringMap<std::string> assigned;
-    llvm::StringSet<> asked;
+    llvm::StringSet<> assigned, asked;
     bool failed = false;
   };
 
