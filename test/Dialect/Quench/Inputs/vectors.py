@@ -156,14 +156,35 @@ def softmax(data):
                (b.unary("quench.softmax {} {{zeta = 1.03 : f64, gamma = 0.0 : f64}}", x), data["stretched"])]
 
 
+def clipped(data):
+    b = Block()
+    x = b.constant(data["logits"])
+    cases = {"gamma_-0.03_zeta_1": (-0.03, 1), "gamma_-alpha/T_alpha=4_T=8": (-4 / 8, 1), "gamma_0_zeta_1.03": (0, 1.03)}
+    return b, [(b.unary(f"quench.softmax {{}} {{{{zeta = {zeta:e} : f64, gamma = {gamma:e} : f64}}}}", x), data[name])
+               for name, (gamma, zeta) in cases.items()]
+
+
+def gates(data):
+    """The gates alone: heads of ones. A linear for each head is one with zeros."""
+    b, (x,) = Block(), data["x"]
+    heads, tokens, size = len(x), len(x[0]), len(x[0][0])
+    stream = b.constant([[[n for h in range(heads) for n in x[h][t]] for t in range(tokens)]])
+    weight = [[n if h == i else 0.0 for h in range(heads) for n in data["w"][h]] for i in range(heads)]
+    ones = b.constant([[[[1.0] for _ in range(heads)] for _ in range(tokens)]])
+    gated = b.emit("quench.head_gate {} by {}", [ones, b.linear(stream, weight, data["b"])], ones[1])
+    return b, [(gated, [[[[data["pi"][0][h][t]] for h in range(heads)] for t in range(tokens)]])]
+
+
 def main():
     opt, runner, libraries = sys.argv[1:]
     data = json.loads((pathlib.Path(__file__).parent / "vectors.json").read_text())
+    quantizable = json.loads((pathlib.Path(__file__).parents[3] / "Vectors" / "clipped_softmax_gate.json").read_text())
     failed = 0
     for name, (block, results) in {
             "llama": llama(data["llama"]), "mamba": mamba(data["mamba"], False),
             "mamba with state": mamba(data["mamba"], True), "norms": norms(data["norms"]),
-            "softmax": softmax(data["softmax"])}.items():
+            "softmax": softmax(data["softmax"]), "clipped softmax": clipped(quantizable),
+            "gates": gates(quantizable["gate"])}.items():
         lines = list(block.lines)
         for i, ((value, kind), expected) in enumerate(results):
             lines += compare(f"r{i}", value, kind, tensor(expected), F64)
