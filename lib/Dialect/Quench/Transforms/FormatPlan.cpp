@@ -284,12 +284,17 @@ std::string Planner::check(const FormatUse &use) const {
     return text;
   }
   // Where attention as a whole shall have codes, those of all that a cache
-  // keeps would be made anew for every token.
+  // keeps would be made anew for every token, and those of clipped
+  // probabilities would be multiplied in loops, not in a kernel.
   const QuantRule &rule = *plan.decisions[use.site].winner;
   auto attention = dyn_cast<AttentionOp>(use.op);
-  if (attention && attention.getKey().getDefiningOp<KVCacheOp>() &&
-      !rule.namesSites() && llvm::is_contained(rule.roles, "probabilities"))
-    return "what it reads from a cache is multiplied as floats";
+  if (attention && !rule.namesSites() &&
+      llvm::is_contained(rule.roles, "probabilities")) {
+    if (attention.getKey().getDefiningOp<KVCacheOp>())
+      return "what it reads from a cache is multiplied as floats";
+    if (attention.getZeta())
+      return "its clipped softmax has a kernel of floats alone";
+  }
   const std::string &range = plan.decisions[use.site].format.range;
   if (range.empty() && quantizer.hasZeroPoint() && !site.isWeight() &&
       quantizer.getScaling().form == numerics::ScaleForm::E4M3)
