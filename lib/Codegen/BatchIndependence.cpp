@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Follows the batch through a function: a value carries it when its first
-// dimension is the batch. Ops are known by name, as none says how its first
+// dimension is the batch, or has as many indices for each of the batch, in its
+// order. Ops are known by name, as none says how its first
 // dimension is treated; one that is not known here keeps the batch whole.
 //
 //===----------------------------------------------------------------------===//
@@ -20,6 +21,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchVisionOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -147,8 +149,12 @@ bool Follower::follow(Operation &op) {
           .Case([&](AttentionValuesOp op) {
             return carriesAll(op->getOperands());
           })
-          .Case<RopeOp, PatchEmbedOp, PatchesOp, PrependOp>(
+          .Case<RopeOp, PatchEmbedOp, PatchesOp, PrependOp, Im2ColOp,
+                DepthwiseConv2DOp, UnfoldOp, FoldOp>(
               [&](auto op) { return carriesOnly(op.getInput()); })
+          .Case([&](tensor::ConcatOp op) {
+            return op.getDim() != 0 && carriesAll(op.getInputs());
+          })
           .Case([&](KVCacheOp op) {
             return carries(op.getCache()) && carries(op.getInput());
           })

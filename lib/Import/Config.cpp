@@ -227,6 +227,30 @@ llvm::SmallVector<StringRef> Config::getStrings(StringRef key) const {
   return {};
 }
 
+/// The elements of `array`, integers in [1, maxSize]; none where others are
+/// among them.
+static llvm::SmallVector<int64_t> getSizes(const llvm::json::Array &array) {
+  llvm::SmallVector<int64_t> sizes;
+  for (const llvm::json::Value &element : array) {
+    std::optional<int64_t> number = element.getAsInteger();
+    if (!number || *number < 1 || *number > Config::maxSize)
+      return {};
+    sizes.push_back(*number);
+  }
+  return sizes;
+}
+
+llvm::SmallVector<int64_t> Config::getInts(StringRef key, size_t count) const {
+  const llvm::json::Value *value = find(key);
+  if (const llvm::json::Array *array = value ? value->getAsArray() : nullptr)
+    if (llvm::SmallVector<int64_t> sizes = getSizes(*array);
+        sizes.size() == count)
+      return sizes;
+  emitUnexpected(key,
+                 "an array of " + llvm::Twine(count) + " integers above zero");
+  return llvm::SmallVector<int64_t>(count, 1);
+}
+
 std::pair<int64_t, int64_t> Config::getSize(StringRef key,
                                             int64_t fallback) const {
   const llvm::json::Value *value = find(key);
@@ -235,12 +259,8 @@ std::pair<int64_t, int64_t> Config::getSize(StringRef key,
     int64_t size = getInt(key, fallback);
     return {size, size};
   }
-  auto isSize = [](const llvm::json::Value &element) {
-    std::optional<int64_t> number = element.getAsInteger();
-    return number && *number >= 1 && *number <= maxSize;
-  };
-  if (array->size() == 2 && llvm::all_of(*array, isSize))
-    return {*(*array)[0].getAsInteger(), *(*array)[1].getAsInteger()};
+  if (llvm::SmallVector<int64_t> sizes = getSizes(*array); sizes.size() == 2)
+    return {sizes[0], sizes[1]};
   emitUnexpected(key, "an integer above zero or two");
   return {1, 1};
 }

@@ -21,6 +21,7 @@ mlir::LogicalResult importGPT2(ModelBuilder &builder);
 mlir::LogicalResult importLlama(ModelBuilder &builder);
 mlir::LogicalResult importMamba(ModelBuilder &builder);
 mlir::LogicalResult importMistral(ModelBuilder &builder);
+mlir::LogicalResult importMobileViT(ModelBuilder &builder);
 mlir::LogicalResult importOPT(ModelBuilder &builder);
 mlir::LogicalResult importQwen2(ModelBuilder &builder);
 mlir::LogicalResult importQwen3(ModelBuilder &builder);

@@ -128,6 +128,7 @@ void quench::registerAllImporters(ImporterRegistry &registry) {
   registry.add("llama", importLlama);
   registry.add("mamba", importMamba);
   registry.add("mistral", importMistral);
+  registry.add("mobilevit", importMobileViT);
   registry.add("opt", importOPT);
   registry.add("qwen2", importQwen2);
   registry.add("qwen3", importQwen3);

@@ -131,11 +131,11 @@ Value ModelBuilder::reparameterize(const Path &layer, Value weight) {
   Type wide = opBuilder.getF64Type();
   Location loc = weight.getLoc();
   weight = convert(weight, wide);
-  Value sigma = SpectralNormOp::create(
-      opBuilder, loc, weight, convert(readParam(norm / "u", {inputs}), wide));
+  Value sigma = SpectralNormOp::create(opBuilder, loc, weight,
+                                       wideParam(norm / "u", {inputs}));
   weight = ChannelScaleOp::create(opBuilder, loc, weight, sigma, /*axis=*/0,
                                   /*inverse=*/true);
-  Value gain = convert(readParam(layer / "sigma", {1}), wide);
+  Value gain = wideParam(layer / "sigma", {1});
   gain = ReshapeOp::create(opBuilder, gain.getLoc(),
                            RankedTensorType::get({}, wide), gain);
   return ChannelScaleOp::create(opBuilder, loc, weight, gain, /*axis=*/0,
@@ -154,6 +154,12 @@ Value ModelBuilder::param(const Path &path, ArrayRef<int64_t> shape) {
     value = reparameterize(layer, value);
   return params[name] = convert(value, floatType);
 }
+
+Value ModelBuilder::wideParam(const Path &path, ArrayRef<int64_t> shape) {
+  return convert(readParam(path, shape), opBuilder.getF64Type());
+}
+
+Value ModelBuilder::narrow(Value param) { return convert(param, floatType); }
 
 Value ModelBuilder::slice(Value param, int64_t axis, int64_t begin,
                           int64_t end) {

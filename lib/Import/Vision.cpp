@@ -18,21 +18,46 @@ using namespace mlir;
 using namespace quench;
 using llvm::StringRef;
 
+Value quench::buildVisionLayer(ModelBuilder &b, const Path &path, Value stream,
+                               const VisionLayer &layer) {
+  int64_t width = cast<RankedTensorType>(stream.getType()).getShape().back();
+  Path self = path / "attention.attention";
+  Value input = b.layerNorm(path / "layernorm_before", stream, layer.eps);
+  auto project = [&](StringRef part) {
+    return b.splitHeads(b.linear(self / part, input, width, layer.qkvBias),
+                        layer.heads);
+  };
+  Value query = project("query"), key = project("key"),
+        value = project("value");
+  AttentionInfo info{1 / std::sqrt(double(width / layer.heads))};
+  info.stretch = layer.stretch;
+  Value context = b.attention(self, query, key, value, info);
+  Path output = path / "attention.output";
+  stream =
+      b.residual(output, stream, b.linear(output / "dense", context, width));
+
+  input = b.layerNorm(path / "layernorm_after", stream, layer.eps);
+  Path up = path / "intermediate", down = path / "output";
+  Value wide = b.activation(
+      up, b.linear(up / "dense", input, layer.intermediate), layer.activation);
+  return b.residual(down, stream, b.linear(down / "dense", wide, width));
+}
+
 VisionBuilder::VisionBuilder(ModelBuilder &builder, StringRef prefix)
     : b(builder) {
   const Config &config = b.config();
   width = config.getInt("hidden_size");
   layers = config.getInt("num_hidden_layers", {}, 1, Config::maxLayers);
-  heads = config.getInt("num_attention_heads");
-  intermediate = config.getInt("intermediate_size");
+  layer.heads = config.getInt("num_attention_heads");
+  layer.intermediate = config.getInt("intermediate_size");
   channels = config.getInt("num_channels", 3);
   image = config.getSize("image_size", 224);
   patch = config.getSize("patch_size", 16);
-  eps = config.getNumber("layer_norm_eps", 1e-12);
-  stretch = readClippedSoftmax(config, "max_seq_length");
-  qkvBias = config.getBool("qkv_bias", true);
-  activation = b.getActivation("hidden_act", "gelu");
-  b.requireMultiple("hidden_size", width, "num_attention_heads", heads);
+  layer.eps = config.getNumber("layer_norm_eps", 1e-12);
+  layer.stretch = readClippedSoftmax(config, "max_seq_length");
+  layer.qkvBias = config.getBool("qkv_bias", true);
+  layer.activation = b.getActivation("hidden_act", "gelu");
+  b.requireMultiple("hidden_size", width, "num_attention_heads", layer.heads);
   b.requireMultiple("image_size", image.first, "patch_size", patch.first);
   b.requireMultiple("image_size", image.second, "patch_size", patch.second);
   base = b.findPrefix({prefix, ""}, "embeddings.cls_token");
@@ -60,28 +85,6 @@ Value VisionBuilder::buildEmbeddings(Value pixels, ArrayRef<StringRef> tokens) {
   return b.add(path / "position_embeddings", sequence, positions);
 }
 
-Value VisionBuilder::buildLayer(const Path &path, Value stream) {
-  Path self = path / "attention.attention";
-  Value input = b.layerNorm(path / "layernorm_before", stream, eps);
-  auto project = [&](StringRef part) {
-    return b.splitHeads(b.linear(self / part, input, width, qkvBias), heads);
-  };
-  Value query = project("query"), key = project("key"),
-        value = project("value");
-  AttentionInfo info{1 / std::sqrt(double(width / heads))};
-  info.stretch = stretch;
-  Value context = b.attention(self, query, key, value, info);
-  Path output = path / "attention.output";
-  stream =
-      b.residual(output, stream, b.linear(output / "dense", context, width));
-
-  input = b.layerNorm(path / "layernorm_after", stream, eps);
-  Path up = path / "intermediate", down = path / "output";
-  Value wide =
-      b.activation(up, b.linear(up / "dense", input, intermediate), activation);
-  return b.residual(down, stream, b.linear(down / "dense", wide, width));
-}
-
 Value VisionBuilder::encode(ArrayRef<StringRef> tokens) {
   b.ignore("embeddings.mask_token");
   b.setSymbol("batch", 1);
@@ -92,8 +95,8 @@ Value VisionBuilder::encode(ArrayRef<StringRef> tokens) {
   Value stream = buildEmbeddings(pixels, tokens);
   b.setTokens(stream);
   for (int64_t i = 0; i != layers && !b.failed(); ++i)
-    stream = buildLayer(base / "encoder.layer" / i, stream);
-  return b.layerNorm(base / "layernorm", stream, eps);
+    stream = buildVisionLayer(b, base / "encoder.layer" / i, stream, layer);
+  return b.layerNorm(base / "layernorm", stream, layer.eps);
 }
 
 void VisionBuilder::addBareResults(Value encoded) {

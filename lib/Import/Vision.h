@@ -13,6 +13,21 @@
 
 namespace quench {
 
+/// What is the same for the layers of an encoder.
+struct VisionLayer {
+  int64_t heads, intermediate;
+  double eps;
+  bool qkvBias;
+  Activation activation;
+  /// That of a clipped softmax.
+  std::optional<StretchRange> stretch = {};
+};
+
+/// The pre-norm layer under `path` that encoders of images have, on tokens
+/// `[batch, tokens, channels]` that the builder was told (`setTokens`).
+mlir::Value buildVisionLayer(ModelBuilder &builder, const Path &path,
+                             mlir::Value stream, const VisionLayer &layer);
+
 /// The encoder that ViT and DeiT share, built in the order of the functions.
 class VisionBuilder {
 public:
@@ -33,16 +48,12 @@ public:
 private:
   mlir::Value buildEmbeddings(mlir::Value pixels,
                               llvm::ArrayRef<llvm::StringRef> tokens);
-  mlir::Value buildLayer(const Path &path, mlir::Value stream);
 
   ModelBuilder &b;
   Path base;
-  int64_t width, layers, heads, intermediate, channels;
+  int64_t width, layers, channels;
   std::pair<int64_t, int64_t> image, patch;
-  double eps;
-  bool qkvBias;
-  Activation activation;
-  std::optional<StretchRange> stretch;
+  VisionLayer layer;
 };
 
 } // namespace quench

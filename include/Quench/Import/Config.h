@@ -64,6 +64,8 @@ public:
                             std::optional<llvm::StringRef> fallback = {}) const;
   /// An array of strings; absent, it is empty.
   llvm::SmallVector<llvm::StringRef> getStrings(llvm::StringRef key) const;
+  /// An array of `count` integers above zero.
+  llvm::SmallVector<int64_t> getInts(llvm::StringRef key, size_t count) const;
   /// Height and width: an array of two integers or one for both.
   std::pair<int64_t, int64_t> getSize(llvm::StringRef key,
                                       int64_t fallback) const;

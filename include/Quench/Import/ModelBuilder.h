@@ -120,6 +120,10 @@ public:
   /// an entry point, it is the same value. A weight that the checkpoint has in
   /// the form of sigmaReparam is the program of what the layer applies.
   mlir::Value param(const Path &name, llvm::ArrayRef<int64_t> shape);
+  /// The parameter in f64, for arithmetic on it, and what came of that in the
+  /// element type of the model.
+  mlir::Value wideParam(const Path &name, llvm::ArrayRef<int64_t> shape);
+  mlir::Value narrow(mlir::Value param);
   /// Views and pieces of parameters.
   mlir::Value slice(mlir::Value param, int64_t axis, int64_t begin,
                     int64_t end);

@@ -246,6 +246,21 @@ struct ConvKernel {
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const ConvKernel &kernel);
 
+/// `quench.depthwise_conv2d` of a map with its padding, and the activation
+/// after it.
+struct DepthwiseKernel {
+  int64_t channels, height, width; ///< Of the weight.
+  int64_t strides[2];
+  mlir::Type element;
+  bool bias = false;
+  Activation activation = Activation::None;
+};
+
+/// Operands: the map, the weight `[height * width, channels]`, bias; output:
+/// the result.
+mlir::func::FuncOp getKernel(const KernelLibrary &library,
+                             const DepthwiseKernel &kernel);
+
 } // namespace quench
 
 #endif // QUENCH_LIB_CODEGEN_CPU_KERNELLIBRARY_H

@@ -15,6 +15,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchVisionOps.h"
 #include "Quench/Support/Hadamard.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -100,6 +101,12 @@ bool isParameter(Value value) {
 /// The one user of the result of `op`, if there is one.
 Operation *getOnlyUser(Operation *op) {
   return op->hasOneUse() ? *op->getResult(0).user_begin() : nullptr;
+}
+
+/// The activation function that alone reads `value`, if there is one.
+Operation *getOnlyActivation(Value value) {
+  Operation *user = value.hasOneUse() ? *value.user_begin() : nullptr;
+  return user && getActivation(user) ? user : nullptr;
 }
 
 /// Rows of codes and, where they came with them, their scales.
@@ -265,6 +272,7 @@ struct Selector {
   void select(IntegerAttentionOp attention);
   void select(SelectiveScanOp scan);
   void select(CausalConv1DOp conv);
+  void select(DepthwiseConv2DOp conv);
   void select(OnlineHadamardOp op);
   void select(SecondMomentsOp op);
   template <typename NormOp>
@@ -724,12 +732,9 @@ void Selector::select(CausalConv1DOp conv) {
                     weight.getElementType()};
   kernel.bias = static_cast<bool>(conv.getBias());
   kernel.hasState = static_cast<bool>(conv.getState());
-  Operation *user =
-      conv.getResult().hasOneUse() ? *conv.getResult().user_begin() : nullptr;
-  std::optional<Activation> activation =
-      user ? getActivation(user) : std::nullopt;
+  Operation *activation = getOnlyActivation(conv.getResult());
   if (activation)
-    kernel.activation = *activation;
+    kernel.activation = *getActivation(activation);
   rewriter.setInsertionPoint(conv);
   Location loc = conv.getLoc();
   SmallVector<Value> inputs{conv.getInput(), conv.getWeight()};
@@ -747,8 +752,54 @@ void Selector::select(CausalConv1DOp conv) {
                             kernel.element));
   ResultRange results = call(loc, getKernel(library, kernel), inputs, outputs);
   if (activation)
-    rewriter.replaceOp(user, results.front());
+    rewriter.replaceOp(activation, results.front());
   rewriter.replaceOp(conv, results);
+}
+
+void Selector::select(DepthwiseConv2DOp conv) {
+  RankedTensorType weight = conv.getWeight().getType();
+  if (!isParameter(conv.getWeight()) ||
+      conv.getInput().getType().isDynamicDim(3))
+    return;
+  ArrayRef<int64_t> shape = weight.getShape(), strides = conv.getStrides();
+  DepthwiseKernel kernel{shape[0],
+                         shape[1],
+                         shape[2],
+                         {strides[0], strides[1]},
+                         weight.getElementType()};
+  kernel.bias = static_cast<bool>(conv.getBias());
+  Operation *activation = getOnlyActivation(conv.getResult());
+  if (activation)
+    kernel.activation = *getActivation(activation);
+  rewriter.setInsertionPoint(conv);
+  Location loc = conv.getLoc();
+  Value map = conv.getInput();
+  if (ArrayRef<int64_t> padding = conv.getPadding(); padding[0] || padding[1]) {
+    OpFoldResult none = rewriter.getIndexAttr(0);
+    SmallVector<OpFoldResult> sizes = {none, rewriter.getIndexAttr(padding[0]),
+                                       rewriter.getIndexAttr(padding[1]), none};
+    Value zero = arith::ConstantOp::create(
+        rewriter, loc, rewriter.getZeroAttr(kernel.element));
+    map = tensor::PadOp::create(rewriter, loc, Type(), map, sizes, sizes, zero);
+  }
+  Value taps = ReshapeOp::create(rewriter, loc,
+                                 weight.clone({shape[0], shape[1] * shape[2]}),
+                                 conv.getWeight());
+  taps = TransposeOp::create(rewriter, loc, taps, ArrayRef<int64_t>{1, 0});
+  SmallVector<Value> inputs{map, taps};
+  if (conv.getBias())
+    inputs.push_back(conv.getBias());
+  ReifiedRankedShapedTypeDims sizes;
+  if (failed(conv.reifyResultShapes(rewriter, sizes)))
+    return;
+  Value output = empty(loc, sizes.front(), kernel.element);
+  Value result = call(loc, getKernel(library, kernel), inputs, output).front();
+  if (result.getType() != conv.getResult().getType())
+    result = tensor::CastOp::create(rewriter, loc, conv.getResult().getType(),
+                                    result);
+  if (activation)
+    rewriter.replaceOp(activation, result);
+  rewriter.replaceOp(conv, result);
 }
 
 struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
@@ -816,6 +867,8 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     each(SecondMomentsOp(), [&](SecondMomentsOp op) { selector.select(op); });
     each(SelectiveScanOp(), [&](SelectiveScanOp op) { selector.select(op); });
     each(CausalConv1DOp(), [&](CausalConv1DOp op) { selector.select(op); });
+    each(DepthwiseConv2DOp(),
+         [&](DepthwiseConv2DOp op) { selector.select(op); });
 
     // What kernels took leaves its producers without users.
     IRRewriter rewriter(&getContext());

@@ -352,6 +352,48 @@ func.func @images(%x: tensor<?x3x8x8xf32>, %w: tensor<5x3x4x4xf32>, %b: tensor<5
   return
 }
 
+func.func @maps(%x: tensor<?x8x8x6xf32>, %w: tensor<6x3x3xf32>, %b: tensor<6xf32>) {
+  // CHECK: quench.im2col
+  // CHECK-NEXT: basis: joins taps and channels
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: result scale: same
+  // CHECK-NEXT: cost: 0 macs, 0 elementwise
+  %0 = quench.im2col %x kernel [3, 3] strides [1, 1] padding [1, 1] : (tensor<?x8x8x6xf32>) -> tensor<?x8x8x54xf32>
+  // CHECK: quench.depthwise_conv2d
+  // CHECK-NEXT: basis: convolves each channel by itself
+  // CHECK-NEXT: scale: producer 0, result 0 axis 3, weight 1 axis 0, weight 2 axis 0
+  // CHECK-NEXT: scale: consumer 1, operand 0 axis 3, weight 1 axis 0
+  // CHECK-NEXT: quantizable: activation, sums over [1, 2]
+  // CHECK-NEXT: quantizable: weight, sums over [1, 2], channels 0
+  // CHECK-NEXT: quantizable: bias
+  // CHECK-NEXT: result scale: product
+  // CHECK-NEXT: cost: 34560 macs, 0 elementwise
+  %1 = quench.depthwise_conv2d %x, %w bias %b strides [1, 1] padding [1, 1] : (tensor<?x8x8x6xf32>, tensor<6x3x3xf32>, tensor<6xf32>) -> tensor<?x8x8x6xf32>
+  // CHECK: quench.unfold
+  // CHECK-NEXT: basis: link 0, operand 0 axis 3
+  // CHECK-NEXT: basis: link 0, result 0 axis 2
+  // CHECK-NEXT: scale: link 0, operand 0 axis 3
+  // CHECK-NEXT: scale: link 0, result 0 axis 2
+  // CHECK-NEXT: shift: link 0, operand 0 axis 3
+  // CHECK-NEXT: shift: link 0, result 0 axis 2
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: result scale: same
+  // CHECK-NEXT: cost: 0 macs, 0 elementwise
+  %2 = quench.unfold %1 of 2 x 2 : (tensor<?x8x8x6xf32>) -> tensor<?x16x6xf32>
+  // CHECK: quench.fold
+  // CHECK-NEXT: basis: link 0, operand 0 axis 2
+  // CHECK-NEXT: basis: link 0, result 0 axis 3
+  // CHECK-NEXT: scale: link 0, operand 0 axis 2
+  // CHECK-NEXT: scale: link 0, result 0 axis 3
+  // CHECK-NEXT: shift: link 0, operand 0 axis 2
+  // CHECK-NEXT: shift: link 0, result 0 axis 3
+  // CHECK-NEXT: quantizable: activation
+  // CHECK-NEXT: result scale: same
+  // CHECK-NEXT: cost: 0 macs, 0 elementwise
+  %3 = quench.fold %2 of 2 x 2 to 8 x 8 : (tensor<?x16x6xf32>) -> tensor<?x8x8x6xf32>
+  return
+}
+
 func.func @scan(%x: tensor<?x?x6xf32>, %w: tensor<6x4xf32>, %b: tensor<6xf32>, %conv: tensor<?x3x6xf32>,
                 %a: tensor<6x2xf32>, %bb: tensor<?x?x2xf32>, %cc: tensor<?x?x2xf32>, %h: tensor<?x6x2xf32>) {
   // CHECK: quench.causal_conv1d

@@ -64,6 +64,16 @@ func.func @images(%x: tensor<?x?x?x?xf32>, %w: tensor<5x3x2x2xf32>, %g: tensor<6
   return %0, %1, %2, %3, %4, %5 : tensor<?x?x5xf32>, tensor<?x5x?x?xf32>, tensor<?x6x?x?xf32>, tensor<2x?x8xf32>, tensor<?x9x?xf32>, tensor<?x6x5x?xf32>
 }
 
+// CHECK-LABEL: func.func @maps
+func.func @maps(%x: tensor<?x?x?x?xf32>, %w: tensor<6x3x2xf32>, %s: tensor<?x6x?xf32>)
+    -> (tensor<?x?x?x?xf32>, tensor<?x?x?x6xf32>, tensor<?x?x?xf32>, tensor<?x4x6x?xf32>) {
+  %0 = quench.im2col %x kernel [3, 2] strides [1, 2] padding [1, 0] : (tensor<?x?x?x?xf32>) -> tensor<?x?x?x?xf32>
+  %1 = quench.depthwise_conv2d %x, %w strides [1, 2] padding [1, 0] : (tensor<?x?x?x?xf32>, tensor<6x3x2xf32>) -> tensor<?x?x?x6xf32>
+  %2 = quench.unfold %x of 2 x 2 : (tensor<?x?x?x?xf32>) -> tensor<?x?x?xf32>
+  %3 = quench.fold %s of 2 x 2 to 4 x 6 : (tensor<?x6x?xf32>) -> tensor<?x4x6x?xf32>
+  return %0, %1, %2, %3 : tensor<?x?x?x?xf32>, tensor<?x?x?x6xf32>, tensor<?x?x?xf32>, tensor<?x4x6x?xf32>
+}
+
 // CHECK-LABEL: func.func @pools
 func.func @pools(%x: tensor<2x?x8xf32>, %mask: tensor<?x4xi1>) -> (tensor<2x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>, tensor<2x8xf32>) {
   %0 = quench.pool %x mask %mask by mean : (tensor<2x?x8xf32>, tensor<?x4xi1>) -> tensor<2x8xf32>

@@ -6,7 +6,7 @@
 // RUN: quench-opt %s --quench-lower-to-linalg \
 // RUN:   --one-shot-bufferize="bufferize-function-boundaries allow-unknown-ops" -o /dev/null
 
-// LINALG-NOT: quench.{{(linear|matmul|add|gelu|attention|head_gate|rope|kv_cache|pool|conv2d|window)}}
+// LINALG-NOT: quench.{{(linear|matmul|add|gelu|attention|head_gate|rope|kv_cache|pool|conv2d|window|im2col|depthwise_conv2d|unfold|fold)}}
 
 // CHECK-LABEL: func.func @contractions
 func.func @contractions(%x: tensor<?x?x8xf32>, %v: tensor<8xf32>, %w: tensor<4x8xf32>, %b: tensor<4xf32>, %k: tensor<?x?x8xf32>)
@@ -182,6 +182,21 @@ func.func @windows(%x: tensor<?x7x5x6xf32>) -> tensor<?x7x5x6xf32> {
   // CHECK: quench.window_merge %{{.*}} window 3 to 7 x 5 {shift = 1 : i64}
   %1 = quench.window_merge %0 window 3 to 7 x 5 {shift = 1 : i64} : (tensor<?x9x6xf32>) -> tensor<?x7x5x6xf32>
   return %1 : tensor<?x7x5x6xf32>
+}
+
+// CHECK-LABEL: func.func @maps
+func.func @maps(%x: tensor<?x8x12x6xf32>, %w: tensor<6x3x3xf32>, %b: tensor<6xf32>, %any: tensor<?x?x?x?xf32>)
+    -> (tensor<?x4x6x54xf32>, tensor<?x8x12x6xf32>, tensor<?x?x?x?xf32>) {
+  // CHECK: quench.im2col %{{.*}} kernel [3, 3] strides [2, 2] padding [1, 1]
+  %0 = quench.im2col %x kernel [3, 3] strides [2, 2] padding [1, 1] : (tensor<?x8x12x6xf32>) -> tensor<?x4x6x54xf32>
+  // CHECK: quench.depthwise_conv2d %{{.*}}, %{{.*}} bias %{{.*}} strides [1, 1] padding [1, 1]
+  %1 = quench.depthwise_conv2d %x, %w bias %b strides [1, 1] padding [1, 1] : (tensor<?x8x12x6xf32>, tensor<6x3x3xf32>, tensor<6xf32>) -> tensor<?x8x12x6xf32>
+  // CHECK: quench.unfold %{{.*}} of 2 x 3
+  %2 = quench.unfold %1 of 2 x 3 : (tensor<?x8x12x6xf32>) -> tensor<?x16x6xf32>
+  // CHECK: quench.fold %{{.*}} of 2 x 3 to 8 x 12
+  %3 = quench.fold %2 of 2 x 3 to 8 x 12 : (tensor<?x16x6xf32>) -> tensor<?x8x12x6xf32>
+  %4 = quench.im2col %any kernel [3, 3] strides [1, 1] padding [0, 0] : (tensor<?x?x?x?xf32>) -> tensor<?x?x?x?xf32>
+  return %0, %3, %4 : tensor<?x4x6x54xf32>, tensor<?x8x12x6xf32>, tensor<?x?x?x?xf32>
 }
 
 // CHECK-LABEL: func.func @weights

@@ -10,6 +10,7 @@
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
@@ -41,8 +42,9 @@ def main():
     parser.add_argument("--rename", action="append", default=[],
                         metavar="OLD=NEW")
     parser.add_argument("--add", action="append", default=[],
-                        metavar="TENSOR=DTYPE:SIZE,SIZE",
-                        help="add or replace a tensor by zeros")
+                        metavar="TENSOR=DTYPE:SIZE,SIZE[:NUMBER]",
+                        help="add or replace a tensor by one of zeros, or of a "
+                        "number")
     parser.add_argument("--remove", action="append", default=[],
                         metavar="FILE")
     arguments = parser.parse_args()
@@ -76,9 +78,12 @@ def main():
             tensors[new] = tensors.pop(old)
         for item in arguments.add:
             name, spec = item.split("=")
-            dtype, sizes = spec.split(":")
+            dtype, sizes, *number = spec.split(":")
             shape = [int(size) for size in sizes.split(",") if size]
-            tensors[name] = tensorfile.Tensor.zeros(dtype, shape)
+            tensors[name] = (tensorfile.Tensor.of(
+                dtype, shape, [float(number[0])] * math.prod(shape))
+                             if number else
+                             tensorfile.Tensor.zeros(dtype, shape))
         tensorfile.save(path, tensors, metadata)
 
 

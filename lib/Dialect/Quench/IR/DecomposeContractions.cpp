@@ -94,9 +94,8 @@ FailureOr<SmallVector<Value>> MatmulOp::decomposeOperation(OpBuilder &b) {
 // patch_embed, patches
 //===----------------------------------------------------------------------===//
 
-/// `size / divisor`.
-static OpFoldResult divide(TensorBuilder &builder, OpFoldResult size,
-                           int64_t divisor) {
+OpFoldResult quench::divide(TensorBuilder &builder, OpFoldResult size,
+                            int64_t divisor) {
   if (auto constant = getConstantIntValue(size))
     return builder.getIndexAttr(*constant / divisor);
   return builder.createOrFold<arith::DivUIOp>(
@@ -181,23 +180,26 @@ FailureOr<SmallVector<Value>> CausalConv1DOp::decomposeOperation(OpBuilder &b) {
                             builder.cast(updated, getUpdated().getType())};
 }
 
+Value quench::buildPadding(TensorBuilder &builder, Value image, int64_t first,
+                           ArrayRef<int64_t> padding) {
+  if (!padding[0] && !padding[1])
+    return image;
+  auto type = cast<RankedTensorType>(image.getType());
+  SmallVector<OpFoldResult> sizes(type.getRank(), builder.getIndexAttr(0));
+  sizes[first] = builder.getIndexAttr(padding[0]);
+  sizes[first + 1] = builder.getIndexAttr(padding[1]);
+  Value zero = arith::ConstantOp::create(
+      builder, cast<TypedAttr>(builder.getZeroAttr(type.getElementType())));
+  return tensor::PadOp::create(builder, Type(), image, sizes, sizes, zero);
+}
+
 FailureOr<SmallVector<Value>> Conv2DOp::decomposeOperation(OpBuilder &b) {
   TensorBuilder builder(b, getLoc());
   Type type = getInput().getType().getElementType();
   Type compute = getComputeType(type);
   int64_t groups = getGroups();
-  ArrayRef<int64_t> padding = getPadding();
 
-  Value image = getInput();
-  if (padding[0] || padding[1]) {
-    OpFoldResult none = builder.getIndexAttr(0);
-    SmallVector<OpFoldResult> sizes = {none, none,
-                                       builder.getIndexAttr(padding[0]),
-                                       builder.getIndexAttr(padding[1])};
-    Value zero = arith::ConstantOp::create(
-        builder, cast<TypedAttr>(builder.getZeroAttr(type)));
-    image = tensor::PadOp::create(builder, Type(), image, sizes, sizes, zero);
-  }
+  Value image = buildPadding(builder, getInput(), /*first=*/2, getPadding());
   SmallVector<OpFoldResult> sizes = builder.getResultSizes(*this);
   auto strides = builder.getI64VectorAttr(getStrides());
   auto dilations = builder.getI64VectorAttr({1, 1});

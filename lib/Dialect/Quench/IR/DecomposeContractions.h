@@ -22,6 +22,15 @@ mlir::Value buildLinear(TensorBuilder &builder, mlir::Value input,
 mlir::Value buildPatches(TensorBuilder &builder, mlir::Value image,
                          int64_t height, int64_t width);
 
+/// `image` with `padding` rows and columns of zeros on each side of the
+/// dimensions `first` and `first + 1`.
+mlir::Value buildPadding(TensorBuilder &builder, mlir::Value image,
+                         int64_t first, llvm::ArrayRef<int64_t> padding);
+
+/// `size / divisor`.
+mlir::OpFoldResult divide(TensorBuilder &builder, mlir::OpFoldResult size,
+                          int64_t divisor);
+
 } // namespace quench
 
 #endif // QUENCH_LIB_DIALECT_QUENCH_IR_DECOMPOSECONTRACTIONS_H

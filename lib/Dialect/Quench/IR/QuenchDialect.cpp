@@ -20,6 +20,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchRangeOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchVisionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -103,6 +104,10 @@ void QuenchDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchVisionOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -10,6 +10,7 @@
 
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchVisionOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -193,6 +194,14 @@ static void addPorts(WindowMergeOp op, Ports &ports) {
   linkChannels(ports, {op.getInput(), op.getResult()});
 }
 
+static void addPorts(UnfoldOp op, Ports &ports) {
+  linkChannels(ports, {op.getInput(), op.getResult()});
+}
+
+static void addPorts(FoldOp op, Ports &ports) {
+  linkChannels(ports, {op.getInput(), op.getResult()});
+}
+
 //===----------------------------------------------------------------------===//
 // BasisOpInterface
 //===----------------------------------------------------------------------===//
@@ -208,6 +217,8 @@ void PatchEmbedOp::getBasisPorts(Ports &ports) { addPorts(*this, ports); }
 void PrependOp::getBasisPorts(Ports &ports) { addPorts(*this, ports); }
 void WindowPartitionOp::getBasisPorts(Ports &ports) { addPorts(*this, ports); }
 void WindowMergeOp::getBasisPorts(Ports &ports) { addPorts(*this, ports); }
+void UnfoldOp::getBasisPorts(Ports &ports) { addPorts(*this, ports); }
+void FoldOp::getBasisPorts(Ports &ports) { addPorts(*this, ports); }
 
 // A rotation keeps the mean of squares, but not a gain between it and the next.
 void RMSNormOp::getBasisPorts(Ports &ports) {
@@ -249,6 +260,17 @@ StringRef Conv2DOp::getBasisBlocker() {
   return getGroups() != 1 ? "convolves groups of channels apart" : "";
 }
 
+// One axis of the result is taps and channels.
+void Im2ColOp::getBasisPorts(Ports &ports) {}
+
+StringRef Im2ColOp::getBasisBlocker() { return "joins taps and channels"; }
+
+void DepthwiseConv2DOp::getBasisPorts(Ports &ports) {}
+
+StringRef DepthwiseConv2DOp::getBasisBlocker() {
+  return "convolves each channel by itself";
+}
+
 void OnlineHadamardOp::getBasisPorts(Ports &ports) {}
 
 StringRef OnlineHadamardOp::getBasisBlocker() {
@@ -270,6 +292,8 @@ void PatchEmbedOp::getScalePorts(Ports &ports) { addPorts(*this, ports); }
 void PrependOp::getScalePorts(Ports &ports) { addPorts(*this, ports); }
 void WindowPartitionOp::getScalePorts(Ports &ports) { addPorts(*this, ports); }
 void WindowMergeOp::getScalePorts(Ports &ports) { addPorts(*this, ports); }
+void UnfoldOp::getScalePorts(Ports &ports) { addPorts(*this, ports); }
+void FoldOp::getScalePorts(Ports &ports) { addPorts(*this, ports); }
 
 // A positive scale of one factor is a scale of the product.
 void MulOp::getScalePorts(Ports &ports) {
@@ -339,6 +363,13 @@ void Conv2DOp::getScalePorts(Ports &ports) {
     ports.push_back(getConsumer(getInput(), 1, weight, 1));
 }
 
+void DepthwiseConv2DOp::getScalePorts(Ports &ports) {
+  unsigned weight = getNumber(getWeightMutable());
+  ports.push_back(
+      withVector(getProducer(getResult(), 3, weight, 0), getBiasMutable()));
+  ports.push_back(getConsumer(getInput(), 3, weight, 0));
+}
+
 // The recurrence is linear in its input and in its state; the axis of the state
 // is summed over, so that what scales B may be divided out of C.
 void SelectiveScanOp::getScalePorts(Ports &ports) {
@@ -404,6 +435,8 @@ StringRef WindowPartitionOp::getShiftBlocker() {
 }
 
 void WindowMergeOp::getShiftPorts(Ports &ports) { addPorts(*this, ports); }
+void UnfoldOp::getShiftPorts(Ports &ports) { addPorts(*this, ports); }
+void FoldOp::getShiftPorts(Ports &ports) { addPorts(*this, ports); }
 
 void LinearOp::setBias(Value bias) { getBiasMutable().assign(bias); }
 void LayerNormOp::setBias(Value bias) { getBetaMutable().assign(bias); }
@@ -485,6 +518,16 @@ void Conv2DOp::getQuantOperands(QuantOperands &operands) {
     addOperands(operands, QuantRole::Bias);
 }
 QuantRelation Conv2DOp::getQuantRelation() { return QuantRelation::Product; }
+
+void DepthwiseConv2DOp::getQuantOperands(QuantOperands &operands) {
+  operands.push_back({QuantRole::Activation, {1, 2}, -1});
+  operands.push_back({QuantRole::Weight, {1, 2}, 0});
+  if (getBias())
+    addOperands(operands, QuantRole::Bias);
+}
+QuantRelation DepthwiseConv2DOp::getQuantRelation() {
+  return QuantRelation::Product;
+}
 
 void CausalConv1DOp::getQuantOperands(QuantOperands &operands) {
   operands.push_back({QuantRole::Activation, {1}, -1});
@@ -602,6 +645,31 @@ void WindowMergeOp::getQuantOperands(QuantOperands &operands) {
 }
 QuantRelation WindowMergeOp::getQuantRelation() { return QuantRelation::Same; }
 
+void Im2ColOp::getQuantOperands(QuantOperands &operands) {
+  addOperands(operands, QuantRole::Activation);
+}
+QuantRelation Im2ColOp::getQuantRelation() { return QuantRelation::Same; }
+
+void UnfoldOp::getQuantOperands(QuantOperands &operands) {
+  addOperands(operands, QuantRole::Activation);
+}
+QuantRelation UnfoldOp::getQuantRelation() { return QuantRelation::Same; }
+
+void FoldOp::getQuantOperands(QuantOperands &operands) {
+  addOperands(operands, QuantRole::Activation);
+}
+QuantRelation FoldOp::getQuantRelation() { return QuantRelation::Same; }
+
+//===----------------------------------------------------------------------===//
+// TokenBoundaryOpInterface
+//===----------------------------------------------------------------------===//
+
+Value UnfoldOp::getFeatureMap() { return getInput(); }
+Value UnfoldOp::getTokens() { return getResult(); }
+
+Value FoldOp::getFeatureMap() { return getResult(); }
+Value FoldOp::getTokens() { return getInput(); }
+
 //===----------------------------------------------------------------------===//
 // CostOpInterface
 //===----------------------------------------------------------------------===//
@@ -648,6 +716,11 @@ OpCost Conv2DOp::getCost(SizeFn getSize) {
                     getSize);
 }
 
+OpCost DepthwiseConv2DOp::getCost(SizeFn getSize) {
+  return getSumCost(*this, getSize(getWeight(), 1) * getSize(getWeight(), 2),
+                    getSize);
+}
+
 OpCost CausalConv1DOp::getCost(SizeFn getSize) {
   return getSumCost(*this, getSize(getWeight(), 1), getSize);
 }
@@ -671,6 +744,9 @@ OpCost PatchesOp::getCost(SizeFn) { return {}; }
 OpCost PrependOp::getCost(SizeFn) { return {}; }
 OpCost WindowPartitionOp::getCost(SizeFn) { return {}; }
 OpCost WindowMergeOp::getCost(SizeFn) { return {}; }
+OpCost Im2ColOp::getCost(SizeFn) { return {}; }
+OpCost UnfoldOp::getCost(SizeFn) { return {}; }
+OpCost FoldOp::getCost(SizeFn) { return {}; }
 
 OpCost AddOp::getCost(SizeFn getSize) {
   return getElementwiseCost(*this, getSize);

@@ -9,6 +9,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 
 #include "AttentionShapes.h"
+#include "ConvolutionShapes.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 
@@ -447,12 +448,8 @@ LogicalResult Conv2DOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Type type = shapes.getElementType(input);
   ArrayRef<int64_t> strides = op.getStrides(), padding = op.getPadding();
   int64_t groups = op.getGroups();
-  if (strides.size() != 2 ||
-      llvm::any_of(strides, [](int64_t stride) { return stride < 1; }))
-    return shapes.fail("expected two positive strides");
-  if (padding.size() != 2 ||
-      llvm::any_of(padding, [](int64_t size) { return size < 0; }))
-    return shapes.fail("expected two sizes of padding, not negative");
+  if (failed(checkWindowSteps(shapes, strides, padding)))
+    return failure();
   if (groups < 1)
     return shapes.fail("expected at least one group, found ", groups);
   if (failed(shapes.checkShape(input, "input", {Dim(), Dim(), Dim(), Dim()})) ||
@@ -473,17 +470,11 @@ LogicalResult Conv2DOp::inferShapes(Adaptor op, ShapeInference &shapes) {
     return shapes.fail("expected the output channels to be a multiple of ",
                        groups, " groups, found ", ShapeInference::getSize(out));
   SmallVector<Dim> dims = {shapes.getDim(input, 0), out};
-  for (int64_t axis : {0, 1}) {
-    Dim extent = shapes.getDim(input, 2 + axis);
-    int64_t kernel = ShapeInference::getSize(shapes.getDim(weight, 2 + axis));
-    int64_t size = ShapeInference::getSize(extent);
-    if (!ShapedType::isDynamic(size) && size + 2 * padding[axis] < kernel)
-      return shapes.fail("expected an image of at least ", kernel,
-                         " pixels with its padding along dimension ", 2 + axis,
-                         ", found ", size + 2 * padding[axis]);
-    dims.push_back(
-        (extent + (2 * padding[axis] - kernel)).floorDiv(strides[axis]) + 1);
-  }
+  int64_t kernel[] = {ShapeInference::getSize(shapes.getDim(weight, 2)),
+                      ShapeInference::getSize(shapes.getDim(weight, 3))};
+  if (failed(inferWindows(shapes, input, /*first=*/2, kernel, strides, padding,
+                          dims)))
+    return failure();
   shapes.addResult(dims, type);
   return success();
 }

@@ -243,6 +243,32 @@ def conv2d(x, w, b, strides, padding, groups):
     return build([B, O, oh, ow], value)
 
 
+def im2col(x, kernel, strides, padding):
+    B, H, W, C = x.shape
+    oh, ow = ((n + 2 * pad - k) // s + 1 for n, pad, k, s in zip((H, W), padding, kernel, strides))
+
+    def value(n, i, j, k):
+        tap, c = divmod(k, C)
+        r, s = i * strides[0] + tap // kernel[1] - padding[0], j * strides[1] + tap % kernel[1] - padding[1]
+        return x[n, r, s, c] if 0 <= r < H and 0 <= s < W else 0.0
+
+    return build([B, oh, ow, kernel[0] * kernel[1] * C], value)
+
+
+def depthwise(x, w, b, strides, padding):
+    C, KH, KW = w.shape
+    rows = im2col(x, (KH, KW), strides, padding)
+    return build([*rows.shape[:3], C], lambda n, i, j, c: math.fsum(
+        [b[(c,)] if b else 0] + [rows[n, i, j, t * C + c] * w[c, t // KW, t % KW] for t in range(KH * KW)]))
+
+
+def unfold(x, p, q):
+    B, H, W, C = x.shape
+    w = W // q
+    return build([B * p * q, H // p * w, C], lambda n, t, c: x[
+        n // (p * q), t // w * p + n // q % p, t % w * q + n % q, c])
+
+
 def patches(x, p, q):
     B, C, H, W = x.shape
     h, w = H // p, W // q
@@ -514,6 +540,20 @@ def cases(dtype):
         yield (f"quench.window_merge %0 window 3 to 4 x 5 {{{{shift = {shift} : i64}}}} : ({{0}}) -> {{r0}}", [parts],
                [feature])
 
+    rows = im2col(feature, (2, 3), (1, 2), (1, 0))
+    yield "quench.im2col %0 kernel [2, 3] strides [1, 2] padding [1, 0] : ({0}) -> {r0}", [feature], [rows]
+    yield ("quench.im2col %0 kernel [1, 1] strides [2, 1] padding [0, 0] : ({0}) -> {r0}", [feature],
+           [im2col(feature, (1, 1), (2, 1), (0, 0))])
+    taps, bias = rnd.tensor(3, 3, 2), rnd.tensor(3)
+    yield ("quench.depthwise_conv2d %0, %1 bias %2 strides [1, 2] padding [1, 0] : ({0}, {s1}, {2}) -> {r0}",
+           [feature, taps, bias], [depthwise(feature, taps, bias, (1, 2), (1, 0))])
+    yield ("quench.depthwise_conv2d %0, %1 strides [2, 1] padding [0, 1] : ({0}, {s1}) -> {r0}",
+           [feature, taps], [depthwise(feature, taps, None, (2, 1), (0, 1))])
+    feature = rnd.tensor(2, 4, 6, 3)
+    sequences = unfold(feature, 2, 3)
+    yield "quench.unfold %0 of 2 x 3 : ({0}) -> {r0}", [feature], [sequences]
+    yield "quench.fold %0 of 2 x 3 to 4 x 6 : ({0}) -> {r0}", [sequences], [feature]
+
     for order, words in (1, ""), (2, ""), (8, ""), (12, ""), (12, ", transposed"), (48, ""), (96, ", transposed"):
         rows = rnd.tensor(2, 3, 96)
         yield (f"quench.online_hadamard %0 by(#quench.hadamard<{order}{words}>) : {{0}}", [rows],
@@ -550,11 +590,13 @@ def cases(dtype):
 # Dimensions that are static, of the operands because the op wants it so, of each
 # result because it follows from that.
 STATIC_OPERANDS = {"attention": {0: {2}, 1: {2}}, "rope": {0: {3}, 1: {1}, 2: {1}}, "window_merge": {0: {1}},
+                   "fold": {0: {1}},
                    "online_hadamard": {0: {2}},
                    "attention_probabilities": {0: {2}, 1: {2}}, "attention_values": {0: {1}, 1: {2}},
                    "head_gate": {0: {2}}}
 STATIC_RESULTS = {"attention": [{2}], "rope": [{3}], "rope_table": [{1}, {1}], "patch_embed": [{2}], "conv2d": [{1}],
                   "causal_conv1d": [set(), {1}], "window_partition": [{1}], "window_merge": [{1, 2}],
+                  "depthwise_conv2d": [{3}], "fold": [{1, 2}],
                   "online_hadamard": [{2}], "attention_probabilities": [{1}], "attention_values": [{2}], "head_gate": [{2}],
                   "distribution": [{0}, {0}, {0}], "sample": [{0, 1, 2, 3}]}
 

@@ -102,6 +102,9 @@ def cases(rnd):
            lambda i, k, b: [n.conv2d(i, k, b, (1, 2), (1, 0), 1)])
     yield ("conv2d %0, %1 strides [1, 1] padding [0, 0] {groups = 3 : i64}", [image, T(6, 1, 2, 2)],
            lambda i, k: [n.conv2d(i, k, None, (1, 1), (0, 0), 3)])
+    yield ("depthwise_conv2d %0, %1 bias %2 strides [1, 2] padding [1, 0]", [T(1, 4, 5, 3), T(3, 3, 2), T(3)],
+           lambda x, w, b: [n.depthwise(x, w, b, (1, 2), (1, 0))])
+    yield "unfold %0 of 2 x 3", [T(1, 4, 6, 2)], lambda x: [n.unfold(x, 2, 3)]
     yield ("causal_conv1d %0, %1 bias %2 state %3", [x, T(4, 3), T(4), T(2, 2, 4)],
            lambda *a: list(n.causal_conv(*a)))
     yield ("selective_scan %0 delta %1 a %2 b %3 c %4 d %5 state %6",

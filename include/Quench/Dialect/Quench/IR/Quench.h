@@ -24,6 +24,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchRangeOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchScaleOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchVisionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCH_H

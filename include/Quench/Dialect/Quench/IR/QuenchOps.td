@@ -26,6 +26,7 @@ include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 include "Quench/Dialect/Quench/IR/QuenchRangeOps.td"
 include "Quench/Dialect/Quench/IR/QuenchRotations.td"
 include "Quench/Dialect/Quench/IR/QuenchScaleOps.td"
+include "Quench/Dialect/Quench/IR/QuenchVisionOps.td"
 include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.td"
 
 #endif // QUENCH_DIALECT_QUENCH_IR_QUENCHOPS_TD
