@@ -8,9 +8,11 @@
 
 #include "Quench/Analysis/QuantSites.h"
 
+#include "Quench/Analysis/BridgeLayers.h"
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
+#include "Quench/Interfaces/ChannelScalableOpInterface.h"
 #include "Quench/Interfaces/NormOpInterface.h"
 #include "Quench/Interfaces/WeightProgramOpInterface.h"
 
@@ -108,6 +110,31 @@ static bool isResult(Value value) {
   return !value.use_empty() && llvm::all_of(value.getUses(), isGiven);
 }
 
+/// Whether one index of a weight of `op` is for both a channel of its input and
+/// one of its result: channels do not mix.
+static bool isDepthwise(Operation *op) {
+  auto scalable = dyn_cast<ChannelScalableOpInterface>(op);
+  if (!scalable)
+    return false;
+  SmallVector<ChannelPort> ports;
+  scalable.getScalePorts(ports);
+  auto hasAxis = [&](PortRole role, WeightAxis wanted) {
+    return llvm::any_of(ports, [&](const ChannelPort &port) {
+      return port.role == role &&
+             llvm::any_of(port.weights, [&](const WeightAxis &axis) {
+               return axis.operand == wanted.operand &&
+                      axis.axis == wanted.axis;
+             });
+    });
+  };
+  return llvm::any_of(ports, [&](const ChannelPort &port) {
+    return port.role == PortRole::Producer &&
+           llvm::any_of(port.weights, [&](const WeightAxis &axis) {
+             return hasAxis(PortRole::Consumer, axis);
+           });
+  });
+}
+
 namespace {
 /// Collects the sites of functions one after another.
 class SiteCollector {
@@ -130,12 +157,14 @@ private:
   /// sites of values.
   llvm::StringMap<unsigned> given;
   llvm::DenseMap<std::pair<Value, SiteRole>, size_t> siteOf;
+  llvm::MapVector<Operation *, BridgePlace> bridges;
 };
 } // namespace
 
 void SiteCollector::collect(func::FuncOp function) {
   given.clear();
   siteOf.clear();
+  bridges = findBridgeLayers(function);
   function.walk([&](QuantizableOpInterface op) { collect(op); });
 }
 
@@ -216,6 +245,8 @@ void SiteCollector::add(Operation *op, SiteRole role, OpOperand &use,
   site.uses.push_back(&use);
   site.ops.push_back(op);
   site.isHead |= isHead;
+  site.isDepthwise |= isDepthwise(op);
+  site.isBridge |= bridges.contains(op);
 }
 
 QuantSite &SiteCollector::getSite(Operation *op, SiteRole role) {

@@ -8,6 +8,7 @@
 
 #include "Quench/Pipelines/Explain.h"
 
+#include "Quench/Analysis/BridgeLayers.h"
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Support/Error.h"
@@ -84,7 +85,7 @@ public:
   LayerExplanation &get(StringRef name) {
     auto [place, isNew] = places.try_emplace(name, layers.size());
     if (isNew)
-      layers.push_back({name.str(), {}, {}});
+      layers.push_back({name.str(), {}, {}, {}});
     return layers[place->getValue()];
   }
   /// The layer of that name, or null.
@@ -99,6 +100,14 @@ private:
   llvm::StringMap<size_t> places;
 };
 } // namespace
+
+static std::string describePlace(const BridgePlace &place) {
+  auto boundary = place.boundary;
+  bool makesTokens = boundary.getTokens().getDefiningOp() == boundary;
+  return (place.isBefore ? "before '" : "behind '") + getSiteName(boundary) +
+         (makesTokens ? "', where a feature map becomes tokens"
+                      : "', where tokens become a feature map");
+}
 
 /// Adds the classes of `kind` to the layers that their weights belong to.
 static void addClasses(ModuleOp module, TransformKind kind, LayerList &layers) {
@@ -144,6 +153,9 @@ quench::explainLayers(ModuleOp module, const FormatPlan &plan,
   if (list.layers.empty())
     return makeError("'", pattern.getText(), "' is about no layer",
                      suggestSites(pattern.getText(), plan.sites));
+  for (const auto &[op, place] : findBridgeLayers(module))
+    if (LayerExplanation *layer = list.find(getSiteName(op)))
+      layer->bridge = describePlace(place);
   for (TransformKind kind :
        {TransformKind::Basis, TransformKind::Scale, TransformKind::Shift})
     addClasses(module, kind, list);
@@ -177,6 +189,7 @@ llvm::json::Array quench::toJSON(ArrayRef<LayerExplanation> layers) {
                                            {"writes", found.isWriter},
                                            {"blocker", found.blocker}});
     array.push_back(llvm::json::Object{{"name", layer.name},
+                                       {"bridge", layer.bridge},
                                        {"sites", std::move(sites)},
                                        {"classes", std::move(classes)}});
   }
@@ -215,6 +228,8 @@ void quench::printExplanations(ArrayRef<LayerExplanation> layers,
                                llvm::raw_ostream &os) {
   for (const LayerExplanation &layer : layers) {
     os << layer.name << '\n';
+    if (!layer.bridge.empty())
+      os << "  is a bridge " << layer.bridge << '\n';
     for (const SiteExplanation &site : layer.sites)
       print(site, os);
     for (const ClassExplanation &found : layer.classes) {

@@ -68,9 +68,9 @@ func.func @attention(%x: tensor<?x?x16xf32>, %q: tensor<?x?x2x8xf32>, %cache: te
 // A product of two activations, a convolution with its state, and a scan.
 // CHECK-NEXT: scores.input: tensor<?x4x8xf32>, 1 values, 1 uses
 // CHECK-NEXT: scores.input.1: tensor<?x8x4xf32>, 1 values, 1 uses
-// CHECK-NEXT: conv.input: tensor<?x?x8xf32>, 1 values, 1 uses
-// CHECK-NEXT: conv.weight: tensor<8x4xf32>, 1 values, 1 uses
-// CHECK-NEXT: conv.state: tensor<?x3x8xf32>, 1 values, 1 uses
+// CHECK-NEXT: conv.input: tensor<?x?x8xf32>, 1 values, 1 uses, depthwise
+// CHECK-NEXT: conv.weight: tensor<8x4xf32>, 1 values, 1 uses, depthwise
+// CHECK-NEXT: conv.state: tensor<?x3x8xf32>, 1 values, 1 uses, depthwise
 // CHECK-NEXT: scan.scan: tensor<?x?x8xf32>, 1 values, 2 uses
 // CHECK-NEXT: scan.scan.1: tensor<?x?x4xf32>, 1 values, 2 uses
 // CHECK-NEXT: scan.state: tensor<?x8x4xf32>, 1 values, 1 uses
@@ -84,4 +84,43 @@ func.func @others(%a: tensor<?x4x8xf32>, %b: tensor<?x8x4xf32>, %x: tensor<?x?x8
     : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<8x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x8x4xf32>)
     -> (tensor<?x?x8xf32>, tensor<?x8x4xf32>) loc("scan")
   return %0, %3 : tensor<?x4x4xf32>, tensor<?x?x8xf32>
+}
+
+// Layers next to where maps become tokens and tokens maps: behind norms and
+// functions, but not behind sums, and no quantizer comes between.
+// CHECK-NEXT: wide.input: tensor<?x4x4x8xf32>, 1 values, 1 uses
+// CHECK-NEXT: wide.weight: tensor<8x8xf32>, 1 values, 1 uses
+// CHECK-NEXT: depthwise.input: tensor<?x4x4x8xf32>, 1 values, 1 uses, activated, depthwise
+// CHECK-NEXT: depthwise.weight: tensor<8x3x3xf32>, 1 values, 1 uses, depthwise
+// CHECK-NEXT: before.input: tensor<?x4x4x8xf32>, 1 values, 1 uses, bridge
+// CHECK-NEXT: before.weight: tensor<8x8xf32>, 1 values, 1 uses, bridge
+// CHECK-NEXT: query.input: tensor<?x4x8xf32>, 1 values, 2 uses, bridge
+// CHECK-NEXT: query.weight: tensor<8x8xf32>, 1 values, 1 uses, bridge
+// CHECK-NEXT: key.weight: tensor<8x8xf32>, 1 values, 1 uses, bridge
+// CHECK-NEXT: mlp.input: tensor<?x4x8xf32>, 1 values, 1 uses
+// CHECK-NEXT: mlp.weight: tensor<8x8xf32>, 1 values, 1 uses
+// CHECK-NEXT: behind.input: tensor<?x4x4x8xf32>, 1 values, 1 uses, bridge
+// CHECK-NEXT: behind.weight: tensor<8x8xf32>, 1 values, 1 uses, bridge
+func.func @hybrid(%x: tensor<?x4x4x8xf32>) -> tensor<?x4x4x8xf32> {
+  %w = quench.param <"model"::"hybrid"> : tensor<8x8xf32>
+  %d = quench.param <"model"::"taps"> : tensor<8x3x3xf32>
+  %0 = quench.linear %x, %w : (tensor<?x4x4x8xf32>, tensor<8x8xf32>) -> tensor<?x4x4x8xf32> loc("wide")
+  %1 = quench.silu %0 : tensor<?x4x4x8xf32>
+  %2 = quench.depthwise_conv2d %1, %d strides [1, 1] padding [1, 1] : (tensor<?x4x4x8xf32>, tensor<8x3x3xf32>) -> tensor<?x4x4x8xf32> loc("depthwise")
+  %3 = quench.linear %2, %w : (tensor<?x4x4x8xf32>, tensor<8x8xf32>) -> tensor<?x4x4x8xf32> loc("before")
+  %4 = quench.silu %3 : tensor<?x4x4x8xf32>
+  %5 = quench.unfold %4 of 2 x 2 : (tensor<?x4x4x8xf32>) -> tensor<?x4x8xf32>
+  %6 = quench.layer_norm %5 eps 1.0e-5 : (tensor<?x4x8xf32>) -> tensor<?x4x8xf32>
+  %s = quench.dynamic_scale %6 by(#quench.uniform<i8, token>) : (tensor<?x4x8xf32>) -> tensor<?x4xf32>
+  %q = quench.fake_quant %6, %s by(#quench.uniform<i8, token>) : (tensor<?x4x8xf32>, tensor<?x4xf32>) -> tensor<?x4x8xf32>
+  %7 = quench.linear %q, %w : (tensor<?x4x8xf32>, tensor<8x8xf32>) -> tensor<?x4x8xf32> loc("query")
+  %8 = quench.linear %q, %w : (tensor<?x4x8xf32>, tensor<8x8xf32>) -> tensor<?x4x8xf32> loc("key")
+  %9 = quench.mul %7, %8 : (tensor<?x4x8xf32>, tensor<?x4x8xf32>) -> tensor<?x4x8xf32>
+  %10 = quench.add %5, %9 residual : (tensor<?x4x8xf32>, tensor<?x4x8xf32>) -> tensor<?x4x8xf32>
+  %11 = quench.linear %10, %w : (tensor<?x4x8xf32>, tensor<8x8xf32>) -> tensor<?x4x8xf32> loc("mlp")
+  %12 = quench.add %10, %11 residual : (tensor<?x4x8xf32>, tensor<?x4x8xf32>) -> tensor<?x4x8xf32>
+  %13 = quench.fold %12 of 2 x 2 to 4 x 4 : (tensor<?x4x8xf32>) -> tensor<?x4x4x8xf32>
+  %14 = quench.linear %13, %w : (tensor<?x4x4x8xf32>, tensor<8x8xf32>) -> tensor<?x4x4x8xf32> loc("behind")
+  %15 = quench.silu %14 : tensor<?x4x4x8xf32>
+  return %15 : tensor<?x4x4x8xf32>
 }

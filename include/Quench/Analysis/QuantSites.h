@@ -76,6 +76,11 @@ struct QuantSite {
   bool isCached = false;
   /// The site belongs to an op whose result the model gives to its users.
   bool isHead = false;
+  /// The site belongs to an op that treats each channel by itself, such as a
+  /// depthwise convolution.
+  bool isDepthwise = false;
+  /// The site belongs to a bridge layer (Analysis/BridgeLayers.h).
+  bool isBridge = false;
 
   bool isWeight() const {
     return role == SiteRole::Weight || role == SiteRole::Embedding;

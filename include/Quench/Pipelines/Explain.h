@@ -52,6 +52,9 @@ struct ClassExplanation {
 /// One op, in all entry points.
 struct LayerExplanation {
   std::string name;
+  /// Where it is a bridge between a feature map and tokens; empty where it is
+  /// none.
+  std::string bridge;
   std::vector<SiteExplanation> sites;
   std::vector<ClassExplanation> classes;
 };

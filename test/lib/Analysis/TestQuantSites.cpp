@@ -37,7 +37,9 @@ struct TestQuantSites
                    << " uses";
       for (auto [flag, word] : {std::pair(site.isActivated, ", activated"),
                                 std::pair(site.isCached, ", cached"),
-                                std::pair(site.isHead, ", head")})
+                                std::pair(site.isHead, ", head"),
+                                std::pair(site.isDepthwise, ", depthwise"),
+                                std::pair(site.isBridge, ", bridge")})
         if (flag)
           llvm::outs() << word;
       llvm::outs() << '\n';

@@ -18,6 +18,7 @@
 #include "Quench/Dialect/Quench/Transforms/Statistics.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Dialect/Quench/Transforms/WeightQuantizer.h"
+#include "Quench/Support/Spelling.h"
 
 #include "mlir/IR/Remarks.h"
 
@@ -42,6 +43,14 @@ struct MaterializeQuantizers
   void runOnOperation() override;
 
 private:
+  /// Fails unless all of `roles` are words for roles.
+  LogicalResult checkRoles();
+  /// Whether the formats of `site` become quantizers.
+  bool isMeant(const QuantSite &site) const {
+    return roles.empty() || llvm::any_of(roles, [&](const std::string &role) {
+             return isRole(role, site);
+           });
+  }
   /// The weight quantizer that `text`, `NAME{OPTION=VALUE,...}`, says.
   FailureOr<WeightQuantizer> getMethod(StringRef text);
   /// Quantizes the weight of `use`. Where it gets no codes its op keeps floats.
@@ -71,6 +80,18 @@ private:
   DenseMap<std::tuple<Value, Attribute, Attribute>, Value> quantized;
 };
 } // namespace
+
+LogicalResult MaterializeQuantizers::checkRoles() {
+  for (const std::string &role : roles)
+    if (!llvm::is_contained(getRoleWords(), StringRef(role)))
+      return getOperation()->emitError()
+             << "no role '" << role << "'"
+             << suggest(role,
+                        llvm::map_to_vector(getRoleWords(), [](StringRef word) {
+                          return word.str();
+                        }));
+  return success();
+}
 
 FailureOr<WeightQuantizer> MaterializeQuantizers::getMethod(StringRef text) {
   WeightQuantizer &known = methods[text];
@@ -206,6 +227,8 @@ LogicalResult MaterializeQuantizers::quantizeProbabilities(
 }
 
 void MaterializeQuantizers::runOnOperation() {
+  if (failed(checkRoles()))
+    return signalPassFailure();
   inputs.clear();
   declined.clear();
   replaced.clear();
@@ -229,7 +252,7 @@ void MaterializeQuantizers::runOnOperation() {
       const QuantSite &site = sites[use.site];
       bool isProbabilities = site.role == SiteRole::Probabilities;
       if (site.isWeight() != isWeight ||
-          isProbabilities != (part == Probabilities))
+          isProbabilities != (part == Probabilities) || !isMeant(site))
         continue;
       SiteFormat format = getAnnotatedFormat(use.op, use.key);
       if (!format)

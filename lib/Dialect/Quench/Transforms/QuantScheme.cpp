@@ -75,9 +75,9 @@ bool SitePattern::matches(const QuantSite &site) const {
 
 ArrayRef<llvm::StringLiteral> quench::getRoleWords() {
   static constexpr llvm::StringLiteral words[] = {
-      "weight", "input", "activation", "normalized",    "query",
-      "key",    "value", "cache",      "probabilities", "embedding",
-      "head",   "scan",  "state"};
+      "weight", "input",  "activation",    "normalized", "depthwise",
+      "query",  "key",    "value",         "cache",      "embedding",
+      "head",   "bridge", "probabilities", "scan",       "state"};
   return words;
 }
 
@@ -88,6 +88,10 @@ bool quench::isRole(StringRef word, const QuantSite &site) {
     return site.role == SiteRole::Input && site.isActivated;
   if (word == "normalized")
     return site.role == SiteRole::Input && site.isNormalized;
+  if (word == "depthwise")
+    return site.role == SiteRole::Input && site.isDepthwise;
+  if (word == "bridge")
+    return site.isBridge;
   if (word == "cache")
     return site.isCached &&
            (site.role == SiteRole::Key || site.role == SiteRole::Value);

@@ -843,6 +843,9 @@ def QuenchMaterializeQuantizers
     other values. What goes into a cache is quantized before it gets there, where that
     gives the same codes.
 
+    With `roles`, the formats of other sites stay what they are: quantizers may be made
+    one part after another, each with statistics of the model with those before.
+
     Everything is computed in floats: this shows what quantization costs in
     accuracy. Code generation finds contractions of codes in it.
 
@@ -882,7 +885,9 @@ def QuenchMaterializeQuantizers
            "which formats become quantizers", [{::llvm::cl::values(
              clEnumValN(::quench::QuantizerSites::All, "all", "all"),
              clEnumValN(::quench::QuantizerSites::Weights, "weights", "those of weights"),
-             clEnumValN(::quench::QuantizerSites::Activations, "activations", "those of activations"))}]>
+             clEnumValN(::quench::QuantizerSites::Activations, "activations", "those of activations"))}]>,
+    ListOption<"roles", "roles", "std::string",
+               "words for roles, of which one must fit a site (default: all sites)">
   ];
   let dependentDialects = ["::quench::QuenchDialect"];
 }

@@ -99,9 +99,10 @@ struct QuantRule {
 
 /// Whether `word`, a word for roles in rules, is right for `site`: one of
 /// `weight`, `input`, `activation` (an input that an activation function
-/// gives), `normalized` (one that a norm gives), `query`, `key`, `value`,
-/// `cache` (keys and values that are kept), `probabilities`, `embedding`,
-/// `head` (sites of ops that give results), `scan` and `state`.
+/// gives), `normalized` (one that a norm gives), `depthwise` (one of an op that
+/// does not mix channels), `query`, `key`, `value`, `cache` (keys and values
+/// that are kept), `probabilities`, `embedding`, `head` (sites of ops that give
+/// results), `bridge` (sites of bridge layers), `scan` and `state`.
 bool isRole(llvm::StringRef word, const QuantSite &site);
 
 /// The words that `isRole` knows.
