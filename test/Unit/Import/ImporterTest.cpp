@@ -72,7 +72,7 @@ TEST_F(ImporterTest, TakesAFamilyFromOutside) {
 
 TEST_F(ImporterTest, ListsTheFamilies) {
   registerAllImporters(importers);
-  EXPECT_EQ(importers.modelTypes().size(), 10u);
+  EXPECT_EQ(importers.modelTypes().size(), 11u);
   EXPECT_EQ(importers.find("t5"), nullptr);
   EXPECT_NE(importers.find("bert"), nullptr);
 }
