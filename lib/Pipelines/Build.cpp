@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/Build.h"
 
 #include "Quench/Codegen/CPU/Compile.h"
+#include "Quench/Codegen/CPU/KernelCache.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
 #include "Quench/Dialect/Quench/Transforms/BoundArchives.h"
 #include "Quench/Dialect/Quench/Transforms/Passes.h"
@@ -707,27 +708,36 @@ private:
 };
 } // namespace
 
-/// Links `object` and returns the bytes of what the linker made, which will be
-/// a file called `name`.
+/// Links `model` and returns the bytes of what the linker made, which will be a
+/// file called `name`.
 static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-linkObject(const LinkTools &tools, LinkKind kind, StringRef object,
-           StringRef name) {
+linkObjects(const LinkTools &tools, LinkKind kind, const CompiledModel &model,
+            StringRef name) {
   SmallString<128> folder;
   if (std::error_code ec =
           llvm::sys::fs::createUniqueDirectory("quench", folder))
     return makeError("cannot make a temporary folder: ", describe(ec));
   llvm::scope_exit removeFolder(
       [&] { llvm::sys::fs::remove_directories(folder); });
-  SmallString<128> objectPath(folder), linkedPath(folder);
-  llvm::sys::path::append(objectPath, "model.o");
-  llvm::sys::path::append(linkedPath, "model");
-  auto file = OutputFile::create(objectPath, /*force=*/false);
-  if (!file)
-    return file.takeError();
-  (*file)->os() << object;
-  if (llvm::Error error = (*file)->commit())
+  std::vector<std::string> paths;
+  auto write = [&](StringRef object) -> llvm::Error {
+    SmallString<128> path(folder);
+    llvm::sys::path::append(path, llvm::Twine(paths.size()) + ".o");
+    paths.push_back(std::string(path));
+    auto file = OutputFile::create(path, /*force=*/false);
+    if (!file)
+      return file.takeError();
+    (*file)->os() << object;
+    return (*file)->commit();
+  };
+  if (llvm::Error error = write(model.output))
     return error;
-  if (llvm::Error error = linkModel(tools, kind, objectPath, linkedPath, name))
+  for (StringRef kernel : model.kernels)
+    if (llvm::Error error = write(kernel))
+      return error;
+  SmallString<128> linkedPath(folder);
+  llvm::sys::path::append(linkedPath, "model");
+  if (llvm::Error error = linkModel(tools, kind, paths, linkedPath, name))
     return error;
   auto linked = llvm::MemoryBuffer::getFile(linkedPath);
   if (!linked)
@@ -753,6 +763,19 @@ static CPUOutput codegenOutput(EmitKind emit) {
     return CPUOutput::Object;
   }
   llvm_unreachable("unknown kind of output");
+}
+
+/// The cache of kernels that `options` ask for. A build goes on without it.
+static std::unique_ptr<KernelCache> openCache(MLIRContext &context,
+                                              const BuildOptions &options) {
+  if (options.kernelCache.empty())
+    return nullptr;
+  auto cache = KernelCache::open(options.kernelCache);
+  if (cache)
+    return std::move(*cache);
+  emitWarning(UnknownLoc::get(&context)) << "kernels are not kept for later: "
+                                         << llvm::toString(cache.takeError());
+  return nullptr;
 }
 
 LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
@@ -819,6 +842,11 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   compile.baseDir = modelDirectory(input);
   compile.optimize = options.optimize;
   compile.verifyPasses = options.verifyPasses;
+  compile.split = links;
+  std::unique_ptr<KernelCache> cache;
+  if (compile.split && compile.optimize)
+    cache = openCache(context, options);
+  compile.cache = cache.get();
   compile.paramsMode =
       outputs.isExternal() ? ParamsMode::External : ParamsMode::Embed;
   if (outputs.isExternal())
@@ -838,6 +866,9 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   };
   if (failed(runPhase(Phase::Codegen, options.phases, codegen)))
     return failure();
+  if (cache && !cache->getFailure().empty())
+    emitWarning(UnknownLoc::get(&context))
+        << "kernels are not kept for later: " << cache->getFailure();
   StringRef code = compiled->output.str();
   if (toStandardOutput) {
     llvm::outs() << code;
@@ -855,7 +886,7 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
     LinkKind kind =
         emit == EmitKind::Shared ? LinkKind::Shared : LinkKind::Executable;
     auto linked =
-        linkObject(tools, kind, code, llvm::sys::path::filename(output));
+        linkObjects(tools, kind, *compiled, llvm::sys::path::filename(output));
     if (!linked)
       return fail(linked.takeError());
     if (llvm::Error error =

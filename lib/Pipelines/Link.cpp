@@ -76,19 +76,13 @@ static Error runLinker(const LinkTools &tools, ArrayRef<StringRef> args) {
                            "' failed: " + StringRef(message).trim());
 }
 
-Error quench::linkModel(const LinkTools &tools, LinkKind kind, StringRef object,
-                        StringRef output, StringRef name) {
-  SmallVector<StringRef> args = {object,
-                                 tools.runtime,
-                                 "-o",
-                                 output,
-                                 "-pthread",
-                                 "-ldl",
-                                 "-lm",
-                                 "-static-libstdc++",
-                                 "-static-libgcc",
-                                 "-Wl,--gc-sections",
-                                 "-Wl,--build-id=none"};
+Error quench::linkModel(const LinkTools &tools, LinkKind kind,
+                        ArrayRef<std::string> objects, StringRef output,
+                        StringRef name) {
+  SmallVector<StringRef> args(objects.begin(), objects.end());
+  args.append({tools.runtime, "-o", output, "-pthread", "-ldl", "-lm",
+               "-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections",
+               "-Wl,--build-id=none"});
   if (kind == LinkKind::Executable)
     return runLinker(tools, args);
 

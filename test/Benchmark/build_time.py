@@ -6,7 +6,8 @@ Usage: build_time.py MODEL_DIR [--schemes W8A8] [--rounds 7]
                      [--quench build/bin/quench]
 
 Prints one markdown table: wall time, processor time and the greatest resident
-memory, which has the mapped pages of the checkpoint in it.
+memory, which has the mapped pages of the checkpoint in it. Each scheme is built
+without kept kernels and, in turn, with those of a build before.
 """
 
 import argparse
@@ -44,24 +45,28 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quench", default="build/bin/quench")
     arguments = parser.parse_args()
-    print("| scheme | s | processor s | peak MB |\n|---|---|---|---|")
+    print("| scheme | kernels | s | processor s | peak MB |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for scheme in arguments.schemes:
             command = [arguments.quench, "build", arguments.model, "-o", os.path.join(folder, "out"), "--force"]
             if scheme != "float":
                 command += ["--scheme", scheme]
-            rounds = []
+            caches = {"compiled": "off", "kept": os.path.join(folder, "kernels")}
+            run([*command, "--kernel-cache", caches["kept"]])
+            rounds = {kernels: [] for kernels in caches}
             for _ in range(arguments.rounds):
-                for path in arguments.model.iterdir():
-                    if path.is_file():
-                        forget(path)
-                rounds.append(run(command))
-            seconds, processor, memory = zip(*rounds)
-            print(
-                f"| {scheme} | {machine.spread(seconds, '.2f')} | {machine.spread(processor, '.2f')} "
-                f"| {machine.spread(memory, '.0f')} |",
-                flush=True,
-            )
+                for kernels, cache in caches.items():
+                    for path in arguments.model.iterdir():
+                        if path.is_file():
+                            forget(path)
+                    rounds[kernels].append(run([*command, "--kernel-cache", cache]))
+            for kernels in caches:
+                seconds, processor, memory = zip(*rounds[kernels])
+                print(
+                    f"| {scheme} | {kernels} | {machine.spread(seconds, '.2f')} | {machine.spread(processor, '.2f')} "
+                    f"| {machine.spread(memory, '.0f')} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

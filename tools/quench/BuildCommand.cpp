@@ -12,6 +12,8 @@
 #include "Quench/Pipelines/Model.h"
 #include "Quench/Support/OutputFile.h"
 
+#include "llvm/Support/Path.h"
+
 namespace cl = llvm::cl;
 using namespace quench;
 
@@ -93,6 +95,9 @@ public:
         verifyPasses("verify-passes", cl::sub(sub),
                      cl::desc("Verify the IR after each pass of codegen, not "
                               "only at its end")),
+        kernelCache("kernel-cache", cl::sub(sub), cl::value_desc("folder|off"),
+                    cl::desc("Where compiled kernels are kept for later builds "
+                             "(default: quench/kernels in the user's caches)")),
         force("force", cl::sub(sub), cl::desc("Replace an output that exists")),
         report("report", cl::sub(sub), cl::value_desc("file"),
                cl::desc("Write a page for browsers on what quantizing costs, "
@@ -170,6 +175,7 @@ private:
   cl::opt<std::string> stopAfter;
   cl::opt<std::string> dumpPhasesTo;
   cl::opt<bool> verifyPasses;
+  cl::opt<std::string> kernelCache;
   cl::opt<bool> force;
   cl::opt<std::string> report;
   cl::opt<std::string> json;
@@ -226,6 +232,19 @@ static llvm::Error getPhase(const cl::opt<std::string> &option, Phase &phase) {
   return llvm::Error::success();
 }
 
+/// The folder that `--kernel-cache` names; empty where there is to be none.
+static std::string getKernelCache(llvm::StringRef option) {
+  if (option == "off")
+    return "";
+  if (!option.empty())
+    return option.str();
+  llvm::SmallString<128> folder;
+  if (!llvm::sys::path::cache_directory(folder))
+    return "";
+  llvm::sys::path::append(folder, "quench", "kernels");
+  return std::string(folder);
+}
+
 llvm::Error BuildCommand::get(const Environment &environment,
                               BuildOptions &options) {
   if (llvm::Error error = model.get(environment, options.phases))
@@ -260,6 +279,7 @@ llvm::Error BuildCommand::get(const Environment &environment,
   options.runtime = runtime;
   options.verifyPasses = verifyPasses;
   options.optimize = !compile.quick;
+  options.kernelCache = getKernelCache(kernelCache);
   options.force = force;
   return llvm::Error::success();
 }

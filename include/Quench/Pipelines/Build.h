@@ -105,6 +105,9 @@ struct BuildOptions {
   std::string linker, runtime;
   /// As in CompileOptions.
   bool optimize = true, verifyPasses = false;
+  /// Folder of a KernelCache, which is made where it does not exist; empty:
+  /// none is used. Where it cannot be, that is a warning.
+  std::string kernelCache;
   /// Replace an output that exists.
   bool force = false;
   /// Told the model that code is going to be made of, whose relative paths

@@ -9,6 +9,7 @@
 #ifndef QUENCH_PIPELINES_LINK_H
 #define QUENCH_PIPELINES_LINK_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -34,12 +35,11 @@ enum class LinkKind {
   Shared      ///< exports its model and the caller side of quench_rt.h
 };
 
-/// Links the object file `object` with the runtime. `output` is written in
-/// place; `name` is the file name that it will have. Fails with what the linker
-/// printed.
+/// Links object files with the runtime. `output` is written in place; `name` is
+/// the file name that it will have. Fails with what the linker printed.
 llvm::Error linkModel(const LinkTools &tools, LinkKind kind,
-                      llvm::StringRef object, llvm::StringRef output,
-                      llvm::StringRef name);
+                      llvm::ArrayRef<std::string> objects,
+                      llvm::StringRef output, llvm::StringRef name);
 
 } // namespace quench
 

@@ -8,6 +8,9 @@
 
 #include "Quench/Codegen/CPU/Compile.h"
 
+#include "SplitKernels.h"
+
+#include "Quench/Codegen/CPU/KernelCache.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Error.h"
@@ -15,9 +18,12 @@
 #include "quench-rt/quench_rt.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -175,6 +181,57 @@ static llvm::Error emit(llvm::Module &module, llvm::TargetMachine &machine,
   return llvm::Error::success();
 }
 
+/// The object of the module `bitcode`, from `cache` where that has it.
+static llvm::Error compilePart(ArrayRef<char> bitcode, const CPUTarget &target,
+                               KernelCache *cache,
+                               llvm::SmallString<0> &object) {
+  std::string key;
+  if (cache) {
+    key = cache->getKey(bitcode, target);
+    if (std::optional<llvm::SmallString<0>> found = cache->find(key)) {
+      object = std::move(*found);
+      return llvm::Error::success();
+    }
+  }
+  llvm::LLVMContext context;
+  auto module = llvm::parseBitcodeFile(
+      llvm::MemoryBufferRef({bitcode.data(), bitcode.size()}, "kernel"),
+      context);
+  if (!module)
+    return module.takeError();
+  auto machine = target.createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  if (llvm::Error error = emit(**module, **machine, CPUOutput::Object, object))
+    return error;
+  if (cache)
+    cache->add(key, object);
+  return llvm::Error::success();
+}
+
+/// Compiles `modules` at the same time, as far as `context` has threads.
+static llvm::Error compileParts(MLIRContext *context,
+                                ArrayRef<std::unique_ptr<llvm::Module>> modules,
+                                const CPUTarget &target, KernelCache *cache,
+                                std::vector<llvm::SmallString<0>> &objects) {
+  // Each thread has an LLVM context of its own, which modules enter as bits.
+  std::vector<llvm::SmallString<0>> bitcode(modules.size());
+  for (auto [module, bits] : llvm::zip_equal(modules, bitcode)) {
+    llvm::raw_svector_ostream stream(bits);
+    llvm::WriteBitcodeToFile(*module, stream);
+  }
+  objects.resize(modules.size());
+  std::vector<std::string> failures(modules.size());
+  parallelFor(context, 0, modules.size(), [&](size_t i) {
+    failures[i] =
+        llvm::toString(compilePart(bitcode[i], target, cache, objects[i]));
+  });
+  for (const std::string &failure : failures)
+    if (!failure.empty())
+      return makeError(failure);
+  return llvm::Error::success();
+}
+
 /// What kernels can use of `target`; short ones unless it is to `optimize`.
 static CPUKernelOptions getKernelOptions(const CPUTarget &target,
                                          bool optimize) {
@@ -276,10 +333,25 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   llvmModule->setDataLayout((*machine)->createDataLayout());
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
-  addModel(*llvmModule, entries, result.manifest, options.symbol);
   setAttributes(*llvmModule, target);
+  bool isSplit =
+      options.split && options.optimize && options.output == CPUOutput::Object;
+  SmallVector<std::unique_ptr<llvm::Module>> parts;
+  if (isSplit)
+    parts = splitKernels(*llvmModule);
+  addModel(*llvmModule, entries, result.manifest, options.symbol);
+  if (!isSplit) {
+    if (llvm::Error error =
+            emit(*llvmModule, **machine, options.output, result.output))
+      return fail(std::move(error));
+    return result;
+  }
+  // What calls the kernels takes longest, so it comes first.
+  parts.insert(parts.begin(), std::move(llvmModule));
   if (llvm::Error error =
-          emit(*llvmModule, **machine, options.output, result.output))
+          compileParts(context, parts, target, options.cache, result.kernels))
     return fail(std::move(error));
+  result.output = std::move(result.kernels.front());
+  result.kernels.erase(result.kernels.begin());
   return result;
 }

@@ -19,9 +19,10 @@ using namespace quench;
 JitModel::JitModel() = default;
 JitModel::~JitModel() = default;
 
-/// Puts `object` into this process, with the runtime that this library has.
+/// Puts the objects of `model` into this process, with the runtime that this
+/// library has.
 static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>>
-load(llvm::StringRef object) {
+load(const CompiledModel &model) {
   llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> jit =
       llvm::orc::LLJITBuilder().create();
   if (!jit)
@@ -45,9 +46,15 @@ load(llvm::StringRef object) {
   if (!process)
     return process.takeError();
   library.addGenerator(std::move(*process));
-  if (llvm::Error error = (*jit)->addObjectFile(
-          llvm::MemoryBuffer::getMemBufferCopy(object, "model")))
+  auto add = [&](llvm::StringRef object, const llvm::Twine &name) {
+    return (*jit)->addObjectFile(
+        llvm::MemoryBuffer::getMemBufferCopy(object, name));
+  };
+  if (llvm::Error error = add(model.output, "model"))
     return error;
+  for (auto [i, kernel] : llvm::enumerate(model.kernels))
+    if (llvm::Error error = add(kernel, "kernel " + llvm::Twine(i)))
+      return error;
   return jit;
 }
 
@@ -56,6 +63,7 @@ JitModel::create(ModuleOp module, const CPUTarget &target,
                  const ArchiveSet &archives, CompileOptions options) {
   options.output = CPUOutput::Object;
   options.paramsMode = ParamsMode::Memory;
+  options.split = true;
   FailureOr<CompiledModel> compiled =
       compileForCPU(module, target, archives, options);
   if (failed(compiled))
@@ -64,7 +72,7 @@ JitModel::create(ModuleOp module, const CPUTarget &target,
   std::unique_ptr<JitModel> result(new JitModel());
   result->compiled = std::move(*compiled);
   llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> jit =
-      load(result->compiled.output);
+      load(result->compiled);
   if (!jit)
     return module.emitError() << llvm::toString(jit.takeError());
   result->jit = std::move(*jit);
@@ -76,5 +84,6 @@ JitModel::create(ModuleOp module, const CPUTarget &target,
   result->compiledModel.params = result->compiled.payload.data();
   result->compiledModel.params_size = result->compiled.payload.size();
   result->compiled.output.clear();
+  result->compiled.kernels.clear();
   return result;
 }

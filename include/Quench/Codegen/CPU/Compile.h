@@ -19,8 +19,11 @@
 #include "llvm/Support/Memory.h"
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace quench {
+
+class KernelCache;
 
 /// What compilation ends with.
 enum class CPUOutput {
@@ -49,6 +52,12 @@ struct CompileOptions {
   /// Verify the IR after each pass, not only when all of them have run: a
   /// quarter of the time, of use to who writes passes.
   bool verifyPasses = false;
+  /// Compile kernels apart, at the same time, to objects of their own. Nothing
+  /// else is known of them outside of the program. Only for optimized objects.
+  bool split = false;
+  /// Where objects of kernels are kept, and taken from; null: nowhere. Outlives
+  /// the compilation.
+  KernelCache *cache = nullptr;
   /// Gives the memory for the parameter bytes, for example a mapped file. They
   /// are written there once. Without it CompiledModel owns them.
   std::function<llvm::Expected<llvm::MutableArrayRef<char>>(uint64_t bytes)>
@@ -59,6 +68,8 @@ struct CompileOptions {
 struct CompiledModel {
   /// The text or the object.
   llvm::SmallString<0> output;
+  /// The objects of kernels, which are linked with it, where it was split.
+  std::vector<llvm::SmallString<0>> kernels;
   /// JSON; the object holds it too. Empty for `CPUOutput::MLIR`.
   std::string manifest;
   /// The parameter bytes; none for `CPUOutput::MLIR`.
