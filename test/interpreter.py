@@ -213,6 +213,13 @@ SMALL_FLOATS = {"e4m3": table_of(4, 3, 448), "e5m2": table_of(5, 2, 57344), "e3m
                 "e2m3": table_of(2, 3, 7.5), "e2m1": table_of(2, 1, 6)}
 
 
+# C13.
+NF4 = [
+    -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1]
+
+
 def round_to_table(table, t):
     """C20: the nearest number, ties to the even code, with the sign of `t`."""
     middles = (table[1:] + table[:-1]) / 2
@@ -227,16 +234,25 @@ def round_to_table(table, t):
     return np.copysign(table[code], sign)
 
 
+def round_to_book(numbers, t):
+    """C12 and C13: the nearest of ascending numbers, in a middle that of the even code."""
+    middles = (numbers[1:] + numbers[:-1]) / 2
+    t = np.where(np.isnan(t), -np.inf, t.astype(np.float64))
+    code = np.searchsorted(middles, t, side="left")
+    is_tie = middles[np.minimum(code, len(middles) - 1)] == t
+    return numbers[code + (is_tie & (code % 2 == 1))]
+
+
 class Format:
     """`#quench.uniform<i4, axis = 0, group = 32>`, `#quench.small_float<e2m1, token,
-    group = 16, scale = e4m3>`, `#quench.ternary<axis = 0>`."""
+    group = 16, scale = e4m3>`, `#quench.code_book<nf4, axis = 0>`, `#quench.ternary<axis = 0>`."""
 
     def __init__(self, text):
         kind, body = re.fullmatch(r"#quench\.(\w+)(?:<(.*)>)?", text).groups()
         words = split(body or "")
         self.kind, self.text = kind, text
         self.is_integer = kind in ("uniform", "ternary")
-        assert self.is_integer or kind == "small_float", text
+        assert self.is_integer or kind in ("small_float", "code_book"), text
         element = words.pop(0) if kind != "ternary" else "ternary"
         self.element, self.axis, self.group, self.scales = element, None, None, None
         self.token = self.sequence = self.asymmetric = False
@@ -258,9 +274,12 @@ class Format:
             self.low, self.high = (-2**(bits - 1), 2**(bits - 1) - 1) if self.signed else (0, 2**bits - 1)
         elif kind == "ternary":
             self.bits, self.signed, self.low, self.high = 2, True, -1, 1
+        elif kind == "code_book":
+            assert element == "nf4", text
+            self.table = np.array(NF4)
         else:
             self.table = SMALL_FLOATS[element]
-        # The greatest number at scale 1.
+        # The greatest number at scale 1; the least is as great.
         self.greatest = float(self.high if self.is_integer else self.table[-1])
 
     def sets(self, x):
@@ -342,9 +361,11 @@ class Format:
         return (self.low + code).astype(np.int64).astype(np.uint8).view(np.int8)
 
     def encode(self, x, scale, zero=None):
-        """C6: integers, less the zero point; or C20: numbers at scale 1."""
+        """C6: integers, less the zero point; or C13 and C20: numbers at scale 1."""
         with np.errstate(all="ignore"):
             t = x / self.spread(scale, x.shape)
+        if self.kind == "code_book":
+            return round_to_book(self.table, t)
         if not self.is_integer:
             return round_to_table(self.table, t)
         z = np.int64(0) if zero is None else self.spread(self.unsign(zero), x.shape)
@@ -473,8 +494,9 @@ def float_linear(x, w, bias, roundings=0):
 
 
 def weight_only_linear(x, w, w_scale, w_zero, w_format, bias):
-    """C33 of floats and integers, then C30 with a rounding for each group."""
-    numbers = w_format.decode(w_format.integers(w, w_zero), w_scale.astype(np.float64))
+    """C33 of floats and integers, or numbers of a table, then C30 with a rounding for
+    each group."""
+    numbers = w_format.decode(w_format.integers(w, w_zero) if w_format.is_integer else w, w_scale.astype(np.float64))
     groups = x.shape[-1] // (w_format.group or x.shape[-1])
     return float_linear(x, numbers, bias, roundings=groups)
 
@@ -566,21 +588,24 @@ class Interpreter:
     static_scale, static_zero = quant_scale, quant_zero
 
     def quantize(self, op):
-        """Of small floats the numbers at scale 1, in place of their codes."""
-        form = Format(op["quantizer"])
-        x, scale, *zero = map(self.get, op.operands)
-        codes = form.encode(x, scale, *zero)
-        return codes + form.spread(form.unsign(zero[0]), codes.shape) if zero else codes
+        """Of tables and small floats the numbers at scale 1, in place of their codes."""
+        x, scale, zero, _ = map(self.get, op.segments())
+        return self.codes(Format(op["quantizer"]), x, scale, zero)
+
+    def codes(self, form, x, scale, zero=None):
+        codes = form.encode(x, scale, zero)
+        return codes if zero is None else codes + form.spread(form.unsign(zero), codes.shape)
 
     def dequantize(self, op):
         form = Format(op["quantizer"])
-        numbers, scale, *zero = map(self.get, op.operands)
+        numbers, scale, zero, _ = map(self.get, op.segments())
         if form.is_integer:
-            numbers = form.integers(numbers, *zero)
+            numbers = form.integers(numbers, zero)
         return form.decode(numbers, scale)
 
     def encode(self, op):
-        return self.quantize(op).astype(np.uint8).view(np.int8)
+        codes = self.codes(Format(op["quantizer"]), *map(self.get, op.operands))
+        return codes.astype(np.uint8).view(np.int8)
 
     def fake_quant(self, op):
         form = Format(op["quantizer"])
@@ -623,5 +648,5 @@ class Interpreter:
         if op.name == "quench.linear":
             x, w, *bias = map(self.get, op.operands)
             return float_linear(x, w, *(bias or [None]))
-        x, w, w_scale, w_zero, bias = map(self.get, op.segments())
+        x, w, w_scale, w_zero, _, bias = map(self.get, op.segments())
         return weight_only_linear(x, w, w_scale, w_zero, Format(op["weight_quantizer"]), bias)

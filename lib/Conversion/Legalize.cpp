@@ -56,11 +56,13 @@ static int64_t getGroupSize(QuantizerAttrInterface quantizer, int64_t in) {
   return !axes.empty() && axes.back().dim == 1 ? axes.back().block : in;
 }
 
-/// Why products with the codes of `weight` cannot be summed group by group;
-/// empty where they can.
+/// Why products with the codes of `weight`, or with what a table has for them,
+/// cannot be summed group by group; empty where they can.
 static std::string getWeightObstacle(DequantizeOp weight) {
   QuantizerAttrInterface quantizer = weight.getQuantizer();
-  std::string reason = getFormatObstacle(quantizer);
+  std::string reason;
+  if (!hasLookupTable(quantizer))
+    reason = getFormatObstacle(quantizer);
   if (reason.empty() &&
       getGroupSize(quantizer, weight.getInput().getType().getDimSize(1)) == 1)
     llvm::raw_string_ostream(reason)
@@ -77,6 +79,8 @@ static std::string getInputObstacle(LinearOp linear, FakeQuantOp input,
     return "its input has no quantizer";
   QuantizerAttrInterface quantizer = input.getQuantizer();
   std::string reason = getFormatObstacle(quantizer);
+  if (reason.empty())
+    reason = getFormatObstacle(weight.getQuantizer());
   if (!reason.empty())
     return reason;
   llvm::raw_string_ostream os(reason);
@@ -261,7 +265,8 @@ void Legalize::legalize(LinearOp linear) {
   if (!reason.empty()) {
     auto product = WeightOnlyLinearOp::create(
         rewriter, loc, linear.getInput(), weight.getInput(), scale,
-        weight.getZero(), linear.getBias(), weight.getQuantizer());
+        weight.getZero(), weight.getTable(), linear.getBias(),
+        weight.getQuantizer());
     remark::passed(loc, remarkOpts("weight-only"))
         << "quench.linear multiplies floats by the codes of its weight: " +
                reason;

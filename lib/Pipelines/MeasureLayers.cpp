@@ -239,8 +239,9 @@ public:
       total += bytes;
     return bytes;
   }
-  /// Counts the codes, scales and zero points of `weight`. Scales are kept in
-  /// f32 where the model computes in that, whatever they are computed in.
+  /// Counts the codes, scales, zero points and table of `weight`. Scales are
+  /// kept in f32 where the model computes in that, whatever they are computed
+  /// in.
   int64_t add(DequantizeOp weight, bool isWide) {
     int64_t bits = weight.getQuantizer().getStorageType().getWidth();
     int64_t bytes = add(weight.getInput(), bits);
@@ -249,6 +250,8 @@ public:
                  scale.isF64() && !isWide ? 32 : scale.getIntOrFloatBitWidth());
     if (weight.getZero())
       bytes += add(weight.getZero(), bits);
+    if (weight.getTable())
+      bytes += add(weight.getTable());
     return bytes;
   }
   int64_t getTotal() const { return total; }

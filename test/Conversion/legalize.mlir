@@ -57,7 +57,7 @@ func.func @halves(%x: tensor<?x8xbf16>) -> (tensor<?x4xbf16>, tensor<?x8xbf16>) 
 // REMARK: [Passed] weight-only | {{.*}}quench.linear multiplies floats by the codes of its weight: its input has no quantizer
 // REMARK: [Missed] float | {{.*}}quench.linear stays in floats: its weight has no quantizer
 // REMARK: [Passed] weight-only | {{.*}}codes of its weight: scales of #quench.uniform<i8, token, group = 4> differ within a row
-// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: the numbers of #quench.log<u4> are no integers
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: the numbers of #quench.log<u5> are no integers
 // REMARK: [Missed] float | {{.*}}quench.linear stays in floats: every number of #quench.uniform<i8, axis = 0, group = 1> has a scale of its own
 // REMARK: [Passed] weight-only | {{.*}}codes of its weight: zero points of fewer than 8 bits have no bytes
 // REMARK: [Passed] weight-only | {{.*}}codes of its weight: the numbers of #quench.log<u4> are no integers
@@ -67,7 +67,7 @@ func.func @floats(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>, %s: tensor<f32>, %t:
   %p = quench.param <"m"::"s"> : tensor<f32>
   %q = quench.param <"m"::"q"> : tensor<4x8xf32>
   %d = quench.dequantize %c, %p by(#quench.uniform<i8>) : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
-  %e = quench.dequantize %c, %p by(#quench.log<u4>) : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+  %e = quench.dequantize %c, %p by(#quench.log<u5>) : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
   %g = quench.dequantize %c, %q by(#quench.uniform<i8, axis = 0, group = 1>) : (tensor<4x8xi8>, tensor<4x8xf32>) -> tensor<4x8xf32>
   %f = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<2x8xf32>, tensor<f32>) -> tensor<2x8xf32>
   %h = quench.fake_quant %x, %t by(#quench.uniform<i8, token, group = 4>) : (tensor<2x8xf32>, tensor<2x2xf32>) -> tensor<2x8xf32>
@@ -81,6 +81,33 @@ func.func @floats(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>, %s: tensor<f32>, %t:
   %5 = quench.linear %i, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   %6 = quench.linear %l, %d : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   return %0, %1, %2, %3, %4, %5, %6 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>
+}
+
+// Beside floats, codes of up to 4 bits may be places in tables.
+// CHECK-LABEL: func.func @tables
+// CHECK: %[[D:.*]] = quench.cast %[[S:.*]] : (tensor<4xf64>) -> tensor<4xf32>
+// CHECK: quench.weight_only_linear %{{.*}}, %{{.*}} scale %[[D]] table %[[T:.*]] by(#quench.code_book<learned 4, axis = 0>) : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<4xf32>, tensor<16xf32>) -> tensor<?x4xf32>
+// CHECK: quench.weight_only_linear {{.*}} by(#quench.small_float<e2m1>)
+// CHECK: quench.linear
+// REMARK: [Passed] weight-only | {{.*}}codes of its weight: its input has no quantizer
+// REMARK: [Passed] weight-only | {{.*}}codes of its weight: the numbers of #quench.small_float<e2m1> are no integers
+// REMARK: [Missed] float | {{.*}}quench.linear stays in floats: the numbers of #quench.code_book<learned 5, axis = 0> are no integers
+func.func @tables(%x: tensor<?x8xf32>, %s: tensor<f32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %c = quench.param <"m"::"c"> : tensor<4x8xi8>
+  %p = quench.param <"m"::"p"> : tensor<4xf64>
+  %q = quench.param <"m"::"q"> : tensor<f32>
+  %t = quench.param <"m"::"t"> : tensor<16xf32>
+  %u = quench.param <"m"::"u"> : tensor<32xf32>
+  %d = quench.dequantize %c, %p table %t by(#quench.code_book<learned 4, axis = 0>) : (tensor<4x8xi8>, tensor<4xf64>, tensor<16xf32>) -> tensor<4x8xf64>
+  %e = quench.cast %d : (tensor<4x8xf64>) -> tensor<4x8xf32>
+  %f = quench.dequantize %c, %q by(#quench.small_float<e2m1>) : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+  %g = quench.dequantize %c, %p table %u by(#quench.code_book<learned 5, axis = 0>) : (tensor<4x8xi8>, tensor<4xf64>, tensor<32xf32>) -> tensor<4x8xf64>
+  %h = quench.cast %g : (tensor<4x8xf64>) -> tensor<4x8xf32>
+  %i = quench.fake_quant %x, %s by(#quench.uniform<i8>) : (tensor<?x8xf32>, tensor<f32>) -> tensor<?x8xf32>
+  %0 = quench.linear %x, %e : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %1 = quench.linear %i, %f : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %2 = quench.linear %x, %h : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  return %0, %1, %2 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
 }
 
 // CHECK-LABEL: func.func @wide

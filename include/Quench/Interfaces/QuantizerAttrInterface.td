@@ -21,6 +21,8 @@ def QuantizerAttrInterface : AttrInterface<"QuantizerAttrInterface"> {
 
     A quantizer whose numbers are a table (C12 of `docs/spec.md`) has three
     methods: `getStorageType`, `getScaling` and `getTable`. The others follow.
+    Where the numbers are a parameter beside the scales (`hasLearnedTable`), which
+    only weights have, nothing is emitted and the host computes nothing without it.
     One that computes its numbers has no table and gives all of the methods that
     say so below; it agrees with itself to the bit on the host and in what it
     emits.
@@ -61,10 +63,16 @@ def QuantizerAttrInterface : AttrInterface<"QuantizerAttrInterface"> {
         $_attr.getScaling().getAxes(rank, axes);
       }]>,
     InterfaceMethod<[{
-        The format as a table; no numbers where it computes them.
+        The format as a table; no numbers where it computes them or they are learned.
       }],
       "::quench::QuantTable", "getTable", (ins), /*methodBody=*/"",
       /*defaultImplementation=*/[{ return {}; }]>,
+    InterfaceMethod<[{
+        Whether the numbers are a parameter, one for each code, that an op takes beside
+        scales (C37).
+      }],
+      "bool", "hasLearnedTable", (ins), /*methodBody=*/"",
+      /*defaultImplementation=*/[{ return false; }]>,
     InterfaceMethod<[{
         The least and the greatest number at scale 1, with zero point 0. Without a
         table: needed.

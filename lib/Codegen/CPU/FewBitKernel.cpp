@@ -104,8 +104,11 @@ private:
     return b.loadVector(weight.matrix, {panelIndex, step, b.index(v * lanes)});
   }
   /// The codes `part` of a packed vector as the product takes them.
-  Value unpack(Value packed, int64_t part, ArrayRef<Value> offsets);
+  Value unpack(Value packed, int64_t part, ArrayRef<Value> offsets,
+               const Weight &weight);
   Value unpackFloats(Value packed, int64_t part, ArrayRef<Value> offsets);
+  /// What the table of `weight` has for them.
+  Value lookup(Value packed, int64_t part, const Weight &weight);
 
   /// Products that one packed vector takes part in.
   int64_t numParts() const { return stepCodes / depth; }
@@ -198,7 +201,7 @@ void FewBitWriter::write() {
 FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
                                                const Weight &weight) {
   Offsets offsets(panelVectors);
-  if (!k.weight.isNibbles)
+  if (!k.weight.isNibbles || k.weight.isTable)
     return offsets;
   for (int64_t v = 0; v < panelVectors; ++v) {
     Value zero;
@@ -224,8 +227,10 @@ FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
   return offsets;
 }
 
-Value FewBitWriter::unpack(Value packed, int64_t part,
-                           ArrayRef<Value> offsets) {
+Value FewBitWriter::unpack(Value packed, int64_t part, ArrayRef<Value> offsets,
+                           const Weight &weight) {
+  if (k.weight.isTable)
+    return lookup(packed, part, weight);
   if (!k.isInteger())
     return unpackFloats(packed, part, offsets);
   // Shifts of bytes do not exist: those of words, after which the mask takes
@@ -256,6 +261,15 @@ Value FewBitWriter::unpackFloats(Value packed, int64_t part,
   bits = arith::OrIOp::create(b, bits,
                               constant(b.integers(), exponent << mantissaBits));
   return b.fsub(arith::BitcastOp::create(b, b.vector(), bits), offsets[place]);
+}
+
+Value FewBitWriter::lookup(Value packed, int64_t part, const Weight &weight) {
+  if (k.weight.isNibbles)
+    return b.lookup(weight.numbers, packed, 4 * part);
+  Value places = arith::ExtSIOp::create(b, b.integers(), packed);
+  if (k.weight.isSigned)
+    places = arith::AddIOp::create(b, places, constant(b.integers(), 8));
+  return b.lookup(weight.numbers, places, /*shift=*/0);
 }
 
 FewBitWriter::Factors FewBitWriter::getFactors(ArrayRef<Value> sums, Value row,
@@ -323,7 +337,7 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
             return loadPacked(weight, at, v);
           },
           [&](Value packed, int64_t part, int64_t v) {
-            return unpack(packed, part, offsets[v]);
+            return unpack(packed, part, offsets[v], weight);
           });
     };
     SmallVector<Value> sums =
@@ -381,7 +395,7 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
           Value at = b.add(firstStep, step);
           Value packed = loadPacked(weight, at, v);
           for (int64_t i = 0; i < numParts(); ++i)
-            b.storeVector(unpack(packed, i, offsets[v]), codes,
+            b.storeVector(unpack(packed, i, offsets[v], weight), codes,
                           {b.index(0), b.add(b.mul(step, numParts()), i),
                            b.index(v * lanes * depth)});
         }

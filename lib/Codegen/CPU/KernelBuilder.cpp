@@ -449,6 +449,64 @@ Value KernelBuilder::toFloats(Value integers) {
   return arith::SIToFPOp::create(*this, vector(), integers);
 }
 
+Value KernelBuilder::callIntrinsic(StringRef name, Type type,
+                                   ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(*this, type, getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+/// Bits of a place in a table.
+static constexpr int64_t placeBits = 4;
+static_assert(tableSize == 1 << placeBits);
+
+LookupTable KernelBuilder::loadTable(Value buffer) {
+  if (options.vectorBytes == 16)
+    return {buffer};
+  LookupTable table;
+  for (int64_t at = 0; at < tableSize; at += numLanes)
+    table.push_back(loadVector(buffer, index(at)));
+  return table;
+}
+
+Value KernelBuilder::lookup(const LookupTable &table, Value integers,
+                            int64_t shift) {
+  if (options.vectorBytes == 16) {
+    SmallVector<Value> numbers;
+    for (int64_t lane = 0; lane < numLanes; ++lane) {
+      auto constant = [&](int64_t value) {
+        return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
+      };
+      Value place = vector::ExtractOp::create(*this, integers, lane);
+      place = arith::ShRUIOp::create(*this, place, constant(shift));
+      place = arith::AndIOp::create(*this, place, constant(tableSize - 1));
+      place = arith::IndexCastUIOp::create(*this, getIndexType(), place);
+      numbers.push_back(loadScalar(table.front(), place));
+    }
+    return vector::FromElementsOp::create(*this, vector(), numbers);
+  }
+  // The instructions ignore bits above those that tell their lanes apart.
+  Value places = arith::ShRUIOp::create(*this, integers, integerSplat(shift));
+  if (table.size() == 1)
+    return callIntrinsic("llvm.x86.avx512.permvar.sf.512", vector(),
+                         {table.front(), places});
+  auto permute = [&](Value half) {
+    return callIntrinsic("llvm.x86.avx2.permps", vector(), {half, places});
+  };
+  // The highest bit of a place, which becomes the sign, chooses between the
+  // halves.
+  Value sign = arith::ShLIOp::create(*this, integers,
+                                     integerSplat(32 - placeBits - shift));
+  Value isHigh = arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, sign,
+                                       integerSplat(int64_t(0)));
+  return arith::SelectOp::create(*this, isHigh, permute(table[1]),
+                                 permute(table[0]));
+}
+
 Value KernelBuilder::reduceAdd(Value value) {
   return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, value,
                                      arith::FastMathFlags::reassoc);
@@ -592,19 +650,16 @@ SmallVector<Value> KernelBuilder::contractPacked(
 }
 
 Value KernelBuilder::multiplyAdd(IntegerDot dot, Value a, Value b, Value c) {
-  auto call = [&](StringRef name, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(*this, integers(), getStringAttr(name),
-                                         operands)
-        .getResult(0);
-  };
   if (dot == IntegerDot::Quads)
-    return call(options.vectorBytes == 64 ? "llvm.x86.avx512.vpdpbusd.512"
-                                          : "llvm.x86.avx512.vpdpbusd.256",
-                {c, a, b});
+    return callIntrinsic(options.vectorBytes == 64
+                             ? "llvm.x86.avx512.vpdpbusd.512"
+                             : "llvm.x86.avx512.vpdpbusd.256",
+                         integers(), {c, a, b});
   StringRef name = options.vectorBytes == 64   ? "llvm.x86.avx512.pmaddw.d.512"
                    : options.vectorBytes == 32 ? "llvm.x86.avx2.pmadd.wd"
                                                : "llvm.x86.sse2.pmadd.wd";
-  return arith::AddIOp::create(*this, c, call(name, {a, b}));
+  return arith::AddIOp::create(*this, c,
+                               callIntrinsic(name, integers(), {a, b}));
 }
 
 SmallVector<Value> KernelBuilder::contractPacked(

@@ -35,6 +35,10 @@ llvm::StringRef stringify(Activation activation);
 
 struct KernelLibrary;
 
+/// A table of 16 numbers: registers, or where no instruction finds something in
+/// those, the buffer.
+using LookupTable = llvm::SmallVector<mlir::Value, 2>;
+
 /// The number of products that one lane of `dot` sums; 1 for none.
 int64_t getDepth(IntegerDot dot);
 
@@ -168,6 +172,13 @@ public:
   /// As numbers of the compute type.
   mlir::Value toFloats(mlir::Value integers);
 
+  /// The table of f32 in `buffer`.
+  LookupTable loadTable(mlir::Value buffer);
+  /// The number of `table` for the 4 bits of each lane of `integers`, of i32,
+  /// from bit `shift` on.
+  mlir::Value lookup(const LookupTable &table, mlir::Value integers,
+                     int64_t shift);
+
   /// The sum, or the largest, of all lanes as a scalar.
   mlir::Value reduceAdd(mlir::Value value);
   mlir::Value reduceMax(mlir::Value value);
@@ -231,6 +242,9 @@ private:
   /// c plus, in each lane, the sum of the products of `a` and `b`.
   mlir::Value multiplyAdd(IntegerDot dot, mlir::Value a, mlir::Value b,
                           mlir::Value c);
+  /// The result, of type `type`, of an intrinsic of LLVM.
+  mlir::Value callIntrinsic(llvm::StringRef name, mlir::Type type,
+                            mlir::ValueRange operands);
   const CPUKernelOptions options;
   mlir::FloatType computeType;
   int64_t numLanes;

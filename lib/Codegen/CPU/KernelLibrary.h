@@ -70,17 +70,22 @@ struct IntegerInput {
 /// Codes of 4 bits in a word of a packed weight.
 inline constexpr int64_t wordCodes = 8;
 
+/// Numbers of a table for them.
+inline constexpr int64_t tableSize = 16;
+
 /// How `w` of a linear is codes.
 struct CodedWeight {
   int64_t group = 0; ///< Input channels that share a scale; 0: `w` is floats.
   bool wide = false; ///< Integers have 16 bits.
   bool isNibbles = false; ///< Codes of 4 bits, eight in a word.
-  bool isSigned = false;  ///< 8 was added to codes of 4 bits.
-  bool zero = false;      ///< Codes of 4 bits have zero points.
+  bool isSigned = false; ///< 8 was added to codes of 4 bits, or is for a table.
+  bool zero = false;     ///< Codes of 4 bits have zero points.
+  bool isTable = false;  ///< Codes are places in a table, beside floats.
 
   bool operator==(const CodedWeight &other) const {
     auto fields = [](const CodedWeight &w) {
-      return std::tie(w.group, w.wide, w.isNibbles, w.isSigned, w.zero);
+      return std::tie(w.group, w.wide, w.isNibbles, w.isSigned, w.zero,
+                      w.isTable);
     };
     return fields(*this) == fields(other);
   }
@@ -115,7 +120,8 @@ struct LinearKernel {
 /// With codes of 4 bits, w is `[panels, ceil(in / 8), panel]`, followed by zero
 /// points where it has some, `[panels, groups, panel]`, both as
 /// `quench.pack_nibbles` and `quench.pack_zeros` lay them out. Beside an x of
-/// floats, codes are those, or bytes as above with a depth of 1.
+/// floats, codes are those, or bytes as above with a depth of 1; a table
+/// `[tableSize]`, first what code 0 or, signed, -8 stands for, follows scales.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const LinearKernel &kernel);
 

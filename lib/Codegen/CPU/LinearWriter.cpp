@@ -29,7 +29,9 @@ static std::string symbolName(const LinearKernel &k) {
     if (k.weight.isNibbles)
       name += k.weight.isSigned ? "_i4" : "_u4";
     else if (!k.isInteger())
-      name += "_bytes";
+      name += k.weight.isTable && !k.weight.isSigned ? "_ubytes" : "_bytes";
+    if (k.weight.isTable)
+      name += "_table";
     if (k.weight.zero)
       name += "_zeros";
     if (k.weight.group != k.in)
@@ -112,6 +114,8 @@ SmallVector<Type> LinearWriter::getInputs() {
       inputs.push_back(words);
     if (k.hasCodes())
       inputs.push_back(factors);
+    if (k.weight.isTable)
+      inputs.push_back(denseType({tableSize}, b.compute()));
     if (k.bias)
       inputs.push_back(denseType({k.out}, k.element));
   }
@@ -141,6 +145,7 @@ void LinearWriter::takeInputs(func::FuncOp function) {
     weight.zeros = take(k.weight.zero);
     weight.sums = take(k.isInteger() && k.input.isShifted());
     weight.scales = take(k.hasCodes());
+    weight.table = take(k.weight.isTable);
     weight.bias = take(k.bias);
   }
   residual = take(k.residual);
@@ -161,10 +166,13 @@ void LinearWriter::preparePanel(Value index) {
     for (int64_t v = 0; v < panelVectors; ++v)
       masks[v] = b.mask(b.max(
           b.index(0), b.sub(b.index(k.out), b.add(firstColumn, v * lanes))));
-  for (const Weight &weight : weights)
+  for (Weight &weight : weights) {
+    if (weight.table)
+      weight.numbers = b.loadTable(weight.table);
     for (int64_t v = 0; k.bias && v < panelVectors; ++v)
       biases.push_back(
           b.load(weight.bias, b.add(firstColumn, v * lanes), masks[v]));
+  }
 }
 
 SmallVector<Value> LinearWriter::getInputScales(int64_t size, Value row) {

@@ -28,7 +28,9 @@ protected:
 
   /// The operands that one matrix of weights has; null where there are none.
   struct Weight {
-    mlir::Value matrix, zeros, sums, scales, bias;
+    mlir::Value matrix, zeros, sums, scales, table, bias;
+    /// The numbers of `table`, for the panel that is computed.
+    LookupTable numbers;
   };
 
   /// Writes the body; the operands are in the members below.
@@ -43,7 +45,7 @@ protected:
     constexpr int64_t compactSize = 7;
     return b.isCompact() ? std::min(size, compactSize) : size;
   }
-  /// What the tasks of a panel have in common: masks and biases.
+  /// What the tasks of a panel have in common: masks, biases and tables.
   void preparePanel(mlir::Value index);
   /// The rows from `begin` of tile `tile` on, of `numTiles` that differ in
   /// height by at most one.

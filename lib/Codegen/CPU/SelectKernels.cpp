@@ -199,7 +199,12 @@ struct Selector {
   bool hasPackedWeight(LinearOpT linear) const {
     return isParameter(linear.getWeight()) &&
            isParameter(linear.getWeightScale()) &&
-           isParameter(linear.getWeightZero());
+           isParameter(linear.getWeightZero()) &&
+           isParameter(getLearnedTable(linear));
+  }
+  Value getLearnedTable(IntegerLinearOp) const { return {}; }
+  Value getLearnedTable(WeightOnlyLinearOp linear) const {
+    return linear.getWeightTable();
   }
 
   LinearKernel describe(LinearOp linear) const {
@@ -250,6 +255,10 @@ struct Selector {
   }
   template <typename LinearOpT>
   void addWeights(LinearOpT linear, SmallVectorImpl<Value> &inputs);
+  /// What codes of `quantizer` are places in; `learned` has the numbers of
+  /// formats that learn them.
+  Value createTable(Location loc, QuantizerAttrInterface quantizer,
+                    Value learned);
 
   /// Rows of the codes of `encode` for `dot`, from a kernel.
   const Encoded &encode(EncodeOp encode, IntegerDot dot);
@@ -329,10 +338,12 @@ CodedWeight Selector::describeWeight(LinearOpT linear) const {
   // A word belongs to one group.
   weight.isNibbles = quantizer.getStorageType().getWidth() <= 4 &&
                      (isWhole || weight.group % wordCodes == 0);
-  if (weight.isNibbles) {
+  weight.isTable = quantizer.getIntegerForm() != IntegerForm::Integer;
+  if (weight.isNibbles || weight.isTable)
     weight.isSigned = quantizer.hasSignedCodes();
+  if (weight.isNibbles) {
     weight.zero = quantizer.hasZeroPoint();
-  } else {
+  } else if (!weight.isTable) {
     weight.wide = !hasByteIntegers(quantizer);
   }
   return weight;
@@ -383,6 +394,23 @@ void Selector::addInput(IntegerLinearOp linear,
     inputs.push_back(toVector(linear.getLoc(), linear.getInputZero()));
 }
 
+Value Selector::createTable(Location loc, QuantizerAttrInterface quantizer,
+                            Value learned) {
+  Type element = rewriter.getF32Type();
+  if (!learned)
+    return arith::ConstantOp::create(
+        rewriter, loc,
+        DenseElementsAttr::get(RankedTensorType::get({tableSize}, element),
+                               ArrayRef<float>(getLookupTable(quantizer))));
+  int64_t size = cast<RankedTensorType>(learned.getType()).getDimSize(0);
+  if (size == tableSize)
+    return learned;
+  Value rest = FillOp::create(
+      rewriter, loc, RankedTensorType::get({tableSize - size}, element),
+      rewriter.getF64FloatAttr(0));
+  return ConcatOp::create(rewriter, loc, ValueRange{learned, rest}, /*axis=*/0);
+}
+
 template <typename LinearOpT>
 void Selector::addWeights(LinearOpT linear, SmallVectorImpl<Value> &inputs) {
   Location loc = linear.getLoc();
@@ -421,6 +449,8 @@ void Selector::addWeights(LinearOpT linear, SmallVectorImpl<Value> &inputs) {
         RankedTensorType::get({kernel.out, 1}, rewriter.getF32Type()), scale);
   }
   inputs.push_back(PackOp::create(rewriter, loc, scale, panel));
+  if (kernel.weight.isTable)
+    inputs.push_back(createTable(loc, quantizer, getLearnedTable(linear)));
 }
 
 /// Besides the product, takes what follows it: an activation, or a gated

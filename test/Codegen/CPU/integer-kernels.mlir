@@ -117,6 +117,29 @@ func.func @weight_only(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf
   return %2, %3, %4 : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>
 }
 
+// Tables have 16 numbers; given ones are constants. Groups that words do not fill
+// are bytes.
+// CHECK-LABEL: func.func @tables(
+// CHECK: %[[T:.*]] = quench.param <"m"::"n"> : tensor<8xf32>
+// CHECK: quench.pack_nibbles %{{.*}} by(#quench.code_book<nf4, axis = 0, group = 16>) panel 32 depth 1 : (tensor<40x32xi8>) -> tensor<2x4x32xi32>
+// CHECK: %[[N:.*]] = arith.constant dense<[-1.000000e+00, {{.*}}, 1.000000e+00]> : tensor<16xf32>
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_u4_table_group16({{.*}}, %[[N]] :
+// CHECK: quench.pack_codes %{{.*}} by(#quench.code_book<learned 3, axis = 0, group = 4>) panel 32 depth 1 : (tensor<40x32xi8>) -> tensor<2x32x32xi8>
+// CHECK: %[[R:.*]] = quench.fill 0.000000e+00 : tensor<8xf32>
+// CHECK: %[[U:.*]] = quench.concat %[[T]], %[[R]] axis 0
+// CHECK: quench.call_kernel @kernel_linear_40x32_f32_ubytes_table_group4({{.*}}, %[[U]] :
+func.func @tables(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>) {
+  %w = quench.param <"m"::"w"> : tensor<40x32xi8>
+  %u = quench.param <"m"::"u"> : tensor<40x2xf32>
+  %v = quench.param <"m"::"o"> : tensor<40x8xf32>
+  %t = quench.param <"m"::"n"> : tensor<8xf32>
+  %0 = quench.weight_only_linear %x, %w scale %u by(#quench.code_book<nf4, axis = 0, group = 16>)
+    : (tensor<?x32xf32>, tensor<40x32xi8>, tensor<40x2xf32>) -> tensor<?x40xf32>
+  %1 = quench.weight_only_linear %x, %w scale %v table %t by(#quench.code_book<learned 3, axis = 0, group = 4>)
+    : (tensor<?x32xf32>, tensor<40x32xi8>, tensor<40x8xf32>, tensor<8xf32>) -> tensor<?x40xf32>
+  return %0, %1 : tensor<?x40xf32>, tensor<?x40xf32>
+}
+
 // Groups that no instruction fills, codes that come from elsewhere, and weights
 // that are computed are left to loops.
 // CHECK-LABEL: func.func @loops(

@@ -86,6 +86,25 @@ func.func @weight_only(%x: tensor<?x8xf32>, %h: tensor<?x?x8xbf16>, %w: tensor<4
   return %0, %1 : tensor<?x4xf32>, tensor<?x?x4xbf16>
 }
 
+// What a table has for a code, given or learned.
+// CHECK-LABEL: func.func @tables
+// CHECK: quench.weight_only_linear %{{.*}}, %{{.*}} scale %{{.*}} by(#quench.code_book<nf4>) : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<?x4xf32>
+// CHECK: quench.weight_only_linear %{{.*}}, %{{.*}} scale %{{.*}} table %{{.*}} by(#quench.code_book<learned 3>) : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<f32>, tensor<8xf32>) -> tensor<?x4xf32>
+// LINALG-LABEL: func.func @tables
+// LINALG: %[[C:.*]] = arith.trunci {{.*}} : i8 to i4
+// LINALG: arith.cmpi eq, %[[C]]
+// LINALG: %[[D:.*]] = arith.trunci {{.*}} : i8 to i3
+// LINALG: %[[I:.*]] = arith.index_castui %[[D]] : i3 to index
+// LINALG: tensor.extract %{{.*}}[%[[I]]] : tensor<8xf32>
+func.func @tables(%x: tensor<?x8xf32>, %w: tensor<4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>)
+    -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.code_book<nf4>)
+    : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<?x4xf32>
+  %1 = quench.weight_only_linear %x, %w scale %s table %t by(#quench.code_book<learned 3>)
+    : (tensor<?x8xf32>, tensor<4x8xi8>, tensor<f32>, tensor<8xf32>) -> tensor<?x4xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
+}
+
 // CHECK-LABEL: func.func @words
 func.func @words() -> (tensor<2x1x3xi32>, tensor<2x2x4xi32>) {
   %w = quench.param <"m"::"w"> : tensor<5x6xi8>

@@ -136,8 +136,8 @@ func.func @f(%x: tensor<2x8xf64>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
 // -----
 
 func.func @f(%x: tensor<2x8xf32>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
-  // expected-error @below {{'quench.weight_only_linear' op expected a format of integers, found #quench.log<u4>}}
-  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.log<u4>) : (tensor<2x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+  // expected-error @below {{'quench.weight_only_linear' op expected a format of integers or a table for codes of up to 4 bits, found #quench.log<u5>}}
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.log<u5>) : (tensor<2x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
   return
 }
 
@@ -146,5 +146,30 @@ func.func @f(%x: tensor<2x8xf32>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
 func.func @f(%x: tensor<2x6xf32>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
   // expected-error @below {{'quench.weight_only_linear' op expected weight of shape [?x6], found 'tensor<4x8xi8>'}}
   %0 = quench.weight_only_linear %x, %w scale %s by(#quench.uniform<i8>) : (tensor<2x6xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xf32>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
+  // expected-error @below {{'quench.weight_only_linear' op expected a table for #quench.code_book<learned 3>}}
+  %0 = quench.weight_only_linear %x, %w scale %s by(#quench.code_book<learned 3>) : (tensor<2x8xf32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %s: tensor<f32>, %w: tensor<4x8xi8>) {
+  // expected-error @below {{'quench.integer_linear' op expected a format of integers, found #quench.code_book<nf4>}}
+  %0 = quench.integer_linear %x scale %s by(#quench.uniform<i8>), %w scale %s by(#quench.code_book<nf4>) : (tensor<2x8xi8>, tensor<f32>, tensor<4x8xi8>, tensor<f32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @f() {
+  %w = quench.param <"m"::"w"> : tensor<5x8xi8>
+  // expected-error @below {{'quench.sum_codes' op expected a format of integers, found #quench.code_book<nf4>}}
+  %0 = quench.sum_codes %w by(#quench.code_book<nf4>) panel 4 : (tensor<5x8xi8>) -> tensor<2x1x4xi32>
   return
 }

@@ -131,7 +131,12 @@ module attributes {test.quantizer = #quench.twin_uniform<i1, shift = 2>} {}
 
 // -----
 
-// expected-error @below {{expected nf4 or numbers in brackets, found nf3}}
+// expected-error @below {{expected codes of 2 to 8 bits, found 1}}
+module attributes {test.quantizer = #quench.code_book<learned 1>} {}
+
+// -----
+
+// expected-error @below {{expected nf4, learned or numbers in brackets, found nf3}}
 module attributes {test.quantizer = #quench.code_book<nf3>} {}
 
 // -----

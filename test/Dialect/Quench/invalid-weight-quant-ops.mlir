@@ -157,3 +157,75 @@ func.func @f(%g: tensor<6x6xf64>, %c: tensor<6x6xf64>) {
   %0 = quench.ridge_map %g, %c ridge -1.0 damping 0.0 : (tensor<6x6xf64>, tensor<6x6xf64>) -> tensor<6x6xf64>
   return
 }
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<2xf64>) {
+  // expected-error @below {{'quench.k_means' op expected a format whose numbers are learned, found #quench.code_book<nf4, axis = 0>}}
+  %0 = quench.k_means %w, %s by(#quench.code_book<nf4, axis = 0>) : (tensor<2x6xf64>, tensor<2xf64>) -> tensor<16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<2xf64>, %m: tensor<2xf64>) {
+  // expected-error @below {{'quench.k_means' op expected moments of shape [6], found 'tensor<2xf64>'}}
+  %0 = quench.k_means %w, %s moments %m by(#quench.code_book<learned 2, axis = 0>) : (tensor<2x6xf64>, tensor<2xf64>, tensor<2xf64>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<6xf64>) {
+  // expected-error @below {{'quench.k_means' op expected scale of shape [2], found 'tensor<6xf64>'}}
+  %0 = quench.k_means %w, %s by(#quench.code_book<learned 2, axis = 0>) : (tensor<2x6xf64>, tensor<6xf64>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<2xf64>) {
+  // expected-error @below {{'quench.quantize' op expected a table for #quench.code_book<learned 2, axis = 0>}}
+  %0 = quench.quantize %w, %s by(#quench.code_book<learned 2, axis = 0>) : (tensor<2x6xf64>, tensor<2xf64>) -> tensor<2x6xi8>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<2x6xi8>, %s: tensor<2xf64>, %t: tensor<16xf32>) {
+  // expected-error @below {{'quench.dequantize' op expected no table for #quench.code_book<nf4, axis = 0>}}
+  %0 = quench.dequantize %c, %s table %t by(#quench.code_book<nf4, axis = 0>) : (tensor<2x6xi8>, tensor<2xf64>, tensor<16xf32>) -> tensor<2x6xf64>
+  return
+}
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<2xf64>, %t: tensor<8xf32>) {
+  // expected-error @below {{'quench.quantize' op expected table of shape [4], found 'tensor<8xf32>'}}
+  %0 = quench.quantize %w, %s table %t by(#quench.code_book<learned 2, axis = 0>) : (tensor<2x6xf64>, tensor<2xf64>, tensor<8xf32>) -> tensor<2x6xi8>
+  return
+}
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<2xf64>, %t: tensor<4xf64>) {
+  // expected-error @below {{'quench.quantize' op expected table of element type 'f32', found 'tensor<4xf64>'}}
+  %0 = quench.quantize %w, %s table %t by(#quench.code_book<learned 2, axis = 0>) : (tensor<2x6xf64>, tensor<2xf64>, tensor<4xf64>) -> tensor<2x6xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x6xf32>, %s: tensor<2xf32>) {
+  // expected-error @below {{'quench.fake_quant' op expected a format whose numbers are known, found #quench.code_book<learned 2, axis = 0>}}
+  %0 = quench.fake_quant %x, %s by(#quench.code_book<learned 2, axis = 0>) : (tensor<2x6xf32>, tensor<2xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: tensor<2x6xf64>, %s: tensor<2xf64>, %r: tensor<6x6xf64>) {
+  // expected-error @below {{'quench.gptq' op expected a table for #quench.code_book<learned 2, axis = 0>}}
+  %0 = quench.gptq %w, %s factor %r by(#quench.code_book<learned 2, axis = 0>) block 8 : (tensor<2x6xf64>, tensor<2xf64>, tensor<6x6xf64>) -> tensor<2x6xi8>
+  return
+}

@@ -22,6 +22,8 @@ module {
   module attributes {test.by = #quench.code_book<nf4, group = 64, axis = 0>} {}
   // CHECK: {test.by = #quench.code_book<[-1.000000e+00, 1.000000e-01, 2.500000e+00]>}
   module attributes {test.by = #quench.code_book<[-1.0, 0.1, 2.5]>} {}
+  // CHECK: {test.by = #quench.code_book<learned 4, axis = 0, group = 64>}
+  module attributes {test.by = #quench.code_book<learned 4, group = 64, axis = 0>} {}
   // CHECK: {test.by = #quench.ternary}
   module attributes {test.by = #quench.ternary} {}
   // CHECK: {test.by = #quench.ternary<axis = 0, group = 64>}

@@ -109,6 +109,58 @@ class Grid:
         return rounded
 
 
+NF4 = np.array([
+    -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1])
+
+
+class Book(Grid):
+    """Numbers from -1 to 1, times scales; `bits` of them are learned, else they are
+    those of NF4."""
+
+    def __init__(self, bits=None, group=IN):
+        super().__init__(4, group=group)
+        self.bits, self.numbers = bits, NF4
+        kind = f"learned {bits}" if bits else "nf4"
+        self.name = f"#quench.code_book<{kind},axis=0{f',group={group}' if group != IN else ''}>"
+
+    def ranged(self, w):
+        return np.abs(w).max(1), np.zeros(len(w))
+
+    def round(self, w, scale, zero):
+        middles = (self.numbers[1:] + self.numbers[:-1]) / 2
+        return self.numbers[np.searchsorted(middles, w / scale)] * scale
+
+    def learn(self, w, moments=None):
+        """C37, by all partitions of the bins."""
+        weights, numbers = np.zeros(4096), np.zeros(4096)
+        for part in self.groups():
+            scale = np.abs(w[:, part]).max(1, keepdims=True)
+            t = w[:, part] / scale
+            square = scale**2 * (1 if moments is None else moments[part])
+            index = np.minimum((t + 1) * 2048, 4095).astype(int)
+            np.add.at(weights, index, np.broadcast_to(square, t.shape))
+            np.add.at(numbers, index, square * t)
+        weights, numbers = weights[weights > 0], numbers[weights > 0]
+        w, s = np.cumsum([0, *weights]), np.cumsum([0, *numbers])
+        size = len(w)
+        with np.errstate(all="ignore"):
+            gain = (s[None] - s[:, None])**2 / (w[None] - w[:, None])
+        gain[np.tril_indices(size)] = -math.inf
+        best, begins = np.where(np.arange(size) == 0, 0.0, -math.inf), []
+        for _ in range(2**self.bits):
+            total = best[:, None] + gain
+            begins.append(total.argmax(0))
+            best = total.max(0)
+        ends = [size - 1]
+        for begin in reversed(begins):
+            ends.insert(0, begin[ends[0]])
+        self.numbers = np.array([numbers[a:b].sum() / weights[a:b].sum()
+                                 for a, b in zip(ends, ends[1:])]).astype(np.float32).astype(np.float64)
+        return self
+
+
 def gptq(w, h, grid, by_activation=False, dynamic=False, damping=0.01):
     """As published: errors spread by the Cholesky factor of the inverse."""
     w, h = w.copy(), h.copy()
@@ -193,6 +245,15 @@ def cases(w, stats):
            gptq(w, gram, searched, dynamic=True))
     yield "gptq order=activation", u4, gptq(w, gram, u4, True)
     yield "rsq", grouped, gptq(w, weighted, grouped)
+    alive, diagonal = np.arange(IN) != DEAD, np.diag(gram)
+    yield "rtn", Book(group=GROUP), Book(group=GROUP).nearest(w)
+    yield "gptq", Book(group=GROUP), gptq(w, gram, Book(group=GROUP))
+    book = Book(3, GROUP).learn(w)
+    yield "rtn", book, book.nearest(w)
+    book = Book(2).learn(w, diagonal)
+    yield "sensitivity", book, book.nearest(w)
+    book = Book(2).learn(w * alive, diagonal)
+    yield "gptq", book, gptq(w, gram, book)
     damped = gram + 0.02 * np.diag(gram).mean() * np.eye(IN)
     moved = w + w @ (cross.T - gram) @ np.linalg.inv(damped)
     yield "erq lambda=0.02", grouped, gptq(moved, gram, grouped)

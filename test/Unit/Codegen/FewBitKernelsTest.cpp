@@ -8,7 +8,8 @@
 //
 // Compiles linears with weights of few bits for every level of processor that
 // this machine can run. Sums of integers are those of plain loops to the bit
-// (C28 to C30 of docs/spec.md), sums of floats within the bound of C33.
+// (C28 to C30 of docs/spec.md), sums of floats within the bound of C33; what a
+// table has for a code comes out to the bit.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,13 +32,18 @@ struct Format {
   int64_t group; ///< 0: none.
   bool hasRows;  ///< Channels have parameters of their own.
   bool isGated;
+  /// The format, of codes without signs, of what a table has for them, without
+  /// what shares scales.
+  const char *book = nullptr;
 
+  bool isLearned() const { return book && StringRef(book).contains("learned"); }
   int64_t numGroups() const { return group == 0 ? 1 : in / group; }
   int64_t numParameters() const { return (hasRows ? out : 1) * numGroups(); }
   std::string text() const {
+    std::string codes = llvm::formatv("uniform<{0}{1}{2}", isSigned ? "i" : "u",
+                                      bits, isAsymmetric ? ", asymmetric" : "");
     return llvm::formatv(
-        "#quench.uniform<{0}{1}{2}{3}{4}>", isSigned ? "i" : "u", bits,
-        isAsymmetric ? ", asymmetric" : "", hasRows ? ", axis = 0" : "",
+        "#quench.{0}{1}{2}>", book ? book : codes, hasRows ? ", axis = 0" : "",
         group ? llvm::formatv(", group = {0}", group).str() : "");
   }
   /// The dimensions of the parameters, each followed by `separator`.
@@ -66,6 +72,12 @@ const Format weightOnlyFormats[] = {
     {397, 21, 8, true, false, 0, true, false},
     {192, 40, 8, false, true, 64, false, false},
 };
+// Words of whole groups, and bytes.
+const Format tableFormats[] = {
+    {397, 45, 4, false, false, 0, true, false, "code_book<nf4"},
+    {192, 70, 3, false, false, 64, true, true, "code_book<learned 3"},
+    {160, 21, 4, false, false, 20, true, false, "small_float<e2m1"},
+};
 // Around the rows that are few, the tiles, and the tiles of a task.
 const int64_t rowCounts[] = {1, 2, 3, 4, 5, 7, 13, 15, 29, 169};
 
@@ -75,7 +87,39 @@ protected:
   struct Matrices {
     std::vector<int8_t> codes, zeros;
     std::vector<float> scales, bias;
+    std::vector<float> tables; ///< One after the other.
   };
+
+  /// What the codes of `count` matrices of `format` are places in.
+  static std::vector<float> getTables(const Format &format, int64_t count) {
+    StringRef book = format.book ? format.book : "";
+    std::vector<float> table = numbers(1 << format.bits, 6);
+    if (book.contains("nf4"))
+      table = {-1.0f,
+               -0.6961928009986877f,
+               -0.5250730514526367f,
+               -0.39491748809814453f,
+               -0.28444138169288635f,
+               -0.18477343022823334f,
+               -0.09105003625154495f,
+               0.0f,
+               0.07958029955625534f,
+               0.16093020141124725f,
+               0.24611230194568634f,
+               0.33791524171829224f,
+               0.44070982933044434f,
+               0.5626170039176941f,
+               0.7229568362236023f,
+               1.0f};
+    else if (book.contains("e2m1"))
+      table = {0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6};
+    llvm::sort(table.begin(), format.isLearned() ? table.end() : table.begin());
+    std::vector<float> tables;
+    for (int64_t i = 0; i < count; ++i)
+      for (float number : table)
+        tables.push_back(format.isLearned() ? number / (i + 1) : number);
+    return tables;
+  }
 
   /// Compiles a linear of `format` and of an input that is rounded to codes of
   /// `rounding`, or floats.
@@ -92,7 +136,7 @@ protected:
     const int64_t parameters = format.numParameters();
     matrices = {codes(count * format.out * format.in, 1),
                 codes(count * parameters, 2), numbers(count * parameters, 3),
-                numbers(count * format.out, 4)};
+                numbers(count * format.out, 4), getTables(format, count)};
     for (float &scale : matrices.scales)
       scale = 0.01f + std::fabs(scale);
     if (!format.isAsymmetric)
@@ -115,7 +159,11 @@ protected:
           &matrices.scales[i * parameters], 4 * parameters);
       add("b" + Twine(i), "F32", std::to_string(format.out),
           &matrices.bias[i * format.out], 4 * format.out);
+      add("t" + Twine(i), "F32", std::to_string(1 << format.bits),
+          &matrices.tables[i << format.bits], 4 << format.bits);
     }
+    const std::string tableType =
+        "tensor<" + std::to_string(1 << format.bits) + "xf32>";
     for (int64_t i = 0; i < count; ++i) {
       add("w" + Twine(i), "I8", shape,
           &matrices.codes[i * format.out * format.in], format.out * format.in);
@@ -127,14 +175,20 @@ protected:
     %s{0} = quench.param <"m"::"s{0}"> : tensor<{3}f32>
     %z{0} = quench.param <"m"::"z{0}"> : tensor<{3}i8>
     %b{0} = quench.param <"m"::"b{0}"> : tensor<{1}xf32>
+    %t{0} = quench.param <"m"::"t{0}"> : {8}
     %d{0} = quench.dequantize %w{0}, %s{0}{4} by({5})
       : (tensor<{1}x{2}xi8>, tensor<{3}f32>{6}) -> tensor<{1}x{2}xf32>
     %y{0} = quench.linear {7}, %d{0} bias %b{0}
       : (tensor<?x{2}xf32>, tensor<{1}x{2}xf32>, tensor<{1}xf32>) -> tensor<?x{1}xf32>)",
           i, format.out, format.in, format.dims("x"),
-          format.isAsymmetric ? ", %z" + std::to_string(i) : "", format.text(),
-          format.isAsymmetric ? ", tensor<" + format.dims("x") + "i8>" : "",
-          rounding.empty() ? "%x0" : "%x1");
+          format.isAsymmetric  ? ", %z" + std::to_string(i)
+          : format.isLearned() ? " table %t" + std::to_string(i)
+                               : "",
+          format.text(),
+          format.isAsymmetric  ? ", tensor<" + format.dims("x") + "i8>"
+          : format.isLearned() ? ", " + tableType
+                               : "",
+          rounding.empty() ? "%x0" : "%x1", tableType);
     }
     folder.write("a.safetensors", makeArchive(header + "}", bytes));
     compile(llvm::formatv(
@@ -177,6 +231,15 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
         widen(matrices.codes[(matrix * format.out + channel) * format.in + i]) -
             widen(matrices.zeros[place]),
         matrices.scales[place]};
+  }
+
+  /// What code `i` stands for at scale 1, and the scale, of any format.
+  std::pair<float, float> getNumber(const Format &format, int64_t matrix,
+                                    int64_t channel, int64_t i) const {
+    auto [integer, scale] = getWeight(format, matrix, channel, i);
+    if (!format.book)
+      return {static_cast<float>(integer), scale};
+    return {matrices.tables[(matrix << format.bits) + integer], scale};
   }
 
   /// Compares what the compiled linear makes of `rows` rows of `x`, with
@@ -241,40 +304,73 @@ TEST_P(FewBitKernels, Integers) {
   }
 }
 
-class WeightOnlyKernels : public FewBitKernels {};
+class WeightOnlyKernels : public FewBitKernels {
+protected:
+  /// Compares sums of `rows` rows with the real ones.
+  void checkSums(const Format &format, int64_t rows) {
+    std::vector<float> x = numbers(rows * format.in, 5);
+    // The result and the bound of its error.
+    auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
+      double result = matrices.bias[matrix * format.out + channel];
+      double magnitude = std::fabs(result);
+      for (int64_t i = 0; i < format.in; ++i) {
+        auto [number, scale] = getNumber(format, matrix, channel, i);
+        double term = double(x[row * format.in + i]) * number * scale;
+        result += term;
+        magnitude += std::fabs(term);
+      }
+      return std::pair(result, std::ldexp(magnitude, -24) *
+                                   (format.in + format.numGroups() + 2));
+    };
+    runRows(format, rows, x, [&](int64_t row, int64_t channel, float found) {
+      auto [expected, bound] = product(0, row, channel);
+      expected = std::max(expected, 0.0);
+      if (format.isGated) {
+        auto [up, upBound] = product(1, row, channel);
+        bound =
+            bound * (std::fabs(up) + upBound) + upBound * std::fabs(expected);
+        expected *= up;
+      }
+      ASSERT_NEAR(found, expected, bound) << "row " << row << " of " << rows;
+    });
+  }
+
+  /// Sums of one product are what the code stands for.
+  void checkNumbers(const Format &format, int64_t rows) {
+    auto column = [&](int64_t row) { return row * 37 % format.in; };
+    std::vector<float> x(rows * format.in, 0);
+    for (int64_t row = 0; row < rows; ++row)
+      x[row * format.in + column(row)] = 1;
+    auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
+      auto [number, scale] = getNumber(format, matrix, channel, column(row));
+      return number * scale + matrices.bias[matrix * format.out + channel];
+    };
+    runRows(format, rows, x, [&](int64_t row, int64_t channel, float found) {
+      float expected = std::max(product(0, row, channel), 0.0f);
+      if (format.isGated)
+        expected *= product(1, row, channel);
+      ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
+    });
+  }
+};
 
 TEST_P(WeightOnlyKernels, Linear) {
   for (const Format &format : weightOnlyFormats) {
     SCOPED_TRACE(format.text());
     ASSERT_NO_FATAL_FAILURE(compileLinear(format, /*rounding=*/""));
-    for (int64_t rows : rowCounts) {
-      std::vector<float> x = numbers(rows * format.in, 5);
-      // The result and the bound of its error.
-      auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
-        double result = matrices.bias[matrix * format.out + channel];
-        double magnitude = std::fabs(result);
-        for (int64_t i = 0; i < format.in; ++i) {
-          auto [number, scale] = getWeight(format, matrix, channel, i);
-          double term = double(x[row * format.in + i]) * number * scale;
-          result += term;
-          magnitude += std::fabs(term);
-        }
-        return std::pair(result, std::ldexp(magnitude, -24) *
-                                     (format.in + format.numGroups() + 2));
-      };
-      ASSERT_NO_FATAL_FAILURE(runRows(
-          format, rows, x, [&](int64_t row, int64_t channel, float found) {
-            auto [expected, bound] = product(0, row, channel);
-            expected = std::max(expected, 0.0);
-            if (format.isGated) {
-              auto [up, upBound] = product(1, row, channel);
-              bound = bound * (std::fabs(up) + upBound) +
-                      upBound * std::fabs(expected);
-              expected *= up;
-            }
-            ASSERT_NEAR(found, expected, bound)
-                << "row " << row << " of " << rows;
-          }));
+    for (int64_t rows : rowCounts)
+      ASSERT_NO_FATAL_FAILURE(checkSums(format, rows));
+    reset();
+  }
+}
+
+TEST_P(WeightOnlyKernels, Tables) {
+  for (const Format &format : tableFormats) {
+    SCOPED_TRACE(format.text());
+    ASSERT_NO_FATAL_FAILURE(compileLinear(format, /*rounding=*/""));
+    for (int64_t rows : {1, 2, 4, 5, 29}) {
+      ASSERT_NO_FATAL_FAILURE(checkSums(format, rows));
+      ASSERT_NO_FATAL_FAILURE(checkNumbers(format, rows));
     }
     reset();
   }

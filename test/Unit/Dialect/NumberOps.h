@@ -34,7 +34,7 @@ protected:
   }
 
   /// What `op`, the text of an op on `%w0`, `%w1`, ... of the types `types`,
-  /// makes of `operands`, all doubles or codes of a byte; empty when it fails.
+  /// makes of `operands`, numbers or codes of a byte; empty when it fails.
   Numbers run(llvm::StringRef op, llvm::ArrayRef<llvm::StringRef> types,
               llvm::ArrayRef<Numbers> operands) {
     std::string text;
@@ -70,10 +70,18 @@ private:
     return mlir::cast<mlir::RankedTensorType>(type).getElementType().isInteger(
         8);
   }
-  /// Doubles, or codes of a byte.
+  static bool isSingle(mlir::Type type) {
+    return mlir::cast<mlir::RankedTensorType>(type).getElementType().isF32();
+  }
+  /// Doubles, floats, or codes of a byte.
   static std::vector<char> encode(mlir::Value value, const Numbers &numbers) {
     if (isCode(value.getType()))
       return {numbers.begin(), numbers.end()};
+    if (isSingle(value.getType())) {
+      std::vector<float> singles(numbers.begin(), numbers.end());
+      auto *begin = reinterpret_cast<const char *>(singles.data());
+      return {begin, begin + singles.size() * sizeof(float)};
+    }
     auto *begin = reinterpret_cast<const char *>(numbers.data());
     return {begin, begin + numbers.size() * sizeof(double)};
   }
@@ -81,6 +89,10 @@ private:
     if (isCode(type))
       return {reinterpret_cast<const int8_t *>(bytes.data()),
               reinterpret_cast<const int8_t *>(bytes.data()) + bytes.size()};
+    if (isSingle(type)) {
+      auto *begin = reinterpret_cast<const float *>(bytes.data());
+      return {begin, begin + bytes.size() / sizeof(float)};
+    }
     auto *begin = reinterpret_cast<const double *>(bytes.data());
     return {begin, begin + bytes.size() / sizeof(double)};
   }

@@ -124,6 +124,85 @@ Numbers getDiagonal(const Numbers &gram, int64_t n) {
 void expectNear(const Numbers &found, const Numbers &expected) {
   EXPECT_THAT(found, Pointwise(DoubleNear(1e-12), expected));
 }
+
+/// The table of `bits` for rows `w` with scales `scale`, and `moments` or none.
+struct LearnedTables : public WeightQuantOps {
+  Numbers learn(const Numbers &w, const Numbers &scale,
+                const Numbers &moments = {}) {
+    resultType = getType({4}, "f32");
+    std::string weight = getType({out, in}), rows = getType({out}),
+                columns = getType({in});
+    std::string by = "by(#quench.code_book<learned 2, axis = 0>)";
+    if (moments.empty())
+      return run("quench.k_means %w0, %w1 " + by, {weight, rows}, {w, scale});
+    return run("quench.k_means %w0, %w1 moments %w2 " + by,
+               {weight, rows, columns}, {w, scale, moments});
+  }
+
+  Numbers quantize(const Numbers &w, const Numbers &scale,
+                   const Numbers &table) {
+    resultType = getType({out, in}, "i8");
+    return run(
+        "quench.quantize %w0, %w1 table %w2 by(#quench.code_book<learned "
+        "2, axis = 0>)",
+        {getType({out, in}), getType({out}), getType({4}, "f32")},
+        {w, scale, table});
+  }
+};
+
+// C37: squares of errors of the weight count, and times the moments if there
+// are some.
+TEST_F(LearnedTables, MinimizeTheErrorOfTheWeight) {
+  out = 2;
+  in = 5;
+  Numbers w = {4, 2, 1, -1, -4, 1, 0.5, -0.5, -0.75, -1};
+  Numbers scale = {4, 1};
+  // Quotients 1, 0.5, 0.25, -0.25, -1 count 16 times, 1, 0.5, -0.5, -0.75, -1
+  // once; which four clusters are best was found by trying all.
+  EXPECT_THAT(
+      learn(w, scale),
+      ElementsAreArray({double(float(-17.75 / 18)), double(float(-4.5 / 17)),
+                        double(float((0.25 * 16 + 0.5 * 17) / 33)), 1.0}));
+  // Only the columns 1 and 2: 0.5 and 0.25, 0.5 and -0.5.
+  Numbers table = learn(w, scale, {0, 1, 1, 0, 0});
+  float next = std::nextafter(0.5f, 1.0f);
+  EXPECT_THAT(table, ElementsAre(-0.5, 0.25, 0.5, next));
+  // Inputs that are always 0 say nothing: all count.
+  EXPECT_EQ(learn(w, scale, {0, 0, 0, 0, 0}), learn(w, scale));
+  // Factors of all moments say nothing, not even large ones.
+  EXPECT_EQ(learn(w, scale, {0, 1e300, 1e300, 0, 0}), table);
+}
+
+TEST_F(LearnedTables, OfNumbersThatAreNone) {
+  out = 1;
+  in = 4;
+  float next = std::nextafter(0.5f, 1.0f);
+  EXPECT_THAT(learn({NAN, 0.5, -1, 0.5}, {1}),
+              ElementsAre(-1, 0.5, next, std::nextafter(next, 1.0f)));
+  Numbers zeros = learn({0, 0, 0, 0}, {1});
+  EXPECT_THAT(quantize({0, 0, 0, 0}, {1}, zeros), ElementsAre(0, 0, 0, 0));
+  EXPECT_EQ(zeros[0], 0);
+  EXPECT_EQ(learn({NAN, NAN, NAN, NAN}, {1}), zeros);
+  EXPECT_THAT(learn({INFINITY, 1, -1, -INFINITY}, {1}),
+              ElementsAre(-1, 1, testing::_, testing::_));
+}
+
+TEST_F(LearnedTables, CodesAreThoseOfTheNearest) {
+  out = 1;
+  in = 8;
+  // Middles take the even code (C13), a NaN the first.
+  EXPECT_THAT(
+      quantize({-8, -1.5, -1, 0, 1.5, 1.6, 8, NAN}, {2}, {-1, -0.5, 0.5, 1}),
+      ElementsAre(0, 0, 1, 2, 2, 3, 3, 0));
+  for (Numbers table : {Numbers{-1, 0, 0, 1}, Numbers{-1, 0, NAN, 1},
+                        Numbers{-1, 0, 1, INFINITY}}) {
+    messages.clear();
+    EXPECT_TRUE(quantize(Numbers(8, 1), {2}, table).empty());
+    ASSERT_EQ(messages.size(), 1u);
+    EXPECT_THAT(messages[0], HasSubstr("expected finite numbers that ascend in "
+                                       "the table, found "));
+  }
+}
 } // namespace
 
 TEST_F(WeightQuantOps, TheInverseOfTheFactorIsThePublishedOne) {

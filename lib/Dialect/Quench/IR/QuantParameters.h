@@ -31,12 +31,19 @@ inferParameterDims(ShapeInference &shapes, QuantizerAttrInterface quantizer,
 
 /// Fails with a diagnostic unless `scale` and `zero`, which may be null, are
 /// parameters of the tensor `input`, the scale of type `scaleType` and the zero
-/// point of type `zeroType`.
+/// point of type `zeroType`, and where the numbers of `quantizer` are learned.
 llvm::LogicalResult checkParameters(ShapeInference &shapes,
                                     QuantizerAttrInterface quantizer,
                                     mlir::Value input, mlir::Value scale,
                                     mlir::Type scaleType, mlir::Value zero,
                                     mlir::Type zeroType);
+
+/// The same, but that learned numbers are `table`, null where there are none.
+llvm::LogicalResult checkCodeParameters(ShapeInference &shapes,
+                                        QuantizerAttrInterface quantizer,
+                                        mlir::Value input, mlir::Value scale,
+                                        mlir::Type scaleType, mlir::Value zero,
+                                        mlir::Type zeroType, mlir::Value table);
 
 /// Fails with a diagnostic unless `zero`, which may be null, has the zero
 /// points of the tensor `input`, of type `type`.

@@ -14,6 +14,9 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace quench;
@@ -34,6 +37,44 @@ static LogicalResult checkMatrix(ShapeInference &shapes, Value weight,
   return failure(failed(shapes.checkShape(weight, name, {Dim(), Dim()})) ||
                  failed(shapes.checkStatic(weight, name, 0)) ||
                  failed(shapes.checkStatic(weight, name, 1)));
+}
+
+bool quench::hasLookupTable(QuantizerAttrInterface quantizer) {
+  bool isLearned =
+      quantizer.hasLearnedTable() && quantizer.getStorageType().getWidth() <= 4;
+  return isLearned || !getLookupTable(quantizer).empty();
+}
+
+SmallVector<float> quench::getLookupTable(QuantizerAttrInterface quantizer) {
+  unsigned bits = quantizer.getStorageType().getWidth();
+  bool isScaled = quantizer.getIntegerForm() == IntegerForm::Float ||
+                  !quantizer.getTable().numbers.empty();
+  if (quantizer.hasZeroPoint() || bits > 4 || !isScaled)
+    return {};
+  constexpr int32_t count = 16;
+  int32_t first = quantizer.hasSignedCodes() ? -(1 << (bits - 1)) : 0;
+  std::vector<int8_t> codes(1 << bits);
+  std::iota(codes.begin(), codes.end(), static_cast<int8_t>(first));
+  std::vector<double> numbers(codes.size());
+  if (failed(quantizer.dequantize(codes, /*scale=*/1, /*zero=*/0,
+                                  /*wide=*/false, numbers)))
+    return {};
+  SmallVector<float> table(count, 0);
+  int32_t place = quantizer.hasSignedCodes() ? first + count / 2 : 0;
+  llvm::copy(numbers, table.begin() + place);
+  return table;
+}
+
+/// Fails with a diagnostic unless kernels multiply by the codes of `quantizer`,
+/// of a weight.
+static LogicalResult checkWeightFormat(ShapeInference &shapes,
+                                       QuantizerAttrInterface quantizer) {
+  if (quantizer.getIntegerForm() == IntegerForm::Integer ||
+      hasLookupTable(quantizer))
+    return success();
+  return shapes.fail("expected a format of integers or a table for codes of up "
+                     "to 4 bits, found ",
+                     quantizer);
 }
 
 Value quench::emitCodes(OpBuilder &b, Location loc,
@@ -333,15 +374,15 @@ LogicalResult WeightOnlyLinearOp::inferShapes(Adaptor op,
   if (element.isF64())
     return shapes.fail("expected an input of f16, bf16 or f32, found ",
                        element);
-  if (failed(checkHasIntegers(shapes, quantizer)) ||
+  if (failed(checkWeightFormat(shapes, quantizer)) ||
       failed(shapes.checkMinimalRank(input, "input", 1)) ||
       failed(checkMatrix(shapes, weight, "weight")) ||
       failed(shapes.checkShape(weight, "weight",
                                {Dim(), shapes.getDim(input, -1)})) ||
-      failed(checkParameters(shapes, quantizer, weight, op.getWeightScale(),
-                             Float32Type::get(shapes.getContext()),
-                             op.getWeightZero(),
-                             IntegerType::get(shapes.getContext(), 8))) ||
+      failed(checkCodeParameters(
+          shapes, quantizer, weight, op.getWeightScale(),
+          Float32Type::get(shapes.getContext()), op.getWeightZero(),
+          IntegerType::get(shapes.getContext(), 8), op.getWeightTable())) ||
       failed(
           shapes.checkShape(op.getBias(), "bias", {shapes.getDim(weight, 0)})))
     return failure();
@@ -349,6 +390,20 @@ LogicalResult WeightOnlyLinearOp::inferShapes(Adaptor op,
   dims.push_back(shapes.getDim(weight, 0));
   shapes.addResult(dims, element);
   return success();
+}
+
+/// The number of f32 that `code` of `quantizer` stands for at scale 1; `table`
+/// has the learned ones.
+static Value emitLookup(ImplicitLocOpBuilder &body,
+                        QuantizerAttrInterface quantizer, Value code,
+                        Value table) {
+  if (table) {
+    Value place = arith::IndexCastUIOp::create(body, body.getIndexType(), code);
+    return tensor::ExtractOp::create(body, table, place);
+  }
+  Value one = arith::ConstantOp::create(body, body.getF32FloatAttr(1));
+  return quantizer.emitDequantize(body, body.getLoc(), code, one,
+                                  /*zero=*/Value());
 }
 
 FailureOr<SmallVector<Value>>
@@ -360,13 +415,21 @@ WeightOnlyLinearOp::decomposeOperation(OpBuilder &b) {
   SmallVector<LoopInput> zeros;
   if (getWeightZero())
     zeros.push_back({getWeightZero(), loops});
+  QuantizerAttrInterface quantizer = getWeightQuantizer();
   auto add = [&](LoopBody &loop, Scalar sum) {
     ImplicitLocOpBuilder &body = loop.getBuilder();
-    Value w = emitIntegers(body, getLoc(), getWeightQuantizer(), loop[1],
-                           getWeightZero() ? Value(loop[2]) : Value(),
-                           body.getI32Type());
-    w = arith::SIToFPOp::create(body, body.getF32Type(), w);
-    return sum + loop[0] * Scalar(body, w);
+    Value number;
+    if (quantizer.getIntegerForm() == IntegerForm::Integer) {
+      number = emitIntegers(body, getLoc(), quantizer, loop[1],
+                            getWeightZero() ? Value(loop[2]) : Value(),
+                            body.getI32Type());
+      number = arith::SIToFPOp::create(body, body.getF32Type(), number);
+    } else {
+      Value code = arith::TruncIOp::create(body, quantizer.getStorageType(),
+                                           Value(loop[1]));
+      number = emitLookup(body, quantizer, code, getWeightTable());
+    }
+    return sum + loop[0] * Scalar(body, number);
   };
   return SmallVector<Value>{decompose(builder, *this,
                                       {type,
@@ -457,13 +520,15 @@ static int32_t getNibbleOffset(QuantizerAttrInterface quantizer) {
 }
 
 /// Fails unless the codes of `op`, with their zero points, are a weight matrix
-/// of integers that can be cut into its panels.
+/// that can be cut into its panels, of a format that `checkFormat` lets pass.
 template <typename Adaptor>
-static LogicalResult checkPanels(Adaptor op, ShapeInference &shapes) {
+static LogicalResult checkPanels(
+    Adaptor op, ShapeInference &shapes,
+    LogicalResult (*checkFormat)(ShapeInference &, QuantizerAttrInterface)) {
   if (static_cast<int64_t>(op.getPanel()) < 1)
     return shapes.fail("expected a panel of at least 1, found ",
                        static_cast<int64_t>(op.getPanel()));
-  if (failed(checkHasIntegers(shapes, op.getQuantizer())) ||
+  if (failed(checkFormat(shapes, op.getQuantizer())) ||
       failed(checkMatrix(shapes, op.getInput(), "input")))
     return failure();
   return checkZeros(shapes, op.getQuantizer(), op.getInput(), op.getZero(),
@@ -516,7 +581,7 @@ LogicalResult PackCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   int64_t panel = op.getPanel(), depth = op.getDepth();
   if (depth < 1)
     return shapes.fail("expected a depth of at least 1, found ", depth);
-  if (failed(checkPanels(op, shapes)))
+  if (failed(checkPanels(op, shapes, checkWeightFormat)))
     return failure();
   Type element = IntegerType::get(shapes.getContext(),
                                   hasByteIntegers(op.getQuantizer()) ? 8 : 16);
@@ -563,7 +628,7 @@ LogicalResult PackCodesOp::evaluateRows(Operands operands, RowRange rows,
 }
 
 LogicalResult SumCodesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
-  if (failed(checkPanels(op, shapes)))
+  if (failed(checkPanels(op, shapes, checkHasIntegers)))
     return failure();
   addGroupPanels(op, shapes);
   return success();
@@ -613,7 +678,7 @@ LogicalResult PackNibblesOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   int64_t panel = op.getPanel();
   if (failed(checkNibbles(shapes, op.getQuantizer(), op.getDepth())) ||
-      failed(checkPanels(op, shapes)))
+      failed(checkPanels(op, shapes, checkWeightFormat)))
     return failure();
   shapes.addResult({shapes.getDim(input, 0).ceilDiv(panel),
                     shapes.getDim(input, 1).ceilDiv(wordCodes),
@@ -663,7 +728,7 @@ LogicalResult PackNibblesOp::evaluateRows(Operands operands, RowRange rows,
 
 LogicalResult PackZerosOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   if (failed(checkNibbles(shapes, op.getQuantizer(), op.getDepth())) ||
-      failed(checkPanels(op, shapes)))
+      failed(checkPanels(op, shapes, checkHasIntegers)))
     return failure();
   addGroupPanels(op, shapes);
   return success();

@@ -59,6 +59,30 @@ LogicalResult quench::checkParameters(ShapeInference &shapes,
                                       QuantizerAttrInterface quantizer,
                                       Value input, Value scale, Type scaleType,
                                       Value zero, Type zeroType) {
+  if (quantizer.hasLearnedTable())
+    return shapes.fail("expected a format whose numbers are known, found ",
+                       quantizer);
+  return checkCodeParameters(shapes, quantizer, input, scale, scaleType, zero,
+                             zeroType, /*table=*/Value());
+}
+
+LogicalResult quench::checkCodeParameters(ShapeInference &shapes,
+                                          QuantizerAttrInterface quantizer,
+                                          Value input, Value scale,
+                                          Type scaleType, Value zero,
+                                          Type zeroType, Value table) {
+  if (quantizer.hasLearnedTable() != static_cast<bool>(table))
+    return shapes.fail("expected ", table ? "no table" : "a table", " for ",
+                       quantizer);
+  if (table) {
+    unsigned bits = quantizer.getStorageType().getWidth();
+    if (failed(shapes.checkShape(table, "table",
+                                 {shapes.getConstant(int64_t(1) << bits)})) ||
+        failed(shapes.checkStatic(table, "table", 0)) ||
+        failed(shapes.checkElementType(table, "table",
+                                       Float32Type::get(shapes.getContext()))))
+      return failure();
+  }
   SmallVector<Dim> dims;
   return failure(failed(checkZeros(shapes, quantizer, input, zero, zeroType)) ||
                  failed(inferParameterDims(shapes, quantizer, input, dims)) ||

@@ -571,17 +571,24 @@ static constexpr double nf4[] = {
 Attribute CodeBookAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
   SmallVector<double> numbers;
+  unsigned learnedBits = 0;
   QuantScaling scaling;
   if (parser.parseLess())
     return {};
   StringRef name;
   SMLoc nameLoc = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalKeyword(&name))) {
-    if (name != "nf4")
+    if (name == "nf4")
+      numbers.assign(std::begin(nf4), std::end(nf4));
+    else if (name != "learned")
       return parser.emitError(nameLoc)
-                 << "expected nf4 or numbers in brackets, found " << name,
+                 << "expected nf4, learned or numbers in brackets, found "
+                 << name,
              Attribute();
-    numbers.assign(std::begin(nf4), std::end(nf4));
+    else if (parser.parseInteger(learnedBits) ||
+             failed(verifyBits([&] { return parser.emitError(nameLoc); },
+                               learnedBits)))
+      return {};
   } else if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
                return parser.parseFloat(numbers.emplace_back());
              })) {
@@ -589,12 +596,15 @@ Attribute CodeBookAttr::parse(AsmParser &parser, Type) {
   }
   return finish<CodeBookAttr>(
       parser, loc, parseQuantOptions(parser, scaling),
-      DenseF64ArrayAttr::get(parser.getContext(), numbers), scaling);
+      DenseF64ArrayAttr::get(parser.getContext(), numbers), learnedBits,
+      scaling);
 }
 
 void CodeBookAttr::print(AsmPrinter &printer) const {
   printer << '<';
-  if (getNumbers().asArrayRef() == ArrayRef(nf4)) {
+  if (hasLearnedTable()) {
+    printer << "learned " << getLearnedBits();
+  } else if (getNumbers().asArrayRef() == ArrayRef(nf4)) {
     printer << "nf4";
   } else {
     printer << '[';
@@ -609,9 +619,15 @@ void CodeBookAttr::print(AsmPrinter &printer) const {
 
 LogicalResult CodeBookAttr::verify(EmitError emitError,
                                    DenseF64ArrayAttr numbers,
-                                   QuantScaling scaling) {
+                                   unsigned learnedBits, QuantScaling scaling) {
   if (failed(scaling.verify(emitError)))
     return failure();
+  if (learnedBits != 0) {
+    if (!numbers.empty())
+      return emitError() << "expected numbers that are learned or given, found "
+                            "both";
+    return verifyBits(emitError, learnedBits);
+  }
   if (numbers.size() < 2 || numbers.size() > 256)
     return emitError() << "expected 2 to 256 numbers, found " << numbers.size();
   double previous = -HUGE_VAL;
@@ -630,11 +646,24 @@ LogicalResult CodeBookAttr::verify(EmitError emitError,
 
 IntegerType CodeBookAttr::getStorageType() const {
   return IntegerType::get(getContext(),
-                          llvm::Log2_64_Ceil(getNumbers().size()));
+                          hasLearnedTable()
+                              ? getLearnedBits()
+                              : llvm::Log2_64_Ceil(getNumbers().size()));
 }
 
 QuantTable CodeBookAttr::getTable() const {
+  if (hasLearnedTable())
+    return {};
   return QuantTable::getNearest(getNumbers());
+}
+
+bool CodeBookAttr::hasLearnedTable() const { return getLearnedBits() != 0; }
+
+std::pair<double, double> CodeBookAttr::getNumberRange() const {
+  // Scales come before the numbers, which lie between these (C37).
+  if (hasLearnedTable())
+    return {-1, 1};
+  return {getNumbers().asArrayRef().front(), getNumbers().asArrayRef().back()};
 }
 
 IntegerForm CodeBookAttr::getIntegerForm() const { return IntegerForm::Table; }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ParameterMap.h"
+#include "Rounder.h"
 #include "TensorBuilder.h"
 #include "WeightValues.h"
 
@@ -105,22 +106,66 @@ LogicalResult quench::checkAllStatic(ShapeInference &shapes, Value value,
   return success();
 }
 
-/// The zero point of the parameters at `place`; 0 for a format without.
-static int8_t getZero(Operands operands, int64_t place) {
-  return operands.size() == 3 ? static_cast<int8_t>(operands[2][place]) : 0;
-}
-
 //===----------------------------------------------------------------------===//
 // QuantizeOp
 //===----------------------------------------------------------------------===//
+
+/// Whether operand `operand` of `op`, a QuantizeOp or DequantizeOp, is its
+/// table.
+template <typename OpT>
+static bool isTable(OpT op, unsigned operand) {
+  return op.getTable() && operand == op->getNumOperands() - 1;
+}
+
+/// The rows of operand `operand` of such an op for those of the result.
+template <typename OpT>
+static std::optional<RowRange> getCodingRows(OpT op, unsigned operand,
+                                             RowRange rows) {
+  if (operand == 0)
+    return rows;
+  RowRange all = getAllRows(op->getOperand(operand));
+  if (isTable(op, operand))
+    return all;
+  return ParameterMap(op.getInput(), op.getQuantizer())
+      .getParameterRows(rows, all);
+}
+
+/// The same for panels. A panel need not have whole blocks, nor the dimension
+/// that the format names.
+template <typename OpT>
+static std::optional<int64_t> getCodingAxis(OpT op, unsigned operand,
+                                            int64_t axis) {
+  std::optional<int64_t> parameter =
+      ParameterMap(op.getInput(), op.getQuantizer()).getParameterAxis(axis);
+  if (parameter && operand == 0)
+    return axis;
+  return parameter && isTable(op, operand) ? wholeOperand : parameter;
+}
+
+/// What gives codes and numbers for `op`, which computes in the type of its
+/// scale.
+template <typename OpT>
+static FailureOr<Rounder> getRounder(OpT op, Operands operands) {
+  return Rounder::get(op, op.getQuantizer(),
+                      getFloatDType(op.getScale()) == DType::F64,
+                      op.getTable() ? operands.back() : ArrayRef<char>());
+}
+
+/// The zero point of the parameters at `place` of such an op; 0 for a format
+/// without.
+template <typename OpT>
+static int8_t getZeroAt(OpT op, Operands operands, int64_t place) {
+  return op.getZero() ? static_cast<int8_t>(operands[2][place]) : 0;
+}
 
 LogicalResult QuantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   Type code = IntegerType::get(shapes.getContext(), 8);
   if (failed(checkAllStatic(shapes, input, "input")) ||
-      failed(checkParameters(shapes, op.getQuantizer(), input, op.getScale(),
-                             getComputeType(shapes.getElementType(input)),
-                             op.getZero(), code)))
+      failed(checkCodeParameters(shapes, op.getQuantizer(), input,
+                                 op.getScale(),
+                                 getComputeType(shapes.getElementType(input)),
+                                 op.getZero(), code, op.getTable())))
     return failure();
   shapes.addResult(shapes.getDims(input), code);
   return success();
@@ -128,19 +173,12 @@ LogicalResult QuantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 std::optional<RowRange> QuantizeOp::getOperandRows(unsigned operand,
                                                    RowRange rows) {
-  if (operand == 0)
-    return rows;
-  return ParameterMap(getInput(), getQuantizer())
-      .getParameterRows(rows, getAllRows(getScale()));
+  return getCodingRows(*this, operand, rows);
 }
 
 std::optional<int64_t> QuantizeOp::getOperandAxis(unsigned operand,
                                                   int64_t axis) {
-  // A panel need not have whole blocks, nor the dimension that the format
-  // names.
-  std::optional<int64_t> parameter =
-      ParameterMap(getInput(), getQuantizer()).getParameterAxis(axis);
-  return operand == 0 && parameter ? axis : parameter;
+  return getCodingAxis(*this, operand, axis);
 }
 
 LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
@@ -148,7 +186,9 @@ LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
   std::vector<double> scale = decodeNumbers(getScale(), operands[1]);
   DType dtype = getFloatDType(getInput());
   int64_t width = getBitWidth(dtype) / 8;
-  bool wide = getFloatDType(getScale()) == DType::F64;
+  FailureOr<Rounder> rounder = getRounder(*this, operands);
+  if (failed(rounder))
+    return failure();
   std::vector<double> numbers;
   auto quantize = [&](int64_t begin, int64_t count,
                       int64_t parameter) -> LogicalResult {
@@ -156,11 +196,9 @@ LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
     decodeFloats(dtype, operands[0].data() + begin * width, numbers);
     MutableArrayRef<int8_t> codes(
         reinterpret_cast<int8_t *>(result.data()) + begin, count);
-    if (failed(getQuantizer().quantize(numbers, scale[parameter],
-                                       ::getZero(operands, parameter), wide,
-                                       codes)))
-      return emitOpError("codes of ")
-             << getQuantizer() << " cannot be computed here";
+    if (failed(rounder->quantize(numbers, scale[parameter],
+                                 getZeroAt(*this, operands, parameter), codes)))
+      return failCodes(*this, getQuantizer());
     return success();
   };
   return ParameterMap(getInput(), getQuantizer()).walk(rows, quantize);
@@ -173,9 +211,9 @@ LogicalResult QuantizeOp::evaluateRows(Operands operands, RowRange rows,
 LogicalResult DequantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput(), scale = op.getScale();
   if (failed(checkAllStatic(shapes, input, "input")) ||
-      failed(checkParameters(shapes, op.getQuantizer(), input, scale,
-                             shapes.getElementType(scale), op.getZero(),
-                             shapes.getElementType(input))))
+      failed(checkCodeParameters(shapes, op.getQuantizer(), input, scale,
+                                 shapes.getElementType(scale), op.getZero(),
+                                 shapes.getElementType(input), op.getTable())))
     return failure();
   shapes.addResult(shapes.getDims(input), shapes.getElementType(scale));
   return success();
@@ -183,17 +221,12 @@ LogicalResult DequantizeOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 std::optional<RowRange> DequantizeOp::getOperandRows(unsigned operand,
                                                      RowRange rows) {
-  if (operand == 0)
-    return rows;
-  return ParameterMap(getInput(), getQuantizer())
-      .getParameterRows(rows, getAllRows(getScale()));
+  return getCodingRows(*this, operand, rows);
 }
 
 std::optional<int64_t> DequantizeOp::getOperandAxis(unsigned operand,
                                                     int64_t axis) {
-  std::optional<int64_t> parameter =
-      ParameterMap(getInput(), getQuantizer()).getParameterAxis(axis);
-  return operand == 0 && parameter ? axis : parameter;
+  return getCodingAxis(*this, operand, axis);
 }
 
 LogicalResult DequantizeOp::evaluateRows(Operands operands, RowRange rows,
@@ -201,17 +234,19 @@ LogicalResult DequantizeOp::evaluateRows(Operands operands, RowRange rows,
   std::vector<double> scale = decodeNumbers(getScale(), operands[1]);
   DType dtype = getFloatDType(getScale());
   int64_t width = getBitWidth(dtype) / 8;
+  FailureOr<Rounder> rounder = getRounder(*this, operands);
+  if (failed(rounder))
+    return failure();
   std::vector<double> numbers;
   auto dequantize = [&](int64_t begin, int64_t count,
                         int64_t parameter) -> LogicalResult {
     numbers.resize(count);
     ArrayRef<int8_t> codes(
         reinterpret_cast<const int8_t *>(operands[0].data()) + begin, count);
-    if (failed(getQuantizer().dequantize(codes, scale[parameter],
-                                         ::getZero(operands, parameter),
-                                         dtype == DType::F64, numbers)))
-      return emitOpError("codes of ")
-             << getQuantizer() << " cannot be computed here";
+    if (failed(rounder->dequantize(codes, scale[parameter],
+                                   getZeroAt(*this, operands, parameter),
+                                   numbers)))
+      return failCodes(*this, getQuantizer());
     encodeFloats(dtype, numbers, result.data() + begin * width);
     return success();
   };

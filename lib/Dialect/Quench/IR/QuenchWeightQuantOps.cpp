@@ -7,11 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "ParameterMap.h"
+#include "Rounder.h"
 #include "TensorBuilder.h"
 #include "WeightValues.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchWeightQuantOps.h"
 
+#include "Quench/Support/KMeans.h"
 #include "Quench/Support/MatrixProduct.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
@@ -99,41 +101,6 @@ static HostQuantRange getRange(ArrayRef<double> numbers) {
 }
 
 namespace {
-/// Codes of single numbers by a format, the table of which is made once.
-class Rounder {
-public:
-  Rounder(QuantizerAttrInterface quantizer, bool wide)
-      : quantizer(quantizer), table(quantizer.getTable()), wide(wide) {}
-
-  LogicalResult round(ArrayRef<double> numbers, double scale, int8_t zero,
-                      MutableArrayRef<int8_t> codes,
-                      MutableArrayRef<double> rounded) const {
-    if (table.numbers.empty())
-      return success(
-          succeeded(quantizer.quantize(numbers, scale, zero, wide, codes)) &&
-          succeeded(quantizer.dequantize(codes, scale, zero, wide, rounded)));
-    return success(
-        succeeded(
-            quantizer::quantizeByTable(table, numbers, scale, wide, codes)) &&
-        succeeded(quantizer::dequantizeByTable(
-            table, quantizer.hasSignedCodes(), codes, scale, wide, rounded)));
-  }
-
-  LogicalResult round(double number, double scale, int8_t zero, int8_t &code,
-                      double &rounded) const {
-    return round(ArrayRef(number), scale, zero, MutableArrayRef(code),
-                 MutableArrayRef(rounded));
-  }
-
-  QuantizerAttrInterface getQuantizer() const { return quantizer; }
-  bool isWide() const { return wide; }
-
-private:
-  QuantizerAttrInterface quantizer;
-  QuantTable table;
-  bool wide;
-};
-
 /// How scales are searched: `steps` ranges, each `1 / grid` smaller, for the
 /// least sum of `|error|^norm`.
 struct ScaleSearch {
@@ -202,10 +169,6 @@ static LogicalResult checkNorm(ShapeInference &shapes, const APFloat &norm) {
   if (!(number > 0) || std::isinf(number))
     return shapes.fail("expected a positive norm, found ", number);
   return success();
-}
-
-static LogicalResult failCodes(Operation *op, QuantizerAttrInterface format) {
-  return op->emitOpError("codes of ") << format << " cannot be computed here";
 }
 
 /// The numbers of `rows` of `input`, by the place of their parameters.
@@ -520,6 +483,79 @@ LogicalResult ClipByGramOp::evaluateRows(Operands operands, RowRange rows,
 }
 
 //===----------------------------------------------------------------------===//
+// KMeansOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult KMeansOp::inferShapes(Adaptor op, ShapeInference &shapes) {
+  Value input = op.getInput();
+  QuantizerAttrInterface quantizer = op.getQuantizer();
+  if (!quantizer.hasLearnedTable())
+    return shapes.fail("expected a format whose numbers are learned, found ",
+                       quantizer);
+  SmallVector<Dim> dims;
+  if (failed(checkAllStatic(shapes, input, "input")) ||
+      failed(shapes.checkMinimalRank(input, "input", 1)) ||
+      failed(inferParameterDims(shapes, quantizer, input, dims)) ||
+      failed(shapes.checkShape(op.getScale(), "scale", dims)) ||
+      failed(shapes.checkElementType(
+          op.getScale(), "scale",
+          getComputeType(shapes.getElementType(input)))) ||
+      failed(shapes.checkShape(op.getMoments(), "moments",
+                               {shapes.getDim(input, -1)})))
+    return failure();
+  shapes.addResult(
+      {shapes.getConstant(int64_t(1) << quantizer.getStorageType().getWidth())},
+      Float32Type::get(shapes.getContext()));
+  return success();
+}
+
+LogicalResult KMeansOp::evaluateWeights(Operands operands,
+                                        MutableArrayRef<char> result) {
+  // Of the greatest, so that no product is too large.
+  auto decodeParts = [](Value value, ArrayRef<char> bytes) {
+    std::vector<double> numbers = decodeNumbers(value, bytes);
+    double largest = 0;
+    for (double number : numbers)
+      largest = std::isfinite(number) ? std::max(largest, number) : largest;
+    for (double &number : numbers)
+      number /= largest;
+    return numbers;
+  };
+  std::vector<double> scales = decodeNumbers(getScale(), operands[1]),
+                      parts = decodeParts(getScale(), operands[1]), moments;
+  if (getMoments())
+    moments = decodeParts(getMoments(), operands[2]);
+  DType dtype = getFloatDType(getInput());
+  int64_t width = getBitWidth(dtype) / 8;
+  int64_t line = getTensorType(getInput()).getShape().back();
+  std::vector<double> numbers;
+  auto count = [&](ArrayRef<double> moments) {
+    ClusterHistogram histogram;
+    (void)ParameterMap(getInput(), getQuantizer())
+        .walk(getAllRows(getInput()), [&](int64_t begin, int64_t size,
+                                          int64_t place) {
+          numbers.resize(size);
+          decodeFloats(dtype, operands[0].data() + begin * width, numbers);
+          // An error of a quotient is so much in the weight.
+          double square = parts[place] * parts[place];
+          for (int64_t i = 0; i < size; ++i)
+            histogram.add(numbers[i] / scales[place],
+                          moments.empty()
+                              ? square
+                              : square * moments[(begin + i) % line]);
+          return success();
+        });
+    return histogram;
+  };
+  ClusterHistogram histogram = count(moments);
+  if (histogram.empty() && !moments.empty())
+    histogram = count({});
+  SmallVector<float> means = histogram.getMeans(result.size() / sizeof(float));
+  std::memcpy(result.data(), means.data(), result.size());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // DiagonalOp
 //===----------------------------------------------------------------------===//
 
@@ -822,9 +858,10 @@ LogicalResult GPTQOp::inferShapes(Adaptor op, ShapeInference &shapes) {
   Value input = op.getInput();
   Type code = IntegerType::get(shapes.getContext(), 8);
   if (failed(checkFactor(shapes, input, op.getFactor())) ||
-      failed(checkParameters(shapes, op.getQuantizer(), input, op.getScale(),
-                             getComputeType(shapes.getElementType(input)),
-                             op.getZero(), code)) ||
+      failed(checkCodeParameters(shapes, op.getQuantizer(), input,
+                                 op.getScale(),
+                                 getComputeType(shapes.getElementType(input)),
+                                 op.getZero(), code, op.getTable())) ||
       failed(
           shapes.checkShape(op.getOrder(), "order", {shapes.getDim(input, 1)})))
     return failure();
@@ -837,22 +874,20 @@ LogicalResult GPTQOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 
 std::optional<RowRange> GPTQOp::getOperandRows(unsigned operand,
                                                RowRange rows) {
-  Value value = getOperand(operand);
   if (operand == 0)
     return rows;
-  if (value == getScale() || value == getZero())
-    return ParameterMap(getInput(), getQuantizer())
-        .getParameterRows(rows, getAllRows(value));
-  return getAllRows(value);
+  RowRange all = getAllRows(getOperand(operand));
+  if (!isParameter(operand))
+    return all;
+  return ParameterMap(getInput(), getQuantizer()).getParameterRows(rows, all);
 }
 
 std::optional<int64_t> GPTQOp::getOperandAxis(unsigned operand, int64_t axis) {
   if (axis != 0)
     return std::nullopt;
-  Value value = getOperand(operand);
   if (operand == 0)
     return 0;
-  if (value == getScale() || value == getZero())
+  if (isParameter(operand))
     return ParameterMap(getInput(), getQuantizer()).getParameterAxis(axis);
   return wholeOperand;
 }
@@ -861,16 +896,27 @@ LogicalResult GPTQOp::evaluateRows(Operands operands, RowRange rows,
                                    MutableArrayRef<char> result) {
   int64_t width = getTensorType(getInput()).getDimSize(1);
   std::vector<double> scales = decodeNumbers(getScale(), operands[1]);
-  ArrayRef<char> zeros = getZero() ? operands[2] : ArrayRef<char>();
-  ArrayRef<char> factor = operands[getZero() ? 3 : 2];
+  auto take = [next = operands.drop_front(2)](Value value) mutable {
+    ArrayRef<char> bytes;
+    if (value) {
+      bytes = next.front();
+      next = next.drop_front();
+    }
+    return bytes;
+  };
+  ArrayRef<char> zeros = take(getZero()), table = take(getTable()),
+                 factor = take(getFactor());
   std::vector<double> order(width, 0);
   if (getOrder())
-    order = decodeNumbers(getOrder(), operands.back());
+    order = decodeNumbers(getOrder(), take(getOrder()));
   if (failed(checkFinite<double>(*this, "order", order)))
     return failure();
   std::vector<int64_t> columns = sortColumns(order);
   ParameterMap map(getInput(), getQuantizer());
-  Rounder rounder(getQuantizer(), isWide(getScale()));
+  FailureOr<Rounder> rounder =
+      Rounder::get(*this, getQuantizer(), isWide(getScale()), table);
+  if (failed(rounder))
+    return failure();
   return dispatch(getFactor(), [&](auto zero) -> LogicalResult {
     using T = decltype(zero);
     Elements<T> elements(factor);
@@ -884,9 +930,9 @@ LogicalResult GPTQOp::evaluateRows(Operands operands, RowRange rows,
         auto &code =
             reinterpret_cast<int8_t &>(result[(first + row) * width + column]);
         double rounded;
-        if (failed(rounder.round(number, scales[place],
-                                 zeros.empty() ? 0 : int8_t(zeros[place]), code,
-                                 rounded)))
+        if (failed(rounder->round(number, scales[place],
+                                  zeros.empty() ? 0 : int8_t(zeros[place]),
+                                  code, rounded)))
           return failCodes(*this, getQuantizer());
         return rounded;
       };

@@ -28,11 +28,13 @@ using namespace quench;
 // Formats
 //===----------------------------------------------------------------------===//
 
-/// The attribute that `text`, which may be codes alone, stands for at `site`.
-static std::string spellFormat(StringRef text, const QuantSite &site,
-                               bool isDynamic) {
+/// The attribute that the format of `rule`, which may be codes alone, stands
+/// for at `site`.
+static std::string spellFormat(const QuantRule &rule, const QuantSite &site) {
+  StringRef text = rule.format;
   if (text.starts_with("#"))
     return text.str();
+  bool isDynamic = rule.range.empty();
   std::string sharing;
   if (site.isWeight())
     sharing = ", axis = " + std::to_string(site.operand.channelAxis);
@@ -40,8 +42,12 @@ static std::string spellFormat(StringRef text, const QuantSite &site,
     // Values are summed over tokens, but what a cache keeps is kept by token.
     sharing = site.role == SiteRole::Value && !site.isCached ? ", sequence"
                                                              : ", token";
+  if (!rule.group.empty())
+    sharing += ", group = " + rule.group;
   if (text == "nf4")
     return ("#quench.code_book<nf4" + sharing + ">");
+  if (StringRef bits = text; bits.consume_front("kmeans"))
+    return ("#quench.code_book<learned " + bits + sharing + ">").str();
   if (text.starts_with("e"))
     return ("#quench.small_float<" + text + sharing + ">").str();
   // What is never negative has no use for a sign, nor for a zero point.
@@ -248,13 +254,12 @@ LogicalResult Planner::decide(size_t index, ArrayRef<SitePattern> patterns) {
   format.range = site.isWeight() ? "" : rule->range;
   format.method = site.isWeight() ? rule->method : "";
   format.quantizer =
-      parseQuantizer(spellFormat(rule->format, site, rule->range.empty()),
-                     module.getContext());
+      parseQuantizer(spellFormat(*rule, site), module.getContext());
   if (!format.quantizer)
     return module.emitError()
            << rule->origin << ": found format '" << rule->format
-           << "', expected float, codes such as i8, u4 or e4m3, or the "
-              "attribute of a quantizer";
+           << "', expected float, codes such as i8, u4, e4m3, nf4 or kmeans4, "
+              "or the attribute of a quantizer";
   RankedTensorType type = site.getType();
   if (!type || fits(format.quantizer, type))
     return success();
@@ -274,6 +279,8 @@ std::string Planner::check(const FormatUse &use) const {
   std::string format = print(quantizer);
   if (!use.operand && quantizer.hasZeroPoint())
     return format + " has zero points, which probabilities do not need";
+  if (!site.isWeight() && quantizer.hasLearnedTable())
+    return format + " is for weights alone: its numbers are learned from one";
   if (site.isWeight() && !isWeightProgram(use.operand->get()))
     return use.key + " is not known when the model is compiled";
   auto type = use.operand ? cast<RankedTensorType>(use.operand->get().getType())

@@ -124,6 +124,8 @@ llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
     auto [key, value] = word.split('=');
     if (word == "static" || (key == "static" && !value.empty()))
       rule.staticWord = value.empty() ? "true" : value.str();
+    else if (key == "group" && !value.empty())
+      rule.group = value.str();
     else if (key == "range" && !value.empty())
       rule.range = value.str();
     else if (key == "method" && !value.empty())
@@ -133,7 +135,7 @@ llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
         rule.roles.push_back(role.str());
     else
       return makeError("found '", word, "' behind the format of '", sites,
-                       "', expected static, range=, method= or roles=");
+                       "', expected group=, static, range=, method= or roles=");
   }
   if (llvm::Error error = rule.complete())
     return error;
@@ -142,6 +144,8 @@ llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
 
 std::string QuantRule::str() const {
   std::string text = sites + "=" + format;
+  if (!group.empty())
+    text += " group=" + group;
   if (!staticWord.empty())
     text += " static=" + staticWord;
   if (!range.empty())
@@ -159,6 +163,15 @@ llvm::Error QuantRule::complete() {
   if (staticWord == "true" && range.empty())
     range = getRangeMethods().front().str();
   staticWord.clear();
+  if (!group.empty()) {
+    if (StringRef(format).starts_with("#"))
+      return makeError("found group '", group, "' beside '", format,
+                       "', which says groups itself");
+    unsigned size;
+    if (StringRef(group).getAsInteger(10, size) || size == 0)
+      return makeError("found group '", group,
+                       "', expected a number from 1 on");
+  }
   if (llvm::Expected<SitePattern> pattern = SitePattern::parse(sites); !pattern)
     return pattern.takeError();
   auto check = [](StringRef kind, StringRef word, auto known) -> llvm::Error {
@@ -205,6 +218,7 @@ void llvm::yaml::MappingTraits<QuantRule>::mapping(IO &io, QuantRule &rule) {
   io.mapOptional("sites", rule.sites, std::string("*"));
   io.mapOptional("roles", rule.roles);
   io.mapRequired("format", rule.format);
+  io.mapOptional("group", rule.group);
   io.mapOptional("static", rule.staticWord);
   io.mapOptional("range", rule.range);
   io.mapOptional("method", rule.method);
@@ -266,8 +280,8 @@ llvm::Expected<QuantScheme> QuantScheme::find(StringRef text) {
       return fail(chosen.takeError());
     if (!*chosen)
       continue;
-    for (std::string *word : {&rule.sites, &rule.format, &rule.range,
-                              &rule.staticWord, &rule.method}) {
+    for (std::string *word : {&rule.sites, &rule.format, &rule.group,
+                              &rule.range, &rule.staticWord, &rule.method}) {
       llvm::Expected<std::string> value =
           substituteParameters(*word, file.parameters);
       if (!value)

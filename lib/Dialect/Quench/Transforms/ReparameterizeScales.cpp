@@ -291,8 +291,8 @@ void ReparameterizeScales::rewrite(QuantizedSite &site) {
   if (first.getZero()) {
     Value zeros = DequantizeOp::create(
         builder, loc, live.getType(),
-        cloneProgram(builder, getCodeBytes(first.getZero())), fill(1), Value(),
-        codes);
+        cloneProgram(builder, getCodeBytes(first.getZero())), fill(1),
+        /*zero=*/Value(), /*table=*/Value(), codes);
     int64_t high = int64_t(1) << (format.getBits() - format.getIsSigned());
     int64_t low = format.getIsSigned() ? -high : 0;
     commonZero =
@@ -317,7 +317,8 @@ void ReparameterizeScales::rewrite(QuantizedSite &site) {
     // As a byte: weight programs have no codes of fewer bits.
     if (commonZero)
       op.getZeroMutable().assign(QuantizeOp::create(builder, loc, commonZero,
-                                                    fill(1), Value(), codes));
+                                                    fill(1), /*zero=*/Value(),
+                                                    /*table=*/Value(), codes));
     op.setQuantizerAttr(tensorFormat);
   }
   recordSite(site.scale.name,

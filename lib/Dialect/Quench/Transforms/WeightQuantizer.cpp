@@ -107,6 +107,7 @@ struct ScaleSearch {
   int64_t steps, grid;
   double norm;
 
+  static ScaleSearch getNone() { return {/*steps=*/1, /*grid=*/100, 2.4}; }
   static ScaleSearch get(PolicyOptions &options, int64_t steps) {
     constexpr int64_t grid = 100;
     return {options.getInteger("steps", steps, 1, grid), grid,
@@ -132,13 +133,38 @@ static QuantizedWeight createGrid(OpBuilder &builder, Value wide,
   return result;
 }
 
+/// The numbers of `format` for `wide` with the scales of `grid`, if it learns
+/// them; `moments`, of each column, may be null.
+static Value createTable(OpBuilder &builder, Value wide,
+                         QuantizerAttrInterface format,
+                         const QuantizedWeight &grid, Value moments = {}) {
+  if (!format.hasLearnedTable())
+    return {};
+  return KMeansOp::create(builder, wide.getLoc(), wide, grid.scale, moments,
+                          format);
+}
+
 /// `grid` with the codes of `wide` that are next to its numbers.
 static QuantizedWeight roundToNearest(OpBuilder &builder, Value wide,
                                       QuantizerAttrInterface format,
-                                      QuantizedWeight grid) {
+                                      QuantizedWeight grid,
+                                      Value moments = {}) {
+  grid.table = createTable(builder, wide, format, grid, moments);
   grid.codes = QuantizeOp::create(builder, wide.getLoc(), wide, grid.scale,
-                                  grid.zero, format);
+                                  grid.zero, grid.table, format);
   return grid;
+}
+
+/// Whether scales of `format` can be chosen by what codes make of numbers; else
+/// says why not.
+static bool hasNumbers(QuantizerAttrInterface format, std::string &reason) {
+  if (!format.hasLearnedTable())
+    return true;
+  llvm::raw_string_ostream(reason)
+      << "scales cannot be chosen by the numbers of " << format
+      << ", which are learned after them; rtn, sensitivity, gptq, rsq and erq "
+         "do without";
+  return false;
 }
 
 /// Whether each row, or each group of one, has a scale of its own.
@@ -156,12 +182,14 @@ static bool hasRowScales(QuantizerAttrInterface format) {
 
 /// Codes next to the numbers.
 static WeightQuantizer makeNearest(ScaleSearch search) {
-  return
-      [=](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
-          const WeightSite &, std::string &) -> std::optional<QuantizedWeight> {
-        return roundToNearest(builder, wide, format,
-                              createGrid(builder, wide, format, search));
-      };
+  return [=](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+             const WeightSite &,
+             std::string &reason) -> std::optional<QuantizedWeight> {
+    if (search.steps != 1 && !hasNumbers(format, reason))
+      return std::nullopt;
+    return roundToNearest(builder, wide, format,
+                          createGrid(builder, wide, format, search));
+  };
 }
 
 /// Codes of the range between two quantiles of each row (RepQ-ViT).
@@ -185,6 +213,27 @@ static WeightQuantizer makePercentile() {
     if (format.hasZeroPoint())
       grid.zero = StaticZeroOp::create(builder, loc, range, format);
     return roundToNearest(builder, wide, format, grid);
+  };
+}
+
+/// Codes next to numbers that are learned for the least error of products
+/// (SqueezeLLM's, with second moments of the input for those of gradients).
+static WeightQuantizer makeSensitive() {
+  return [](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
+            const WeightSite &site,
+            std::string &reason) -> std::optional<QuantizedWeight> {
+    if (!format.hasLearnedTable()) {
+      llvm::raw_string_ostream(reason)
+          << format << " has no numbers that are learned; kmeans4 has";
+      return std::nullopt;
+    }
+    Value gram = getMoments(builder, site, "gram", reason);
+    if (!gram)
+      return std::nullopt;
+    Value moments = DiagonalOp::create(builder, wide.getLoc(), gram);
+    QuantizedWeight grid =
+        createGrid(builder, wide, format, ScaleSearch::getNone());
+    return roundToNearest(builder, wide, format, grid, moments);
   };
 }
 
@@ -221,6 +270,8 @@ static WeightQuantizer makeQuest() {
                "points, the scales of which are multiples of none";
       return std::nullopt;
     }
+    if (!hasNumbers(format, reason))
+      return std::nullopt;
     QuantTable table = getNumbers(format);
     QuantizedWeight grid;
     grid.scale = RMSScaleOp::create(
@@ -242,10 +293,13 @@ static WeightQuantizer makeClip(int64_t steps, int64_t grid) {
       reason = "clipping needs a scale for each row or group of one";
       return std::nullopt;
     }
+    if (!hasNumbers(format, reason))
+      return std::nullopt;
     wide = ClipByGramOp::create(builder, wide.getLoc(), wide, gram, format,
                                 steps, grid);
-    return roundToNearest(builder, wide, format,
-                          createGrid(builder, wide, format, {1, 100, 2.4}));
+    return roundToNearest(
+        builder, wide, format,
+        createGrid(builder, wide, format, ScaleSearch::getNone()));
   };
 }
 
@@ -290,6 +344,8 @@ ColumnRounding::run(OpBuilder &builder, Value wide, Value gram,
                             "row";
     return std::nullopt;
   }
+  if ((isOnTheWay || search.steps != 1) && !hasNumbers(format, reason))
+    return std::nullopt;
   Value diagonal = DiagonalOp::create(builder, loc, gram);
   if (zeroDead) {
     Value live = IsPositiveOp::create(builder, loc, diagonal);
@@ -312,8 +368,9 @@ ColumnRounding::run(OpBuilder &builder, Value wide, Value gram,
   } else {
     result = createGrid(builder, wide, format, search);
   }
+  result.table = createTable(builder, wide, format, result, diagonal);
   result.codes = GPTQOp::create(builder, loc, wide, result.scale, result.zero,
-                                factor, order, format, block);
+                                result.table, factor, order, format, block);
   return result;
 }
 
@@ -360,6 +417,14 @@ static std::optional<ChannelReader> getBiasedReader(const WeightSite &site) {
   return std::nullopt;
 }
 
+/// What the codes of `weight` stand for.
+static Value createNumbers(OpBuilder &builder, Location loc,
+                           const QuantizedWeight &weight,
+                           QuantizerAttrInterface format) {
+  return DequantizeOp::create(builder, loc, weight.codes, weight.scale,
+                              weight.zero, weight.table, format);
+}
+
 /// `quantizer`, with an addend that makes up for the mean of its error.
 static WeightQuantizer correctBias(WeightQuantizer quantizer) {
   return [=](OpBuilder &builder, Value wide, QuantizerAttrInterface format,
@@ -378,8 +443,7 @@ static WeightQuantizer correctBias(WeightQuantizer quantizer) {
         quantizer(builder, wide, format, site, reason);
     if (!result)
       return result;
-    Value numbers = DequantizeOp::create(builder, loc, result->codes,
-                                         result->scale, result->zero, format);
+    Value numbers = createNumbers(builder, loc, *result, format);
     Value error =
         ShiftOp::create(builder, loc, wide, numbers, /*negative=*/true);
     result->bias =
@@ -396,7 +460,8 @@ void quench::registerWeightQuantizers(WeightQuantizerRegistry &registry) {
       return isMean ? correctBias(std::move(quantizer)) : quantizer;
     });
   };
-  add("rtn", [](PolicyOptions &) { return makeNearest({1, 100, 2.4}); });
+  add("rtn",
+      [](PolicyOptions &) { return makeNearest(ScaleSearch::getNone()); });
   add("mse", [](PolicyOptions &options) {
     return makeNearest(ScaleSearch::get(options, /*steps=*/80));
   });
@@ -406,6 +471,7 @@ void quench::registerWeightQuantizers(WeightQuantizerRegistry &registry) {
     int64_t grid = options.getInteger("grid", 20, 1, 1000);
     return makeClip(options.getInteger("steps", 10, 1, grid), grid);
   });
+  add("sensitivity", [](PolicyOptions &) { return makeSensitive(); });
   add("gptq", [](PolicyOptions &options) { return makeGPTQ(options, "gram"); });
   add("rsq",
       [](PolicyOptions &options) { return makeGPTQ(options, "gram_rsq"); });
@@ -482,9 +548,7 @@ std::string quench::quantizeWeight(const WeightSite &site,
       op->erase();
     return reason;
   }
-  Value numbers =
-      DequantizeOp::create(builder, weight.getLoc(), quantized->codes,
-                           quantized->scale, quantized->zero, format);
+  Value numbers = createNumbers(builder, weight.getLoc(), *quantized, format);
   site.use->set(
       narrowWeight(builder, numbers,
                    cast<RankedTensorType>(weight.getType()).getElementType()));

@@ -76,7 +76,7 @@ def check_uniform(dtype):
 
 def check_formats(dtype):
     count = 0
-    for known in (*formats.SMALL_FLOATS, formats.Ternary()):
+    for known in (*formats.SMALL_FLOATS, formats.Ternary(), formats.CodeBook(formats.NF4, "nf4")):
         form = interpreter.Format(known.text)
         for scale in (1.0, uniform.round_to(dtype, random.uniform(0.01, 2))):
             x = list(formats.quotients(known, dtype)) if scale == 1 else list(numbers(dtype, scale))

@@ -19,16 +19,28 @@
 // RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.small_float<e2m1, group = 16, scale = e4m3> static}})" 2>&1 | FileCheck %s --check-prefix=OUTER
 // RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=#quench.uniform<u8, asymmetric, token, group = 16, scale = e4m3>}})" 2>&1 | FileCheck %s --check-prefix=DYNAMIC
 
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a.input=kmeans4}})" 2>&1 | FileCheck %s --check-prefix=LEARNED
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=kmeans9}})" 2>&1 | FileCheck %s --check-prefix=BITS
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=i8 group=0}})" 2>&1 | FileCheck %s --check-prefix=SIZE
+// RUN: not quench-opt-plain %s --pass-pipeline="builtin.module(quench-assign-formats{rules={layer.a=#quench.uniform<i8> group=8}})" 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: quench-opt %s --pass-pipeline="builtin.module(quench-assign-formats{scheme={W4A16{weights=nf4 group=16}} rules={layer.b.weight=u4 group=8}})" | FileCheck %s --check-prefix=CODES
+
+// LEARNED: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: #quench.code_book<learned 4, token> is for weights alone: its numbers are learned from one
+// BITS: error: rule 'layer.a=kmeans9': found format 'kmeans9', expected float
+// SIZE: error: found group '0', expected a number from 1 on
+// TWICE: error: found group '8' beside '#quench.uniform<i8>', which says groups itself
+// CODES: quench.linear {{.*}}weight = {format = #quench.code_book<nf4, axis = 0, group = 16>
+// CODES: quench.linear {{.*}}weight = {format = #quench.uniform<u4, asymmetric, axis = 0, group = 8>
 // SCHEME: error: no scheme 'W8A9'; did you mean 'W8A8'?
 // SITE: error: rule 'layer.c=i8' is about no site; did you mean 'layer.a' or 'layer.b'?
-// FORMAT: error: rule 'layer.a=i99': found format 'i99', expected float, codes such as i8, u4 or e4m3, or the attribute of a quantizer
+// FORMAT: error: rule 'layer.a=i99': found format 'i99', expected float, codes such as i8, u4, e4m3, nf4 or kmeans4, or the attribute of a quantizer
 // ROLE: error: rule 're:.*=i8 roles=cache' is about no site: what its pattern matches has none of the roles cache
 // WORD: error: no role 'quer'; did you mean 'query'?
 // IMPOSSIBLE: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: no scale of #quench.uniform<i8, axis = 2> is the same within a sum over its input
 // RULE: error: found 'abc', expected SITES=FORMAT
 // RANGE: error: no range 'minmx'; did you mean 'minmax'?
 // YES: error: scheme 'W8A8': rule 2: found static 'yes', expected true or false
-// KEY: error: found 'scale=x' behind the format of 'layer.a', expected static, range=, method= or roles=
+// KEY: error: found 'scale=x' behind the format of 'layer.a', expected group=, static, range=, method= or roles=
 // TOKEN: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: statistics have no 'minmax' range for the parameters of #quench.uniform<i8, token>
 // OUTER: error: {{.*}}is impossible at 'layer.a.input': {{.*}}scales of #quench.small_float<e2m1, group = 16, scale = e4m3> are multiples of one for the whole tensor, which no range gives
 // DYNAMIC: error: {{.*}}is impossible at 'layer.a.input': {{.*}}no scales of #quench.uniform<u8, asymmetric, token, group = 16, scale = e4m3> are computed at run time

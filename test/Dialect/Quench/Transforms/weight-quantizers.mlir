@@ -7,6 +7,14 @@
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq{order=activation,bias=mean}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=GPTQ
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=#quench.uniform<u4,asymmetric,axis=0,group=4> roles=weight method=gptq{groups=dynamic,dead=keep}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=DYNAMIC
 // RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=erq'" --quench-materialize-quantizers | FileCheck %s --check-prefix=ERQ
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=kmeans4 group=4 roles=weight'" --quench-materialize-quantizers | FileCheck %s --check-prefix=KMEANS
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=kmeans3 roles=weight method=sensitivity'" --quench-materialize-quantizers | FileCheck %s --check-prefix=SENSITIVITY
+// RUN: quench-opt %s --quench-assign-formats="quantize-head rules='*=kmeans4 roles=weight method=gptq{bias=mean}'" --quench-materialize-quantizers | FileCheck %s --check-prefix=GPTQ-KMEANS
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=kmeans4 roles=weight method=mse'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=LEARNED
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=kmeans4 roles=weight method=quest'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=LEARNED
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=kmeans4 roles=weight method=awq-clip'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=LEARNED
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=kmeans4 group=4 roles=weight method=gptq{groups=dynamic}'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=LEARNED
+// RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=nf4 roles=weight method=sensitivity'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=GIVEN
 // RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=rsq'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=awq-clip'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=SUMS
 // RUN: quench-opt-plain %s --quench-assign-formats="quantize-head rules='*=i4 roles=weight method=gptq'" --quench-materialize-quantizers --remarks-filter=quench-materialize-quantizers 2>&1 | FileCheck %s --check-prefix=WIDTH
@@ -53,10 +61,24 @@ module attributes {quench.bound = {stats = {metadata = {}, tensors = {
   // ERQ: [[M:%.*]] = quench.ridge_map {{.*}} ridge 0.000000e+00 damping 1.000000e-02
   // ERQ: [[C:%.*]] = quench.contract [[W:%.*]], [[M]]
   // ERQ: quench.shift [[W]], [[C]]
+  // KMEANS: [[S:%.*]] = quench.quant_scale [[W:%.*]] by(#quench.code_book<learned 4, axis = 0, group = 4>)
+  // KMEANS: [[T:%.*]] = quench.k_means [[W]], [[S]] by(#quench.code_book<learned 4, axis = 0, group = 4>) : (tensor<6x8xf64>, tensor<6x2xf64>) -> tensor<16xf32>
+  // KMEANS: [[C:%.*]] = quench.quantize [[W]], [[S]] table [[T]]
+  // KMEANS: quench.dequantize [[C]], [[S]] table [[T]]
+  // SENSITIVITY: [[D:%.*]] = quench.diagonal
+  // SENSITIVITY: [[S:%.*]] = quench.quant_scale [[W:%.*]] by(#quench.code_book<learned 3, axis = 0>)
+  // SENSITIVITY: [[T:%.*]] = quench.k_means [[W]], [[S]] moments [[D]] by(#quench.code_book<learned 3, axis = 0>) : (tensor<6x8xf64>, tensor<6xf64>, tensor<8xf32>) -> tensor<8xf32>
+  // SENSITIVITY: quench.quantize [[W]], [[S]] table [[T]]
+  // GPTQ-KMEANS: [[D:%.*]] = quench.diagonal
+  // GPTQ-KMEANS: [[T:%.*]] = quench.k_means [[W:%.*]], [[S:%.*]] moments [[D]]
+  // GPTQ-KMEANS: [[C:%.*]] = quench.gptq [[W]], [[S]] table [[T]] factor
+  // GPTQ-KMEANS-COUNT-2: quench.dequantize [[C]], [[S]] table [[T]]
+  // LEARNED: a.weight: scales cannot be chosen by the numbers of #quench.code_book<learned 4, {{.*}}>, which are learned after them; rtn, sensitivity, gptq, rsq and erq do without
+  // GIVEN: a.weight: #quench.code_book<nf4, axis = 0> has no numbers that are learned; kmeans4 has
   // MISSING: a.weight: the statistics have no 'a.input.gram_rsq'
   // ORDER: a.weight: dynamic groups need the order of columns
   // QUEST-ZERO: a.weight: scales from root mean squares need a format without zero points
-  // METHOD: error: no policy 'magic'; there are awq-clip, erq, gptq, mse, percentile, quest, rsq, rtn
+  // METHOD: error: no policy 'magic'; there are awq-clip, erq, gptq, mse, percentile, quest, rsq, rtn, sensitivity
   // OPTION: error: policy 'gptq' has no option 'damp'; it has bias, damping, block, order, groups, dead, steps, norm
   // WORD: error: option 'order' of policy 'gptq': expected one of columns, activation, found 'random'
   func.func @linear(%x: tensor<?x8xf32>) -> tensor<?x6xf32> {

@@ -34,6 +34,16 @@ bool fitsAccumulator(int64_t products, QuantizerAttrInterface lhs,
 /// less their zero points.
 bool hasByteIntegers(QuantizerAttrInterface quantizer);
 
+/// Whether numbers of `quantizer` are the scale times what a table has for
+/// their code, without zero points, and codes have up to 4 bits: products with
+/// codes of weights look them up (C33). The table may be a learned one.
+bool hasLookupTable(QuantizerAttrInterface quantizer);
+
+/// The 16 numbers that codes of `quantizer` stand for at scale 1, from 0 on or,
+/// where they have signs, from -8 on, and 0 for what is none of its codes; no
+/// numbers where it has no such table, or a learned one.
+llvm::SmallVector<float> getLookupTable(QuantizerAttrInterface quantizer);
+
 /// The codes of `input` with parameters `scale` and `zero`, which may be null,
 /// as bytes. Numbers or vectors, as `QuantizerAttrInterface::emitQuantize`
 /// takes them, but that zero points are bytes.

@@ -95,12 +95,14 @@ def Quench_IntegerLinearOp : Quench_ModelOp<"integer_linear", [AttrSizedOperandS
 def Quench_WeightOnlyLinearOp : Quench_ModelOp<"weight_only_linear", [AttrSizedOperandSegments]> {
   let summary = "quench.linear of floats and of the codes of a weight";
   let description = [{
-    The weight stays codes: the products of the input and of the codes less their zero
-    points are summed as floats (C33 of `docs/spec.md`), each group of the weight for
+    The weight stays codes: the products of the input and of what the codes stand for at
+    scale 1 are summed as floats (C33 of `docs/spec.md`), each group of the weight for
     itself, and the sum of a group times its scale is added to the result, then the
-    bias. The format of `weight`, `[out, in]`, is made of integers; its scales are one
-    for all, one for each output channel, or one for each group of input channels as
-    well. The type of the input is that of the result; sums are f32.
+    bias. The format of `weight`, `[out, in]`, is made of integers, which are the codes
+    less their zero points, or looks up codes of up to 4 bits in a table, which is `table`
+    where the numbers are learned; its scales are one for all, one for each output
+    channel, or one for each group of input channels as well. The type of the input is
+    that of the result; sums are f32.
 
     ```mlir
     func.func @weight_only(%x: tensor<?x?x64xbf16>, %w: tensor<48x64xi8>, %t: tensor<48x2xf32>,
@@ -111,16 +113,24 @@ def Quench_WeightOnlyLinearOp : Quench_ModelOp<"weight_only_linear", [AttrSizedO
         -> tensor<?x?x48xbf16>
       return %r : tensor<?x?x48xbf16>
     }
+    func.func @learned(%x: tensor<?x64xf32>, %w: tensor<48x64xi8>, %t: tensor<48xf32>,
+                       %n: tensor<16xf32>) -> tensor<?x48xf32> {
+      %r = quench.weight_only_linear %x,
+        %w scale %t table %n by(#quench.code_book<learned 4, axis = 0>)
+        : (tensor<?x64xf32>, tensor<48x64xi8>, tensor<48xf32>, tensor<16xf32>) -> tensor<?x48xf32>
+      return %r : tensor<?x48xf32>
+    }
     ```
   }];
   let arguments = (ins Quench_FloatTensor:$input, Quench_CodeTensor:$weight,
                        Quench_WideTensor:$weight_scale, Optional<Quench_CodeTensor>:$weight_zero,
+                       Optional<Quench_WideTensor>:$weight_table,
                        Optional<Quench_FloatTensor>:$bias,
                        QuantizerAttrInterface:$weight_quantizer);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = [{
-    $input `,` $weight `scale` $weight_scale (`zero` $weight_zero^)? `by` `(` $weight_quantizer `)`
-    (`bias` $bias^)? attr-dict `:` functional-type(operands, results)
+    $input `,` $weight `scale` $weight_scale (`zero` $weight_zero^)? (`table` $weight_table^)?
+    `by` `(` $weight_quantizer `)` (`bias` $bias^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = shapeDeclaration # [{
     /// Builds the op from linalg, tensor, arith and math ops.
@@ -147,7 +157,8 @@ def Quench_PackCodesOp : Quench_CodesOp<"pack_codes"> {
   let summary = "the integers of a weight matrix in panels of output channels";
   let description = [{
     Turns codes `[out, in]`, less their zero points, into `[ceil(out / panel),
-    ceil(in / depth), panel * depth]`: an instruction that sums `depth` products in a
+    ceil(in / depth), panel * depth]`; codes of up to 4 bits that a table is for stay
+    as they are. An instruction that sums `depth` products in a
     lane finds what it multiplies side by side, and a kernel that computes `panel`
     channels reads one stream. What is missing at the ends is 0. Elements have 16 bits
     where the format has a difference that 8 signed bits cannot hold.
@@ -191,8 +202,8 @@ def Quench_SumCodesOp : Quench_CodesOp<"sum_codes"> {
 def Quench_PackNibblesOp : Quench_CodesOp<"pack_nibbles"> {
   let summary = "the codes of 4 bits of a weight matrix in panels of output channels";
   let description = [{
-    Turns codes `[out, in]` of up to 4 bits into `[ceil(out / panel), ceil(in / 8),
-    panel]` words of 32 bits, each the codes of eight input channels of one output
+    Turns codes `[out, in]` of up to 4 bits, of integers or places in a table, into
+    `[ceil(out / panel), ceil(in / 8), panel]` words of 32 bits, each the codes of eight input channels of one output
     channel. A kernel that sums `depth` products in a lane, 1, 2 or 4, sees a word as
     `depth` parts: code `c` of the eight is in part `c mod depth` from bit
     `4 floor(c / depth)` on, so that one shift and one mask give `depth` codes, each at

@@ -333,29 +333,39 @@ def Quench_SpectralNormOp : Quench_ArithmeticOp<"spectral_norm", Quench_WholePro
 // Codes
 //===----------------------------------------------------------------------===//
 
-def Quench_QuantizeOp : Quench_ShapedWeightOp<"quantize", Quench_RowProgram> {
+class Quench_CodingOp<string mnemonic, Type input, Type result>
+    : Quench_ShapedOp<mnemonic, [Quench_RowProgram, AttrSizedOperandSegments]> {
+  let arguments = (ins input:$input, Quench_WideTensor:$scale, Optional<Quench_CodeTensor>:$zero,
+                       Optional<Quench_WideTensor>:$table, QuantizerAttrInterface:$quantizer);
+  let results = (outs result:$result);
+  let assemblyFormat = [{
+    $input `,` $scale (`,` $zero^)? (`table` $table^)? `by` `(` $quantizer `)` attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+def Quench_QuantizeOp : Quench_CodingOp<"quantize", Quench_FloatTensor, Quench_CodeTensor> {
   let summary = "the codes of a parameter";
   let description = [{
     One code a byte, whatever the number of its bits. `docs/spec.md` says which:
-    operands are as those of `quench.fake_quant`, but that `zero` has bytes too.
+    operands are as those of `quench.fake_quant`, but that `zero` has bytes too. A format
+    whose numbers are learned has them in `table`, in f32, one for each code (C37);
+    evaluation fails where they do not ascend.
 
     ```mlir
     %w = quench.param <"model"::"w"> : tensor<8x6xf32>
     %s = quench.param <"model"::"s"> : tensor<8xf32>
     %r = quench.quantize %w, %s by(#quench.uniform<i4, axis = 0>)
       : (tensor<8x6xf32>, tensor<8xf32>) -> tensor<8x6xi8>
+    %t = quench.k_means %w, %s by(#quench.code_book<learned 2, axis = 0>)
+      : (tensor<8x6xf32>, tensor<8xf32>) -> tensor<4xf32>
+    %c = quench.quantize %w, %s table %t by(#quench.code_book<learned 2, axis = 0>)
+      : (tensor<8x6xf32>, tensor<8xf32>, tensor<4xf32>) -> tensor<8x6xi8>
     ```
-  }];
-  let arguments = (ins Quench_FloatTensor:$input, Quench_WideTensor:$scale,
-                       Optional<Quench_CodeTensor>:$zero, QuantizerAttrInterface:$quantizer);
-  let results = (outs Quench_CodeTensor:$result);
-  let assemblyFormat = [{
-    $input `,` $scale (`,` $zero^)? `by` `(` $quantizer `)` attr-dict `:`
-    functional-type(operands, results)
   }];
 }
 
-def Quench_DequantizeOp : Quench_ShapedWeightOp<"dequantize", Quench_RowProgram> {
+def Quench_DequantizeOp : Quench_CodingOp<"dequantize", Quench_CodeTensor, Quench_WideTensor> {
   let summary = "the numbers that codes stand for";
   let description = [{
     The inverse of `quench.quantize` but for what rounding lost, in the type of the
@@ -367,13 +377,6 @@ def Quench_DequantizeOp : Quench_ShapedWeightOp<"dequantize", Quench_RowProgram>
     %r = quench.dequantize %c, %s by(#quench.uniform<i4, axis = 0>)
       : (tensor<8x6xi8>, tensor<8xf32>) -> tensor<8x6xf32>
     ```
-  }];
-  let arguments = (ins Quench_CodeTensor:$input, Quench_WideTensor:$scale,
-                       Optional<Quench_CodeTensor>:$zero, QuantizerAttrInterface:$quantizer);
-  let results = (outs Quench_WideTensor:$result);
-  let assemblyFormat = [{
-    $input `,` $scale (`,` $zero^)? `by` `(` $quantizer `)` attr-dict `:`
-    functional-type(operands, results)
   }];
 }
 

@@ -170,11 +170,17 @@ def Quench_TwinUniformAttr : Quench_QuantizerAttr<"TwinUniform", "twin_uniform",
   }];
 }
 
-def Quench_CodeBookAttr : Quench_QuantizerAttr<"CodeBook", "code_book", quenchTableMethods> {
+def Quench_CodeBookAttr : Quench_QuantizerAttr<"CodeBook", "code_book", !listconcat(
+    quenchTableMethods, ["hasLearnedTable", "getNumberRange"])> {
   let summary = "codes that are places in a list of numbers";
   let description = [{
     2 to 256 ascending numbers; a number gets the code of the nearest (C13).
     `#quench.code_book<nf4>` has those of NF4.
+
+    `#quench.code_book<learned 4, axis = 0>` has a number for each code of 4 bits, 2 to 8
+    are possible, that is a parameter of the model: one table for a weight, from -1 to 1,
+    which `quench.k_means` makes and ops take as an operand of their own (C37). It is a
+    format of weights.
 
     ```mlir
     func.func @books(%w: tensor<8x64xf32>, %s: tensor<8x1xf32>, %t: tensor<f32>)
@@ -187,7 +193,9 @@ def Quench_CodeBookAttr : Quench_QuantizerAttr<"CodeBook", "code_book", quenchTa
     }
     ```
   }];
-  let parameters = !con((ins "::mlir::DenseF64ArrayAttr":$numbers), quenchScaling);
+  // No numbers where they are learned, 0 bits where they are not.
+  let parameters = !con((ins "::mlir::DenseF64ArrayAttr":$numbers, "unsigned":$learned_bits),
+                        quenchScaling);
 }
 
 def Quench_TernaryAttr : Quench_QuantizerAttr<"Ternary", "ternary", !listconcat(

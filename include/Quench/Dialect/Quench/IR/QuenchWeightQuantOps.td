@@ -95,6 +95,34 @@ def Quench_RMSScaleOp : Quench_ShapedWeightOp<"rms_scale", Quench_RowProgram> {
 // Weights and the second moments of what they are multiplied by
 //===----------------------------------------------------------------------===//
 
+def Quench_KMeansOp : Quench_ShapedOp<"k_means", [Quench_LeafProgram, Quench_ReadsInPlace]> {
+  let summary = "the numbers of a code book that leave the least error of a weight";
+  let description = [{
+    The table of `quantizer`, a code book whose numbers are learned, for the weight `input`
+    with the scales `scale`: ascending numbers of f32, from -1 to 1, one for each code, that
+    leave the least sum of squares of errors of the weight (C37 of `docs/spec.md`). With
+    `moments` squares are multiplied by the number that it has for their index of the
+    last dimension: the diagonal of the second moments of the input, for errors of the
+    products (weighted k-means, as SqueezeLLM has it with gradients instead).
+
+    ```mlir
+    %w = quench.param <"model"::"w"> : tensor<8x6xf64>
+    %s = quench.quant_scale %w by(#quench.code_book<learned 3, axis = 0>)
+      : (tensor<8x6xf64>) -> tensor<8xf64>
+    %m = quench.param <"stats"::"m"> : tensor<6xf64>
+    %t = quench.k_means %w, %s moments %m by(#quench.code_book<learned 3, axis = 0>)
+      : (tensor<8x6xf64>, tensor<8xf64>, tensor<6xf64>) -> tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins Quench_FloatTensor:$input, Quench_WideTensor:$scale,
+                       Optional<Quench_WideTensor>:$moments, QuantizerAttrInterface:$quantizer);
+  let results = (outs Quench_WideTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $scale (`moments` $moments^)? `by` `(` $quantizer `)` attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
 def Quench_ClipByGramOp : Quench_ShapedOp<"clip_by_gram", [Quench_RowProgram, Quench_ReadsInPlace]> {
   let summary = "weights whose magnitudes are limited where that helps their product";
   let description = [{
@@ -184,7 +212,8 @@ def Quench_GPTQOp : Quench_ShapedOp<"gptq", [
     `factor` of the second moments of the input (`quench.gram_factor`). That is GPTQ, and
     equal to it: the factor of the inverse is not needed. `order`, the same as that of the
     factor, takes columns in descending order of it (act-order); parameters stay with
-    their columns, so no index of groups is needed (static groups).
+    their columns, so no index of groups is needed (static groups). `table` is that of
+    `quench.quantize`.
 
     Columns are taken `block` at a time, which only changes the speed. Rows do not depend
     on each other.
@@ -199,13 +228,19 @@ def Quench_GPTQOp : Quench_ShapedOp<"gptq", [
     ```
   }];
   let arguments = (ins Quench_WideTensor:$input, Quench_WideTensor:$scale,
-                       Optional<Quench_CodeTensor>:$zero, Quench_WideTensor:$factor,
-                       Optional<Quench_WideTensor>:$order, QuantizerAttrInterface:$quantizer,
-                       I64Attr:$block);
+                       Optional<Quench_CodeTensor>:$zero, Optional<Quench_WideTensor>:$table,
+                       Quench_WideTensor:$factor, Optional<Quench_WideTensor>:$order,
+                       QuantizerAttrInterface:$quantizer, I64Attr:$block);
   let results = (outs Quench_CodeTensor:$result);
   let assemblyFormat = [{
-    $input `,` $scale (`zero` $zero^)? `factor` $factor (`order` $order^)? `by` `(` $quantizer `)`
-    `block` $block attr-dict `:` functional-type(operands, results)
+    $input `,` $scale (`zero` $zero^)? (`table` $table^)? `factor` $factor (`order` $order^)?
+    `by` `(` $quantizer `)` `block` $block attr-dict `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = shapeDeclaration # [{
+    /// Whether operand `operand` is that of the scales or the zero points.
+    bool isParameter(unsigned operand) {
+      return operand == 1 || (operand == 2 && getZero());
+    }
   }];
 }
 

@@ -62,6 +62,9 @@ struct QuantRule {
   std::string sites = "*";
   std::vector<std::string> roles;
   std::string format;
+  /// The number of elements that share parameters, of a format that is codes;
+  /// empty: all that share the other dimensions.
+  std::string group;
   /// Of activations: how their range, which is then known before the model
   /// runs, follows from statistics, one of `getRangeMethods`; empty: parameters
   /// are computed at run time.
@@ -80,13 +83,13 @@ struct QuantRule {
   /// It is about heads too, although its pattern names none.
   bool coversHeads = false;
 
-  /// Parses `SITES=FORMAT [static[=WORD]] [range=WORD] [method=WORD]
+  /// Parses `SITES=FORMAT [group=N] [static[=WORD]] [range=WORD] [method=WORD]
   /// [roles=A|B]`, where `static` alone is `range=minmax`.
   static llvm::Expected<QuantRule> parse(llvm::StringRef text);
   /// The text that `parse` takes.
   std::string str() const;
   /// Makes of `staticWord` what it stands for. Fails unless it and the pattern,
-  /// the range and the roles are ones.
+  /// the group, the range and the roles are ones.
   llvm::Error complete();
   /// Whether it names sites, so that it is a mistake when there are none.
   bool namesSites() const { return sites != "*"; }

@@ -46,6 +46,8 @@ struct WeightSite {
 /// being null where it has none: weight programs.
 struct QuantizedWeight {
   mlir::Value codes, scale, zero;
+  /// The numbers of a format that learns them; null for others.
+  mlir::Value table;
   /// In f64, an addend for each index of the channel axis that makes up for the
   /// error; null where there is none.
   mlir::Value bias;
@@ -60,9 +62,10 @@ using WeightQuantizer = std::function<std::optional<QuantizedWeight>(
 
 using WeightQuantizerRegistry = PolicyRegistry<WeightQuantizer>;
 
-/// Adds the quantizers of this tree: `rtn`, `mse`, `quest`, `awq-clip`, `gptq`,
-/// `rsq` and `erq`, see docs/weight-quantizers.md. Those that need statistics
-/// have no codes for inputs that the bound archive lacks.
+/// Adds the quantizers of this tree: `rtn`, `mse`, `percentile`, `quest`,
+/// `awq-clip`, `sensitivity`, `gptq`, `rsq` and `erq`, see
+/// docs/weight-quantizers.md. Those that need statistics have no codes for
+/// inputs that the bound archive lacks.
 void registerWeightQuantizers(WeightQuantizerRegistry &registry);
 
 /// A dialect that brings weight quantizers has this interface.
