@@ -107,6 +107,8 @@ private:
   Value unpack(Value packed, int64_t part, ArrayRef<Value> offsets,
                const Weight &weight);
   Value unpackFloats(Value packed, int64_t part, ArrayRef<Value> offsets);
+  /// The integers that codes without zero points stand for, as a table.
+  Value getIntegers();
   /// What the table of `weight` has for them.
   Value lookup(Value packed, int64_t part, const Weight &weight);
 
@@ -255,12 +257,23 @@ Value FewBitWriter::unpackFloats(Value packed, int64_t part,
                                  ArrayRef<Value> offsets) {
   if (!k.weight.isNibbles)
     return b.toFloats(arith::ExtSIOp::create(b, b.integers(), packed));
+  // One permutation in place of a mask, which is two operations, and that.
+  if (!k.weight.zero && b.lanes() == tableSize)
+    return b.lookup({getIntegers()}, packed, 4 * part);
   const int64_t place = part % 2;
   Value bits = mask(shiftRight(packed, 8 * (part / 2)), 15 << (4 * place));
   int64_t exponent = exponentBias + mantissaBits - 4 * place;
   bits = arith::OrIOp::create(b, bits,
                               constant(b.integers(), exponent << mantissaBits));
   return b.fsub(arith::BitcastOp::create(b, b.vector(), bits), offsets[place]);
+}
+
+Value FewBitWriter::getIntegers() {
+  SmallVector<float> integers;
+  for (int64_t code = 0; code < tableSize; ++code)
+    integers.push_back(code - (k.weight.isSigned ? 8 : 0));
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(b.vector(), ArrayRef<float>(integers)));
 }
 
 Value FewBitWriter::lookup(Value packed, int64_t part, const Weight &weight) {
