@@ -158,6 +158,8 @@ llvm::Error quench::makeRandomParameter(
   } else if (isOrthogonal) {
     fill([&] { return random.normal(); });
     orthonormalize(values, rows);
+  } else if (key.rsplit('.').second == "running_var") {
+    fill([&] { return random.uniform(0.5, 1.5); });
   } else {
     fill(ofEitherSign);
   }

@@ -41,10 +41,10 @@ private:
 /// Weights keep activations near 1: tensors of rank 2 and more are normal with
 /// the variance 1/(elements of a row), but one row ten times as large and one
 /// so small that the epsilon of a norm counts; others, gains and biases, lie in
-/// +-[0.5, 1.5). What a scope `stats` holds is statistics, by the last part of
-/// the key: `.min` is negative, `.mean` of either sign, `.covariance` positive
-/// definite, all else positive. Square matrices of a scope `learned` are
-/// orthogonal.
+/// +-[0.5, 1.5). By the last part of the key, `.running_var`, the variances of
+/// batch norms are positive. What a scope `stats` holds is statistics: `.min`
+/// is negative, `.mean` of either sign, `.covariance` positive definite, all
+/// else positive. Square matrices of a scope `learned` are orthogonal.
 llvm::Error makeRandomParameter(
     uint64_t seed, llvm::StringRef scope, llvm::StringRef key,
     mlir::RankedTensorType type,
