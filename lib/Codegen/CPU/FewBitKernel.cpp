@@ -27,8 +27,8 @@ using namespace quench;
 /// few that their rows, of so many bytes, fit in the second level cache.
 static constexpr int64_t maxTaskTiles = 12, taskBytes = 768 << 10;
 
-/// Steps of few rows between asking for packed codes and reading them: 3 KiB, with
-/// which memory is read a quarter faster than without.
+/// Steps of few rows between asking for packed codes and reading them: 3 KiB,
+/// with which memory is read a quarter faster than without.
 static constexpr int64_t stepsAhead = 24;
 
 /// The same for what a group has, of which each one reads few lines: no stream
