@@ -639,7 +639,7 @@ namespace {
 class Measurement {
 public:
   Measurement(func::FuncOp function, ModelSession &session, ExampleData &data,
-              ExampleData *labels, const MeasureOptions &options,
+              ExampleData *labels, const EvaluationOptions &options,
               int64_t numLayers, int64_t available)
       : session(session), data(data), labels(labels), options(options),
         numLayers(numLayers), available(available),
@@ -652,9 +652,10 @@ public:
     switches[layer] = false;
     return switches;
   }
-  Switches getAlone(int64_t layer) const {
+  Switches getAlone(ArrayRef<int64_t> layers) const {
     Switches switches = getAll(false);
-    switches[layer] = true;
+    for (int64_t layer : layers)
+      switches[layer] = true;
     return switches;
   }
 
@@ -678,7 +679,7 @@ private:
   ModelSession &session;
   ExampleData &data;
   ExampleData *labels;
-  const MeasureOptions &options;
+  const EvaluationOptions &options;
   int64_t numLayers, available;
   OutputMetrics empty;
 };
@@ -844,9 +845,15 @@ static llvm::Error measure(Measurement &measurement,
   return llvm::Error::success();
 }
 
-FailureOr<LayerReport> quench::measureLayers(const LocatedModel &model,
-                                             const CPUTarget &target,
-                                             const MeasureOptions &options) {
+/// Lets `measure` run the program with switches of `model`, at most `runsEach`
+/// times an example for each of `maxLayers` layers, and returns the report,
+/// which has all that needs no run.
+static FailureOr<LayerReport> runWithSwitches(
+    const LocatedModel &model, const CPUTarget &target,
+    const EvaluationOptions &options, int64_t runsEach, int64_t maxLayers,
+    llvm::function_ref<llvm::Error(
+        Measurement &, ArrayRef<Instrumenter::LayerSums>, LayerReport &)>
+        measure) {
   auto fail = [context = model.module->getContext()](
                   llvm::Error error) -> LogicalResult {
     return emitError(UnknownLoc::get(context))
@@ -880,8 +887,7 @@ FailureOr<LayerReport> quench::measureLayers(const LocatedModel &model,
   int64_t examples = (*data)->size();
   if (options.limit)
     examples = std::min(examples, options.limit);
-  int64_t runs =
-      2 * std::min<int64_t>(options.ablations, report->layers.size());
+  int64_t runs = runsEach * std::min<int64_t>(maxLayers, report->layers.size());
   auto session = ModelSession::create(
       function, model.directory, target, model.params, options.threads,
       options.optimize &&
@@ -892,8 +898,52 @@ FailureOr<LayerReport> quench::measureLayers(const LocatedModel &model,
     return fail(std::move(error));
   Measurement measurement(function, **session, **data, labels->get(), options,
                           report->layers.size(), examples);
-  if (llvm::Error error =
-          measure(measurement, instrumenter.getSums(), options, *report))
+  if (llvm::Error error = measure(measurement, instrumenter.getSums(), *report))
     return fail(std::move(error));
   return report;
+}
+
+FailureOr<LayerReport> quench::measureLayers(const LocatedModel &model,
+                                             const CPUTarget &target,
+                                             const MeasureOptions &options) {
+  return runWithSwitches(
+      model, target, options, /*runsEach=*/2, options.ablations,
+      [&](Measurement &measurement, ArrayRef<Instrumenter::LayerSums> names,
+          LayerReport &report) {
+        return measure(measurement, names, options, report);
+      });
+}
+
+FailureOr<LayerReport>
+quench::measureGroups(const LocatedModel &model, const CPUTarget &target,
+                      const EvaluationOptions &options,
+                      ArrayRef<std::vector<std::string>> groups,
+                      std::vector<OutputLoss> &losses) {
+  return runWithSwitches(
+      model, target, options, /*runsEach=*/1, groups.size(),
+      [&](Measurement &measurement, ArrayRef<Instrumenter::LayerSums>,
+          LayerReport &report) -> llvm::Error {
+        llvm::StringMap<int64_t> places;
+        for (auto [place, layer] : llvm::enumerate(report.layers))
+          places[layer.name] = place;
+        std::vector<Measurement::Switches> configurations;
+        for (const std::vector<std::string> &group : groups) {
+          SmallVector<int64_t> layers;
+          for (const std::string &name : group) {
+            auto it = places.find(name);
+            if (it == places.end())
+              return makeError("'", name,
+                               "' is no layer that is quantized in '",
+                               report.entry, "'");
+            if (!report.layers[it->second].hasTwin)
+              return makeError("'", name,
+                               "' was read as codes, expected floats");
+            layers.push_back(it->second);
+          }
+          configurations.push_back(measurement.getAlone(layers));
+        }
+        std::vector<llvm::StringMap<double>> sums;
+        report.examples = measurement.getNumExamples();
+        return measurement.run(configurations, losses, sums);
+      });
 }

@@ -39,7 +39,7 @@ def put_quick_compiler(folder):
     with open(os.path.join(path, "quench"), "w") as stream:
         stream.write(
             "#!/bin/sh\n"
-            'case "$1" in build|run|eval|compare) set -- "$@" --quick ;; esac\n'
+            'case "$1" in build|run|eval|compare|assign-bits) set -- "$@" --quick ;; esac\n'
             f'exec {shutil.which("quench")} "$@"\n'
         )
         os.fchmod(stream.fileno(), 0o755)

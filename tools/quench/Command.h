@@ -54,6 +54,7 @@ public:
   llvm::StringRef help;
 };
 
+std::unique_ptr<Command> makeAssignBitsCommand();
 std::unique_ptr<Command> makeBuildCommand();
 std::unique_ptr<Command> makeCalibrateCommand();
 std::unique_ptr<Command> makeCheckEquivalenceCommand();

@@ -62,17 +62,13 @@ int main(int argc, char **argv) {
                         "report it with the lines below.\n");
   llvm::InitLLVM init(argc, argv);
 
-  std::unique_ptr<Command> commands[] = {makeBuildCommand(),
-                                         makeCalibrateCommand(),
-                                         makeCheckEquivalenceCommand(),
-                                         makeCompareCommand(),
-                                         makeEvalCommand(),
-                                         makeExplainCommand(),
-                                         makeImportCommand(),
-                                         makeInspectCommand(),
-                                         makeMaterializeCommand(),
-                                         makeNewCommand(),
-                                         makeRunCommand()};
+  std::unique_ptr<Command> commands[] = {
+      makeAssignBitsCommand(), makeBuildCommand(),
+      makeCalibrateCommand(),  makeCheckEquivalenceCommand(),
+      makeCompareCommand(),    makeEvalCommand(),
+      makeExplainCommand(),    makeImportCommand(),
+      makeInspectCommand(),    makeMaterializeCommand(),
+      makeNewCommand(),        makeRunCommand()};
   // The text after the options is one for the whole process: take that of the
   // command which is going to be chosen.
   llvm::StringRef first = argc > 1 ? argv[1] : "";

@@ -138,6 +138,16 @@ mlir::FailureOr<LayerReport> measureLayers(const LocatedModel &model,
                                            const CPUTarget &target,
                                            const MeasureOptions &options);
 
+/// Fills `losses` with what the model loses with the layers of one of `groups`,
+/// by name, quantized and no other, and returns what is quantized. Examples and
+/// memory are as above. Fails with a diagnostic, also where a layer is none
+/// that is quantized, or has no float twin.
+mlir::FailureOr<LayerReport>
+measureGroups(const LocatedModel &model, const CPUTarget &target,
+              const EvaluationOptions &options,
+              llvm::ArrayRef<std::vector<std::string>> groups,
+              std::vector<OutputLoss> &losses);
+
 } // namespace quench
 
 #endif // QUENCH_PIPELINES_MEASURELAYERS_H

@@ -218,11 +218,11 @@ void llvm::yaml::MappingTraits<QuantRule>::mapping(IO &io, QuantRule &rule) {
   io.mapOptional("sites", rule.sites, std::string("*"));
   io.mapOptional("roles", rule.roles);
   io.mapRequired("format", rule.format);
-  io.mapOptional("group", rule.group);
-  io.mapOptional("static", rule.staticWord);
-  io.mapOptional("range", rule.range);
-  io.mapOptional("method", rule.method);
-  io.mapOptional("when", rule.when);
+  io.mapOptional("group", rule.group, std::string());
+  io.mapOptional("static", rule.staticWord, std::string());
+  io.mapOptional("range", rule.range, std::string());
+  io.mapOptional("method", rule.method, std::string());
+  io.mapOptional("when", rule.when, std::string());
 }
 
 template <>
