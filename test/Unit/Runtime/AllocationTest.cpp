@@ -6,47 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CountAllocations.h"
 #include "FakeModel.h"
 
 #include "gtest/gtest.h"
 
-#include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <vector>
-
-// The program's own functions come before those of the C library, which are
-// behind them; operator new is one of their callers.
-extern "C" {
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-void *__libc_memalign(size_t, size_t);
-
-static std::atomic<int64_t> numAllocations;
-
-void *malloc(size_t bytes) {
-  ++numAllocations;
-  return __libc_malloc(bytes);
-}
-void *calloc(size_t count, size_t bytes) {
-  ++numAllocations;
-  return __libc_calloc(count, bytes);
-}
-void *realloc(void *memory, size_t bytes) {
-  ++numAllocations;
-  return __libc_realloc(memory, bytes);
-}
-void *aligned_alloc(size_t alignment, size_t bytes) {
-  ++numAllocations;
-  return __libc_memalign(alignment, bytes);
-}
-int posix_memalign(void **memory, size_t alignment, size_t bytes) {
-  ++numAllocations;
-  *memory = __libc_memalign(alignment, bytes);
-  return *memory ? 0 : ENOMEM;
-}
-}
 
 namespace {
 class Allocations : public testing::TestWithParam<int> {
@@ -74,9 +40,9 @@ protected:
     qrt_tensor input = {"input_ids", QRT_I32, 2, shape, ids.data()};
     qrt_tensor *outputs;
     size_t count;
-    int64_t before = numAllocations;
+    long before = countAllocations();
     qrt_status status = qrt_run(session, entry, &input, 1, &outputs, &count);
-    int64_t after = numAllocations;
+    long after = countAllocations();
     EXPECT_EQ(status, QRT_OK) << qrt_last_error();
     qrt_tensors_free(outputs, count);
     return after - before;
@@ -109,10 +75,10 @@ TEST_P(Allocations, AreForAsManyResultsAsAreHeld) {
   qrt_tensor *results[2];
   size_t count;
   auto runTwice = [&] {
-    int64_t before = numAllocations;
+    long before = countAllocations();
     for (qrt_tensor *&outputs : results)
       EXPECT_EQ(qrt_run(session, nullptr, &input, 1, &outputs, &count), QRT_OK);
-    int64_t after = numAllocations;
+    long after = countAllocations();
     EXPECT_NE(results[0][1].data, results[1][1].data);
     EXPECT_EQ(static_cast<float *>(results[0][1].data)[0], 3.f);
     for (qrt_tensor *outputs : results)

@@ -13,43 +13,12 @@
  *
  *===----------------------------------------------------------------------===*/
 
+#include "CountAllocations.h"
 #include "quench-rt/quench_rt.h"
 
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The functions of a program come before those of the C library. */
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-void *__libc_memalign(size_t, size_t);
-
-static atomic_long numAllocations;
-
-void *malloc(size_t bytes) {
-  ++numAllocations;
-  return __libc_malloc(bytes);
-}
-void *calloc(size_t count, size_t bytes) {
-  ++numAllocations;
-  return __libc_calloc(count, bytes);
-}
-void *realloc(void *memory, size_t bytes) {
-  ++numAllocations;
-  return __libc_realloc(memory, bytes);
-}
-void *aligned_alloc(size_t alignment, size_t bytes) {
-  ++numAllocations;
-  return __libc_memalign(alignment, bytes);
-}
-int posix_memalign(void **memory, size_t alignment, size_t bytes) {
-  ++numAllocations;
-  *memory = __libc_memalign(alignment, bytes);
-  return *memory ? 0 : ENOMEM;
-}
 
 #define MAX_IDS 4096
 
@@ -76,9 +45,9 @@ int main(int argc, char **argv) {
     qrt_tensor input = {"input_ids", QRT_I64, 2, shapes[i], ids + 1};
     qrt_tensor *outputs;
     size_t count;
-    long before = numAllocations;
+    long before = countAllocations();
     qrt_status status = qrt_run(session, argv[1], &input, 1, &outputs, &count);
-    long after = numAllocations;
+    long after = countAllocations();
     if (status != QRT_OK) {
       fprintf(stderr, "error: %s\n", qrt_last_error());
       return 1;
