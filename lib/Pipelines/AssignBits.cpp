@@ -243,24 +243,3 @@ FailureOr<int64_t> quench::measureWidths(MLIRContext &context, StringRef input,
   }
   return examples;
 }
-
-//===----------------------------------------------------------------------===//
-// writeScheme
-//===----------------------------------------------------------------------===//
-
-template <>
-struct llvm::yaml::MappingTraits<QuantScheme> {
-  static void mapping(IO &io, QuantScheme &scheme) {
-    io.mapRequired("name", scheme.name);
-    io.mapRequired("description", scheme.description);
-    io.mapRequired("rules", scheme.rules);
-  }
-};
-
-void quench::writeScheme(QuantScheme scheme, llvm::raw_ostream &os) {
-  // Parameters have their values in it.
-  for (QuantRule &rule : scheme.rules)
-    rule.when.clear();
-  llvm::yaml::Output output(os, /*Ctxt=*/nullptr, /*WrapColumn=*/0);
-  output << scheme;
-}

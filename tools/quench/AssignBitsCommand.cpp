@@ -378,7 +378,7 @@ ExitStatus AssignBitsCommand::run(const Environment &environment) {
   auto file = OutputFile::create(output, force);
   if (!file)
     return fail(context, file.takeError());
-  writeScheme(std::move(result), (*file)->os());
+  result.write((*file)->os());
   if (llvm::Error error = (*file)->commit())
     return fail(context, std::move(error));
   if (json != "-")

@@ -101,9 +101,6 @@ mlir::FailureOr<int64_t> measureWidths(mlir::MLIRContext &context,
                                        const WidthOptions &options,
                                        VariableScheme &scheme);
 
-/// Writes `scheme` as a file that QuantScheme::find reads.
-void writeScheme(QuantScheme scheme, llvm::raw_ostream &os);
-
 } // namespace quench
 
 #endif // QUENCH_PIPELINES_ASSIGNBITS_H

@@ -295,3 +295,12 @@ llvm::Expected<QuantScheme> QuantScheme::find(StringRef text) {
   }
   return scheme;
 }
+
+void QuantScheme::write(llvm::raw_ostream &os) const {
+  SchemeFile file{name, description, /*parameters=*/{}, rules};
+  // Parameters have their values in the rules that are there.
+  for (QuantRule &rule : file.rules)
+    rule.when.clear();
+  llvm::yaml::Output output(os, /*Ctxt=*/nullptr, /*WrapColumn=*/0);
+  output << file;
+}

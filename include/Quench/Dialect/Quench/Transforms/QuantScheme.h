@@ -120,6 +120,9 @@ struct QuantScheme {
   /// `{NAME=VALUE ...}` after it for parameters. Fails with the place in the
   /// file.
   static llvm::Expected<QuantScheme> find(llvm::StringRef text);
+
+  /// Writes a file that find() reads, without parameters.
+  void write(llvm::raw_ostream &os) const;
 };
 
 /// The names of the schemes of this installation, sorted.
