@@ -44,7 +44,7 @@ for threads in 1 2; do
   row "vit-b16-$threads" vit-b16 --threads "$threads" --rounds "$rounds" --calls 7
   row "minilm-$threads" minilm --threads "$threads" --rounds "$rounds"
 done
-# In groups of 32, as accurate as llama.cpp, and of 128.
+# In groups of 32 with zero points, as accurate as llama.cpp, and of 128.
 row llama-2 llama-3.2-1b --threads 2 --rounds "$rounds" --calls 1
 row llama-2-128 llama-3.2-1b --threads 2 --rounds "$rounds" --calls 1 --group 128
 row llama-1 llama-3.2-1b --threads 1 --rounds "$rounds" --calls 1

@@ -3,14 +3,14 @@
 
 Usage: models.py MODEL [--schemes float W8A8 W4A8] [--batch 1] [--length 128]
                  [--attention i8] [--threads 1] [--rounds 7] [--calls 20]
-                 [--group 128] [--weight-method mse]
+                 [--group 128] [--zero-points] [--weight-method mse]
                  [--libraries onnxruntime openvino llama.cpp]
                  [--quench build/bin/quench] [--work FOLDER]
 
 MODEL is the folder of a BERT, ViT or LLaMA checkpoint, or the name of a published
 configuration, which gets random weights (checkpoints.py). W4A8 has weights in
-groups of --group, whose codes --weight-method chooses; those of patches have 8
-bits.
+groups of --group, with a zero point each if asked for, whose codes --weight-method
+chooses; those of patches have 8 bits.
 
 All sides run in turn, round by round, on the first processors; a round's figure is
 the median of its calls, ours those of a program that is started anew. Of the
@@ -42,6 +42,7 @@ parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=7)
 parser.add_argument("--calls", type=int, default=20, help="calls in a round")
 parser.add_argument("--group", type=int, default=128)
+parser.add_argument("--zero-points", action="store_true", help="of groups of weights, as Q4_K has them")
 parser.add_argument("--weight-method", default="mse")
 parser.add_argument("--libraries", nargs="+")
 parser.add_argument("--layers", type=int, help="of a published configuration, for a trial")
@@ -80,7 +81,8 @@ def build(scheme):
     if scheme != "float":
         command += ["--scheme", scheme + ("{attention=i8}" if arguments.attention == "i8" else "")]
     if scheme == "W4A8":
-        quantizer = f"#quench.uniform<i4, axis = 0, group = {arguments.group}>"
+        codes = "u4, asymmetric" if arguments.zero_points else "i4"
+        quantizer = f"#quench.uniform<{codes}, axis = 0, group = {arguments.group}>"
         command += ["--rule", f"*={quantizer} roles=weight method={arguments.weight_method}"]
         if family == "vit":
             # The peers, for whom it is a convolution, leave it in floats.
