@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All benchmarks of speed that docs/performance.md shows, the most telling first,
-# for an idle machine. Each writes one file of build/benchmark/results; what is
-# there already is left out, so the same command goes on after an interruption.
+# for an idle machine. Each writes one table and one plot of ratios to the best
+# peer to build/benchmark/results; what is there already is left out, so the same
+# command goes on after an interruption.
 #
 #   test/Benchmark/all.sh [ROUNDS]
 set -euo pipefail
@@ -16,6 +17,9 @@ row() {
   shift
   if [ -s "$results/$name.md" ]; then
     return
+  fi
+  if [ "$1" != build ]; then
+    set -- "$@" --plot "$results/$name.svg"
   fi
   echo "== $(date +%T) $name: tools/benchmark.sh $*"
   if tools/benchmark.sh "$@" >"$results/$name.new" 2>"$results/$name.log"; then

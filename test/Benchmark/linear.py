@@ -4,7 +4,7 @@ and to the same linears of libraries.
 
 Usage: linear.py [--shapes 128x768x3072 ...] [--schemes W8A8 W4A8/128 ...]
                  [--threads 1] [--rounds 7] [--cpu CPU] [--no-peers]
-                 [--work FOLDER]
+                 [--work FOLDER] [--plot FILE.svg]
 
 A shape is rows x output x input channels. A scheme is W4A8, W8A8, W4A16 or W8A16,
 then the size of a group; none is one scale for a channel.
@@ -20,7 +20,7 @@ FMA.
 All times are of the wall clock, ours and peers in turn, ceilings before and after
 each; of both the better counts. Of a library (linear_peers.py) the setting
 that is fastest in a first round counts. Cosines are to products in floats. Prints
-one markdown table.
+one markdown table; --plot writes the ratios to the best peers as a plot.
 """
 
 import argparse
@@ -34,6 +34,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 import machine
+import plot
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--quench", default="build/bin/quench")
@@ -46,7 +47,10 @@ parser.add_argument("--layers", type=int, help="of a chain, instead of as many a
 parser.add_argument("--no-peers", action="store_true")
 parser.add_argument("--clang", default="clang-22")
 parser.add_argument("--work", help="keep the programs here for the next run")
+parser.add_argument("--plot", help="the SVG file")
 arguments = parser.parse_args()
+if arguments.plot and arguments.no_peers:
+    parser.error("--plot shows ratios to peers, found --no-peers")
 machine.pin(arguments.threads)
 # After that, since libraries look at how many processors there are.
 import linear_peers  # noqa: E402
@@ -201,13 +205,25 @@ class Case:
             if name in before:
                 self.ratios.setdefault(name, []).append(rate / max(before[name], after[name]))
 
+    def _speed(self, peer):
+        """Our speed in each round, that of a peer being 1."""
+        return [b / a for a, b in zip(self.times["quench"], self.times[peer])]
+
+    def bar(self):
+        """The ratios to the best peer; None where there are no peers."""
+        rivals = [name for name in self.times if name != "quench"]
+        if not rivals:
+            return None
+        best = min(rivals, key=lambda name: statistics.median(self.times[name]))
+        return plot.Bar.of(f"{arguments.threads} thread(s)", f"{self.scheme}, {self.shape}", self._speed(best))
+
     def print_rows(self):
         unit = self.linears.count * 1e-3
         ratios = ", ".join(f"{machine.spread(values, '.2f')} of {name}" for name, values in self.ratios.items())
         for name, times in self.times.items():
             speed = ""
             if name != "quench":
-                speed = machine.spread([b / a for a, b in zip(self.times["quench"], times)], ".2f")
+                speed = machine.spread(self._speed(name), ".2f")
             print(
                 f"| {self.scheme} | {self.shape} | {name} | {machine.spread([t / unit for t in times], '.1f')} "
                 f"| {ratios if name == 'quench' else ''} | {speed} | {self.cosines[name]:.6f} |",
@@ -219,6 +235,7 @@ ceilings = machine.Ceilings(work, arguments.threads, arguments.clang)
 print(f"{arguments.threads} thread(s), {arguments.rounds} rounds; {linear_peers.VERSIONS}\n")
 print("| scheme | rows x out x in | | us a linear | quench in parts of | speed, this = 1 | cosine |")
 print("|---|---|---|---|---|---|---|")
+bars = []
 for scheme in arguments.schemes:
     for shape in arguments.shapes:
         # One after the other: what peers make of the weights of a chain is large.
@@ -226,5 +243,8 @@ for scheme in arguments.schemes:
         for _ in range(arguments.rounds):
             case.run_round(ceilings)
         case.print_rows()
+        bars.append(case.bar())
         del case
 print(f"\nCeilings: {ceilings.describe()}")
+if arguments.plot:
+    plot.write(arguments.plot, list(filter(None, bars)))

@@ -5,7 +5,7 @@ Usage: models.py MODEL [--schemes float W8A8 W4A8] [--batch 1] [--length 128]
                  [--attention i8] [--threads 1] [--rounds 7] [--calls 20]
                  [--group 128] [--zero-points] [--weight-method mse]
                  [--libraries onnxruntime openvino llama.cpp]
-                 [--quench build/bin/quench] [--work FOLDER]
+                 [--quench build/bin/quench] [--work FOLDER] [--plot FILE.svg]
 
 MODEL is the folder of a BERT, ViT or LLaMA checkpoint, or the name of a published
 configuration, which gets random weights (checkpoints.py). W4A8 has weights in
@@ -16,8 +16,9 @@ All sides run in turn, round by round, on the first processors; a round's figure
 the median of its calls, ours those of a program that is started anew. Of the
 settings of a library (peers.py) the one that is fastest in a first round counts.
 Cosines are to what the first library that runs the model computes in f32, of all
-outputs for tokens as one vector. Prints one markdown table. tools/benchmark.sh
-makes the environment that this needs.
+outputs for tokens as one vector. Prints one markdown table; --plot writes its
+ratios to the best peers as a plot. tools/benchmark.sh makes the environment that
+this needs.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from safetensors.numpy import load_file, save_file
 
 import checkpoints
 import machine
+import plot
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("model")
@@ -48,6 +50,7 @@ parser.add_argument("--libraries", nargs="+")
 parser.add_argument("--layers", type=int, help="of a published configuration, for a trial")
 parser.add_argument("--quench", default="build/bin/quench")
 parser.add_argument("--work", help="keep checkpoints, graphs and programs here for the next run")
+parser.add_argument("--plot", help="the SVG file")
 arguments = parser.parse_args()
 machine.pin(arguments.threads)
 # After that, since libraries look at how many processors there are.
@@ -131,19 +134,22 @@ for _ in range(arguments.rounds):
     for name, run in rounds.items():
         times[name].append(run())
 
-print(
-    f"{arguments.model}, batch {arguments.batch}, {outputs[name].shape[1]} tokens, {arguments.threads} thread(s), "
-    f"{arguments.rounds} rounds; {peers.VERSIONS}"
-)
+title = f"{arguments.model}, batch {arguments.batch}, {outputs[name].shape[1]} tokens, {arguments.threads} thread(s)"
+print(f"{title}, {arguments.rounds} rounds; {peers.VERSIONS}")
 if "quench float" in outputs:
     difference = np.abs(outputs["quench float"] - reference).max() / np.abs(reference).max()
     print(f"Float outputs differ by {difference:.1e}.")
-print("\n| | ms | cosine to float | speed, best peer = 1 |\n|---|---|---|---|")
+print(f"\n| | ms | cosine to float | {plot.SPEED} |\n|---|---|---|---|")
+bars = []
 for name, values in times.items():
     ratio = ""
     if name in rivals:
         best = min(rivals[name], key=lambda rival: statistics.median(times[rival]))
-        ratio = machine.spread([b / a for a, b in zip(values, times[best])], ".2f")
+        ratios = [b / a for a, b in zip(values, times[best])]
+        ratio = machine.spread(ratios, ".2f")
+        bars.append(plot.Bar.of(title, name, ratios))
     print(
         f"| {name} | {machine.spread(values, '.2f')} | {machine.cosine(outputs[name], reference):.5f} | {ratio} |"
     )
+if arguments.plot:
+    plot.write(arguments.plot, bars)
