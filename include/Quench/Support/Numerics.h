@@ -124,13 +124,20 @@ constexpr Float roundHalfEven(Float value) {
 }
 
 /// The integer next to `steps` among those from `low` to `high` (C6, C7).
+/// Without branches: which way numbers are rounded cannot be foretold.
 template <typename Float>
 constexpr int32_t roundToCode(Float steps, int32_t low, int32_t high) {
   // A NaN compares false.
   Float least = static_cast<Float>(low), greatest = static_cast<Float>(high);
   steps = steps > least ? steps : least;
   steps = steps < greatest ? steps : greatest;
-  return static_cast<int32_t>(roundHalfEven(steps));
+  auto whole = static_cast<int32_t>(steps);
+  Float rest = steps - static_cast<Float>(whole);
+  int32_t odd = whole & 1;
+  int32_t up = int32_t(rest > Float(0.5)) | (int32_t(rest == Float(0.5)) & odd);
+  int32_t down =
+      int32_t(rest < Float(-0.5)) | (int32_t(rest == Float(-0.5)) & odd);
+  return whole + up - down;
 }
 
 /// The codes of a uniform format: all integers of `bits` bits (C3).
