@@ -111,8 +111,57 @@ struct ScaleSearch {
   /// tensor.
   FailureOr<HostQuantParameters>
   run(const Rounder &rounder, ArrayRef<double> numbers, double outer) const;
+
+private:
+  /// The sum of `|error|^norm` with `scale`, or any number above `least` where
+  /// it is certainly more. `errors` has room for as many as `numbers`.
+  FailureOr<double> sumErrors(const Rounder &rounder, ArrayRef<double> numbers,
+                              double scale, int8_t zero, double least,
+                              MutableArrayRef<double> errors) const;
 };
 } // namespace
+
+// Powers take longer than all else. The sum M(p) of powers p of numbers that
+// are not negative is logarithmically convex in p, so for a norm of 2 or more
+// M(0), the count, and M(2), or M(1) and M(2), bound it from below; what is
+// over the least already has no need of it.
+FailureOr<double> ScaleSearch::sumErrors(const Rounder &rounder,
+                                         ArrayRef<double> numbers, double scale,
+                                         int8_t zero, double least,
+                                         MutableArrayRef<double> errors) const {
+  // Parts are short, to see early that another scale was better.
+  constexpr size_t part = 16;
+  constexpr double margin = 1 + 1e-9; // Of sums and powers that are rounded.
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double count = numbers.size();
+  const double limit =
+      norm < 2 ? infinity : margin * count * std::pow(least / count, 2 / norm);
+  int8_t codes[part];
+  double magnitudes = 0, squares = 0;
+  for (size_t begin = 0; begin < numbers.size(); begin += part) {
+    ArrayRef<double> some = numbers.slice(begin).take_front(part);
+    MutableArrayRef<double> rounded = errors.slice(begin, some.size());
+    if (failed(rounder.round(some, scale, zero, {codes, some.size()}, rounded)))
+      return failure();
+    for (auto [number, error] : llvm::zip_equal(some, rounded)) {
+      error = std::fabs(error - number);
+      magnitudes += error;
+      squares += error * error;
+    }
+    if (squares > limit)
+      return infinity;
+  }
+  if (norm == 2)
+    return squares;
+  if (norm > 2 &&
+      squares * std::pow(squares / magnitudes, norm - 2) > margin * least)
+    return infinity;
+  double sum = 0;
+  for (size_t begin = 0; begin < numbers.size() && sum <= least; begin += part)
+    for (double error : errors.slice(begin).take_front(part))
+      sum += std::pow(error, norm);
+  return sum;
+}
 
 FailureOr<HostQuantParameters> ScaleSearch::run(const Rounder &rounder,
                                                 ArrayRef<double> numbers,
@@ -121,37 +170,38 @@ FailureOr<HostQuantParameters> ScaleSearch::run(const Rounder &rounder,
   HostQuantRange range = ::getRange(numbers);
   range.outer = outer;
   HostQuantParameters best = quantizer.getParameters(range, rounder.isWide());
-  auto zero = static_cast<int8_t>(best.zero);
-  double least = std::numeric_limits<double>::infinity(), last = NAN;
-  // Parts are short, to see early that another scale was better.
-  constexpr size_t part = 16;
-  int8_t codes[part];
-  double rounded[part];
-  for (int64_t step = 0; step < steps && steps > 1; ++step) {
+  if (steps == 1)
+    return best;
+  SmallVector<double> scales;
+  for (int64_t step = 0; step < steps; ++step) {
     double shrunken = 1 - double(step) / grid;
     HostQuantRange candidate = {range.low * shrunken, range.high * shrunken,
                                 outer};
     double scale = quantizer.getParameters(candidate, rounder.isWide()).scale;
-    if (scale == last)
-      continue;
-    last = scale;
-    double sum = 0;
-    for (size_t begin = 0; begin < numbers.size() && sum < least;
-         begin += part) {
-      ArrayRef<double> some = numbers.slice(begin).take_front(part);
-      if (failed(rounder.round(some, scale, zero, {codes, some.size()},
-                               {rounded, some.size()})))
+    if (scales.empty() || scale != scales.back())
+      scales.push_back(scale);
+  }
+
+  // Every eighth first: with a scale near the best, others are left early.
+  constexpr size_t stride = 8;
+  std::vector<double> errors(numbers.size());
+  double least = std::numeric_limits<double>::infinity();
+  size_t bestPlace = scales.size();
+  for (size_t offset = 0; offset < stride; ++offset)
+    for (size_t place = offset; place < scales.size(); place += stride) {
+      FailureOr<double> sum =
+          sumErrors(rounder, numbers, scales[place],
+                    static_cast<int8_t>(best.zero), least, errors);
+      if (failed(sum))
         return failure();
-      for (auto [number, near] : llvm::zip(some, rounded)) {
-        double error = std::fabs(near - number);
-        sum += norm == 2 ? error * error : std::pow(error, norm);
+      if (*sum < least || (*sum == least && place < bestPlace)) {
+        least = *sum;
+        bestPlace = place;
       }
     }
-    if (sum < least) {
-      least = sum;
-      best.scale = scale;
-    }
-  }
+  // Of numbers that are not finite no sum is the least.
+  if (std::isfinite(least))
+    best.scale = scales[bestPlace];
   return best;
 }
 
