@@ -85,6 +85,12 @@ private:
                           : firstRow(tile, numTiles);
   }
 
+  /// Asks for what group `group` has beside codes, where there are some.
+  void prefetchGroup(Value group, const Weight &weight) {
+    for (Value parameters : {weight.scales, weight.sums, weight.zeros})
+      for (int64_t v = 0; hasGroups && parameters && v < panelVectors; ++v)
+        b.prefetch(parameters, {panelIndex, group, b.index(v * lanes)});
+  }
   /// What the sums of a group, of integers or floats, begin with.
   SmallVector<Value> getInit(int64_t size, Value row, Value group,
                              const Weight &weight) {
@@ -329,10 +335,7 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
   auto multiplyGroup = [&](Value group) {
     Value first = b.mul(group, steps);
     Offsets offsets = getOffsets(group, weight);
-    for (Value parameters : {weight.scales, weight.sums, weight.zeros})
-      for (int64_t v = 0; hasGroups && parameters && v < panelVectors; ++v)
-        b.prefetch(parameters,
-                   {panelIndex, b.add(group, groupsAhead), b.index(v * lanes)});
+    prefetchGroup(b.add(group, groupsAhead), weight);
     auto contract = [&](int64_t numParts, Value first, int64_t steps,
                         ArrayRef<Value> sums) {
       return b.contractPacked(
@@ -413,18 +416,22 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
                            b.index(v * lanes * depth)});
         }
       });
+      prefetchGroup(b.add(part, 1), weight);
       b.loop(begin, end, 1, [&](Value tile) {
         Value row = getRow(tile, numTiles);
         Value size = b.sub(getRow(b.add(tile, 1), numTiles), row);
         // The next part comes in pieces while this one is multiplied: the
         // hardware does not see a stream in it.
-        const int64_t lines = llvm::divideCeil(steps * panel * packedBytes(),
-                                               taskTiles * lineBytes);
         const int64_t line = lineBytes / packedBytes();
-        for (int64_t i = 0; i < lines; ++i) {
-          Value at = b.add(b.mul(b.sub(tile, begin), lines * line), i * line);
-          b.prefetch(weight.matrix, {panelIndex, b.add(firstStep, steps), at});
-        }
+        const int64_t lines = llvm::divideCeil(steps * panel, line);
+        Value count = b.sub(end, begin);
+        Value piece = b.floorDiv(b.add(count, lines - 1), count);
+        Value firstLine = b.mul(b.sub(tile, begin), piece);
+        b.loop(firstLine, b.min(b.index(lines), b.add(firstLine, piece)), 1,
+               [&](Value at) {
+                 b.prefetch(weight.matrix, {panelIndex, b.add(firstStep, steps),
+                                            b.mul(at, line)});
+               });
         if (product)
           return multiplyPart(*product, size, row, b.sub(row, first), part,
                               codes, sums, blockSums, weight);

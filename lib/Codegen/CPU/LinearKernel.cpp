@@ -57,7 +57,7 @@ private:
                                       const Weight &weight);
   /// Computes the `size` rows from `row` on; `sums` has room for each weight.
   void writeBlock(TileProduct &product, ArrayRef<Value> sums, Value size,
-                  Value row);
+                  Value row, const TileProductForm &form);
 
   /// Rows of the largest tile: sums, the weights of a step and an input fill
   /// the registers, and with groups the sums of floats, too.
@@ -134,10 +134,15 @@ void TileWriter::writeBlocks() {
     Value begin = b.mul(ids[0], taskRows);
     Value end = b.min(rows, b.add(begin, taskRows));
     product.configure(b.min(b.sub(end, begin), b.index(height)));
+    // Each block asks for a piece of the next panel: the hardware does not
+    // know that it follows.
+    TileProductForm form;
+    form.pieces = b.ceilDiv(b.sub(end, begin), height);
     b.loop(begin, end, height, [&](Value row) {
       Value size = b.min(b.sub(end, row), b.index(height));
       b.ifThen(b.less(size, b.index(height)), [&] { product.configure(size); });
-      writeBlock(product, sums, size, row);
+      form.piece = b.floorDiv(b.sub(row, begin), b.index(height));
+      writeBlock(product, sums, size, row, form);
     });
     product.release();
   });
@@ -145,7 +150,8 @@ void TileWriter::writeBlocks() {
 
 // C30 of docs/spec.md.
 void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
-                            Value size, Value row) {
+                            Value size, Value row,
+                            const TileProductForm &form) {
   const bool hasGroups = numGroups() > 1;
   const bool hasShifts = k.input.isShifted();
   const bool shiftsDiffer = k.input.zero && k.input.rowScales;
@@ -179,7 +185,8 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
     Value group = b.index(0);
     SmallVector<GroupFactors> factors;
     for (auto [i, weight] : llvm::enumerate(weights)) {
-      product.multiply(x, row, size, weight.matrix, panelIndex, group, sums[i]);
+      product.multiply(x, row, size, weight.matrix, panelIndex, group, sums[i],
+                       form);
       factors.push_back(loadFactors(weight, group));
     }
     b.loop(b.index(0), size, 1, [&](Value r) {
@@ -202,7 +209,7 @@ void TileWriter::writeBlock(TileProduct &product, ArrayRef<Value> sums,
     });
     b.loop(b.index(0), b.index(numGroups()), 1, [&](Value group) {
       product.multiply(x, row, size, weight.matrix, panelIndex,
-                       b.mul(group, k.weight.group), sums[i]);
+                       b.mul(group, k.weight.group), sums[i], form);
       GroupFactors factors = loadFactors(weight, group);
       b.loop(b.index(0), size, 1, [&](Value r) {
         forRow(i, r, group, factors, [&](int64_t v, Value sum, Value scale) {

@@ -22,6 +22,7 @@ using namespace quench;
 /// Rows of one register, and numbers of 32 bits in each of them.
 static constexpr int64_t tileRows = 16;
 static constexpr int64_t rowBytes = 64;
+static constexpr int64_t lineBytes = 64;
 
 // The registers: sums [row][column], rows of x, columns of weights.
 static constexpr int64_t sumTiles[2][2] = {{0, 1}, {2, 3}};
@@ -89,19 +90,25 @@ void TileProduct::configure(Value rows) {
     bytes[rowsOffset + tile] = isColumns ? step / 4 : tileRows;
   }
   auto type = VectorType::get({configurationBytes}, b.getI8Type());
-  Value constant = arith::ConstantOp::create(
+  Value all = arith::ConstantOp::create(
       b, DenseElementsAttr::get(type, ArrayRef<int8_t>(bytes)));
-  vector::StoreOp::create(b, constant, configuration, b.index(0));
   // A register that a small block does not use has a row nevertheless: none is
-  // not allowed.
+  // not allowed. One store writes all: the instruction would wait longer for
+  // what several of them wrote.
   Value counts[] = {b.min(rows, b.index(tileRows)),
                     b.max(b.index(1), b.sub(rows, b.index(tileRows)))};
   for (auto [half, count] : llvm::enumerate(counts)) {
-    Value byte = arith::IndexCastOp::create(b, b.getI8Type(), count);
+    SmallVector<bool> isCount(configurationBytes, false);
     for (int64_t tile : {sumTiles[half][0], sumTiles[half][1], rowTiles[half]})
-      memref::StoreOp::create(b, byte, configuration,
-                              b.index(rowsOffset + tile));
+      isCount[rowsOffset + tile] = true;
+    Value places = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(type.clone(b.getI1Type()),
+                                  ArrayRef<bool>(isCount)));
+    Value byte = arith::IndexCastOp::create(b, b.getI8Type(), count);
+    all = arith::SelectOp::create(
+        b, places, vector::BroadcastOp::create(b, type, byte), all);
   }
+  vector::StoreOp::create(b, all, configuration, b.index(0));
   call("llvm.x86.ldtilecfg", address(configuration, b.index(0)));
 }
 
@@ -121,6 +128,14 @@ void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
   const int64_t rowStride = cast<MemRefType>(x.getType()).getDimSize(1);
   const int64_t columnStride = 4 * size;
   const int64_t sumStride = 4 * cast<MemRefType>(sums.getType()).getDimSize(1);
+  // Part of the cache lines that a step takes of a panel.
+  Value firstLine, endLine;
+  const int64_t lines = step / 4 * columnStride / lineBytes;
+  if (form.piece) {
+    Value count = b.floorDiv(b.add(form.pieces, lines - 1), form.pieces);
+    firstLine = b.mul(form.piece, count);
+    endLine = b.min(b.add(firstLine, count), b.index(lines));
+  }
   // Written for blocks of one and of two registers of rows.
   Value halves = b.ceilDiv(rows, tileRows);
   b.choose(halves, {2, 1}, [&](int64_t halves) {
@@ -131,6 +146,10 @@ void TileProduct::multiply(Value x, Value row, Value rows, Value weights,
       Value offset = b.mul(index, step);
       Value channel = b.add(first, offset);
       Value quad = b.floorDiv(b.add(firstWeight, offset), 4);
+      if (form.piece)
+        b.loop(firstLine, endLine, 1, [&](Value line) {
+          b.prefetch(weights, {b.add(panel, 1), quad, b.mul(line, lineBytes)});
+        });
       auto load = [&](int64_t tile, Value from, int64_t bytes) {
         call("llvm.x86.tileloadd64",
              {registerNumber(tile), from, stride(bytes)});

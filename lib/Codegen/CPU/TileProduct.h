@@ -23,6 +23,9 @@ struct TileProductForm {
   /// The first column of the sums.
   mlir::Value column = {};
   bool isSigned = false; ///< x is s8.
+  /// Where given, part `piece` of `pieces` of the next panel is asked for
+  /// meanwhile.
+  mlir::Value piece = {}, pieces = {};
 };
 
 /// Writes products of rows of bytes with a panel of signed ones on the tile
