@@ -51,6 +51,7 @@ void quench::buildCPUCodegenPipeline(OpPassManager &pm,
 
 void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   pm.addPass(createLowerEntryPointsPass());
+  pm.addPass(createSpaceRowsPass());
   pm.addPass(createBufferizePass());
 
   // Loops of scalars and vectors.

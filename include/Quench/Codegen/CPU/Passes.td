@@ -138,6 +138,30 @@ def LowerEntryPointsPass
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SpaceRowsPass : Pass<"quench-space-rows", "::mlir::ModuleOp"> {
+  let summary = "Put gaps between rows that collide in caches";
+  let description = [{
+    A linear computes a panel of channels for all rows, and so writes a piece of
+    each row. Where rows lie a multiple of 1 KiB apart, the pieces share a quarter
+    of the sets of the first level cache, or fewer, and evict each other. Such an
+    output of `quench.call_kernel` gets a cache line behind each row, unless
+    something that reads it would need a copy without gaps: a kernel that takes
+    dense rows, or the result of an entry point.
+
+    ```mlir
+    %empty = tensor.empty(%n) : tensor<?x768xf32>
+    %0 = quench.call_kernel @linear(%x, %w : tensor<?x768xf32>, tensor<24x768x32xf32>)
+      outs(%empty : tensor<?x768xf32>) -> tensor<?x768xf32>
+    // becomes
+    %all = tensor.empty(%n) : tensor<?x784xf32>
+    %rows = tensor.extract_slice %all[0, 0] [%n, 768] [1, 1] : tensor<?x784xf32> to tensor<?x768xf32>
+    %0 = quench.call_kernel @linear(%x, %w : tensor<?x768xf32>, tensor<24x768x32xf32>)
+      outs(%rows : tensor<?x768xf32>) -> tensor<?x768xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def BufferizePass : Pass<"quench-bufferize", "::mlir::ModuleOp"> {
   let summary = "Compute in buffers instead of on tensors";
   let description = [{
