@@ -54,8 +54,6 @@ quench::openExamples(func::FuncOp function, const CalibrationOptions &options) {
   if (!data)
     return fail(module, data.takeError());
   int64_t examples = countExamples(**data, options);
-  if (examples == 0)
-    return fail(module, makeError("'", options.data, "' has no example"));
   constexpr int64_t few = 16;
   if (examples < few)
     emitWarning(UnknownLoc::get(module.getContext()))

@@ -62,8 +62,6 @@ FailureOr<Evaluation> quench::evaluateModel(const LocatedModel &model,
   int64_t available = (*data)->size(), batch = (*data)->getBatch();
   if (options.limit)
     available = std::min(available, options.limit);
-  if (available == 0)
-    return fail(makeError("'", options.data, "' has no example"));
 
   auto labels = ExampleData::openLabels(options.labels, options.data, **data);
   if (!labels)

@@ -382,8 +382,9 @@ static int64_t getLimit(func::FuncOp function, unsigned argument,
   return INT64_MAX;
 }
 
-llvm::Expected<std::unique_ptr<ExampleData>>
-ExampleData::open(func::FuncOp function, const DataOptions &options) {
+/// ExampleData::open(), of files that have no example, too.
+static llvm::Expected<std::unique_ptr<ExampleData>>
+openData(func::FuncOp function, const DataOptions &options) {
   StringRef path = options.data;
   if (path.ends_with(".safetensors")) {
     std::vector<std::string> names;
@@ -416,4 +417,12 @@ ExampleData::open(func::FuncOp function, const DataOptions &options) {
   int64_t length = std::min(options.length, getLimit(function, *argument, 1));
   return std::make_unique<ByteExamples>(std::move(*file), name, options.batch,
                                         length);
+}
+
+llvm::Expected<std::unique_ptr<ExampleData>>
+ExampleData::open(func::FuncOp function, const DataOptions &options) {
+  auto examples = openData(function, options);
+  if (examples && (*examples)->size() == 0)
+    return makeError("'", options.data, "' has no example");
+  return examples;
 }

@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/MeasureLayers.h"
 
 #include "ExampleData.h"
+#include "HostNumbers.h"
 #include "ModelSession.h"
 #include "OutputMetrics.h"
 
@@ -20,7 +21,6 @@
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
 #include "Quench/Pipelines/Unquantize.h"
 #include "Quench/Support/Error.h"
-#include "Quench/Support/FloatBytes.h"
 #include "Quench/Transforms/WeightPrograms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -195,19 +195,6 @@ void LayerCollector::add(OpOperand &use, StringRef role) {
 // Weights
 //===----------------------------------------------------------------------===//
 
-/// The numbers that the weight program `value` computes.
-static FailureOr<std::vector<double>> evaluate(Value value,
-                                               const ArchiveSet &archives) {
-  auto type = cast<RankedTensorType>(value.getType());
-  std::optional<DType> dtype = getDType(type.getElementType());
-  std::vector<char> bytes(type.getNumElements() * getBitWidth(*dtype) / 8);
-  if (failed(evaluateWeights(value, archives, bytes)))
-    return failure();
-  std::vector<double> numbers(type.getNumElements());
-  decodeFloats(*dtype, bytes.data(), numbers);
-  return numbers;
-}
-
 /// The bytes of a tensor of `type` whose elements have `bits` bits.
 static int64_t getBytes(Type type, int64_t bits) {
   return llvm::divideCeil(cast<RankedTensorType>(type).getNumElements() * bits,
@@ -310,8 +297,8 @@ static LogicalResult measureWeights(LayerCollector &collector,
       for (const QuantizedUse &use : uses) {
         if (!use.unquantized || !isWeightProgram(use.operand->get()))
           continue;
-        auto floats = evaluate(use.unquantized, archives);
-        auto numbers = evaluate(use.operand->get(), archives);
+        auto floats = evaluateFloats(use.unquantized, archives);
+        auto numbers = evaluateFloats(use.operand->get(), archives);
         if (failed(floats) || failed(numbers))
           return failure();
         std::optional<NoisePower> &power =
@@ -869,8 +856,6 @@ static FailureOr<LayerReport> runWithSwitches(
   auto data = ExampleData::open(function, options);
   if (!data)
     return fail(data.takeError());
-  if ((*data)->size() == 0)
-    return fail(makeError("'", options.data, "' has no example"));
   auto labels = ExampleData::openLabels(options.labels, options.data, **data);
   if (!labels)
     return fail(labels.takeError());

@@ -8,6 +8,8 @@
 
 #include "OutputMetrics.h"
 
+#include "HostNumbers.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Support/Error.h"
 #include "Quench/Support/FloatBytes.h"
@@ -48,19 +50,13 @@ private:
 } // namespace
 
 llvm::Error Rows::read(int64_t row, std::vector<double> &numbers) const {
-  static constexpr std::pair<qrt_dtype, DType> types[] = {
-      {QRT_F16, DType::F16},
-      {QRT_BF16, DType::BF16},
-      {QRT_F32, DType::F32},
-      {QRT_F64, DType::F64}};
-  const auto *type = llvm::find_if(
-      types, [&](const auto &t) { return t.first == tensor.dtype; });
-  if (type == std::end(types))
+  std::optional<DType> type = getFloatType(tensor);
+  if (!type)
     return makeError("'", tensor.name, "' is no tensor of floats");
   numbers.resize(size);
-  int64_t bytes = getBitWidth(type->second) / 8 * size;
-  decodeFloats(type->second,
-               static_cast<const char *>(tensor.data) + row * bytes, numbers);
+  int64_t bytes = getBitWidth(*type) / 8 * size;
+  decodeFloats(*type, static_cast<const char *>(tensor.data) + row * bytes,
+               numbers);
   if (!llvm::all_of(numbers, [](double x) { return std::isfinite(x); }))
     return makeError("found a number in '", tensor.name,
                      "' that is not finite");
@@ -72,33 +68,6 @@ const qrt_tensor *quench::findTensor(ArrayRef<qrt_tensor> tensors,
   const auto *it = llvm::find_if(
       tensors, [&](const qrt_tensor &tensor) { return name == tensor.name; });
   return it == tensors.end() ? nullptr : it;
-}
-
-/// The integers of `tensor`; none where it has others.
-static std::optional<std::vector<int64_t>>
-getIntegers(const qrt_tensor &tensor) {
-  int64_t count = 1;
-  for (int32_t dim = 0; dim < tensor.rank; ++dim)
-    count *= tensor.shape[dim];
-  auto read = [&](auto type) {
-    const auto *data = static_cast<const decltype(type) *>(tensor.data);
-    return std::vector<int64_t>(data, data + count);
-  };
-  switch (tensor.dtype) {
-  case QRT_BOOL:
-  case QRT_U8:
-    return read(uint8_t());
-  case QRT_I8:
-    return read(int8_t());
-  case QRT_I16:
-    return read(int16_t());
-  case QRT_I32:
-    return read(int32_t());
-  case QRT_I64:
-    return read(int64_t());
-  default:
-    return std::nullopt;
-  }
 }
 
 //===----------------------------------------------------------------------===//

@@ -8,6 +8,8 @@
 
 #include "SplitModel.h"
 
+#include "DimSymbols.h"
+
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
@@ -58,9 +60,6 @@ private:
   unsigned pieceOf(Value value);
   /// The tensors of other pieces that `value` is computed from.
   void findCrossing(Value value, unsigned piece);
-  /// The names of the dynamic dimensions of `value`.
-  FailureOr<ArrayAttr> findSymbols(Value value);
-  FailureOr<StringAttr> findSymbol(Value value, int64_t dim);
 
   func::FuncOp func;
   SmallVector<Value> joins;
@@ -167,72 +166,6 @@ void EntrySplitter::findCrossing(Value value, unsigned piece) {
     findCrossing(operand, piece);
 }
 
-FailureOr<StringAttr> EntrySplitter::findSymbol(Value value, int64_t dim) {
-  while (true) {
-    if (auto known = crossings.find(value);
-        known != crossings.end() && known->second.symbols) {
-      auto type = cast<RankedTensorType>(value.getType());
-      return cast<StringAttr>(
-          known->second.symbols[type.getDynamicDimIndex(dim)]);
-    }
-    if (auto argument = dyn_cast<BlockArgument>(value)) {
-      auto type = cast<RankedTensorType>(value.getType());
-      auto dims = func.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
-                                                   attrs::dims);
-      if (!dims)
-        return failure();
-      return cast<StringAttr>(dims[type.getDynamicDimIndex(dim)]);
-    }
-    // A dynamic dimension that a reshape leaves alone.
-    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>()) {
-      ReassociationIndices group = collapse.getReassociationIndices()[dim];
-      if (group.size() != 1)
-        return failure();
-      value = collapse.getSrc();
-      dim = group.front();
-      continue;
-    }
-    if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>()) {
-      int64_t sourceDim = expand.getCorrespondingSourceDim(dim);
-      if (expand.getReassociationIndices()[sourceDim].size() != 1)
-        return failure();
-      value = expand.getSrc();
-      dim = sourceDim;
-      continue;
-    }
-    auto result = cast<OpResult>(value);
-    auto op = dyn_cast<ReifyRankedShapedTypeOpInterface>(result.getOwner());
-    if (!op)
-      return failure();
-    OpBuilder builder(op);
-    ReifiedRankedShapedTypeDims shapes;
-    if (failed(op.reifyResultShapes(builder, shapes)))
-      return failure();
-    auto size = dyn_cast<Value>(shapes[result.getResultNumber()][dim]);
-    auto source = size ? size.getDefiningOp<tensor::DimOp>() : tensor::DimOp();
-    std::optional<int64_t> index =
-        source ? source.getConstantIndex() : std::nullopt;
-    if (!index)
-      return failure();
-    value = source.getSource();
-    dim = *index;
-  }
-}
-
-FailureOr<ArrayAttr> EntrySplitter::findSymbols(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<Attribute> symbols;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    if (!type.isDynamicDim(dim))
-      continue;
-    FailureOr<StringAttr> symbol = findSymbol(value, dim);
-    if (failed(symbol))
-      return failure();
-    symbols.push_back(*symbol);
-  }
-  return ArrayAttr::get(func.getContext(), symbols);
-}
-
 LogicalResult EntrySplitter::cut(ArrayRef<Operation *> last, bool givesJoins) {
   unsigned piece = 0;
   pieces.clear();
@@ -261,7 +194,10 @@ LogicalResult EntrySplitter::cut(ArrayRef<Operation *> last, bool givesJoins) {
       crossings.insert({join, {}});
   for (auto [index, entry] : llvm::enumerate(crossings)) {
     auto &[value, crossing] = entry;
-    FailureOr<ArrayAttr> symbols = findSymbols(value);
+    FailureOr<ArrayAttr> symbols = findSymbols(value, [&](Value known) {
+      auto it = crossings.find(known);
+      return it == crossings.end() ? ArrayAttr() : it->second.symbols;
+    });
     if (failed(symbols))
       return failure();
     crossing.symbols = *symbols;
