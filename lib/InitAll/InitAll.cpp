@@ -8,6 +8,7 @@
 
 #include "Quench/InitAll.h"
 
+#include "Quench/Analysis/Relevance.h"
 #include "Quench/Codegen/CPU/Kernels.h"
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Codegen/CPU/Pipeline.h"
@@ -32,6 +33,7 @@ void quench::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllToLLVMIRTranslations(registry);
   registry.insert<QuenchDialect>();
   registerKernelBufferization(registry);
+  registerRelevanceModels(registry);
 }
 
 /// What this library adds to the passes of MLIR.
