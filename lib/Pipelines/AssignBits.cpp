@@ -9,6 +9,7 @@
 #include "Quench/Pipelines/AssignBits.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Pipelines/MeasureRelevance.h"
 #include "Quench/Pipelines/Model.h"
 #include "Quench/Support/Error.h"
 
@@ -189,36 +190,87 @@ QuantScheme VariableScheme::getScheme(ArrayRef<unsigned> bits) const {
 // measureWidths
 //===----------------------------------------------------------------------===//
 
-/// Adds to each group what it is with `bits` bits. `module` is quantized so.
-static FailureOr<int64_t> measureWidth(ModuleOp module, StringRef input,
-                                       const CPUTarget &target,
-                                       const WidthOptions &options,
-                                       unsigned bits,
-                                       MutableArrayRef<WidthGroup> groups) {
+/// Fills `errors` with what the outputs of `model` lose with each of `groups`
+/// quantized alone, and returns what is quantized.
+static FailureOr<LayerReport> measureLosses(const LocatedModel &model,
+                                            const CPUTarget &target,
+                                            const WidthOptions &options,
+                                            ArrayRef<WidthGroup> groups,
+                                            std::vector<double> &errors) {
   std::vector<std::vector<std::string>> layers;
   for (const WidthGroup &group : groups)
     layers.push_back(group.layers);
   std::vector<OutputLoss> losses;
   FailureOr<LayerReport> report =
-      measureGroups({module, modelDirectory(input), options.params}, target,
-                    options.data, layers, losses);
+      measureGroups(model, target, options.data, layers, losses);
+  if (failed(report))
+    return failure();
+  for (const OutputLoss &loss : losses) {
+    if (options.metric == "error") {
+      errors.push_back(loss.ratio);
+      continue;
+    }
+    const Evaluation::Metric *metric = loss.find(options.metric);
+    if (!metric)
+      return emitError(UnknownLoc::get(ModuleOp(model.module).getContext()))
+             << "the metric " << options.metric
+             << " is none of this model; the error of the outputs always is";
+    errors.push_back(metric->value);
+  }
+  return report;
+}
+
+/// Fills `errors` with the errors of what the layers of each of `groups` give,
+/// and returns what is quantized.
+static FailureOr<LayerReport> measureLayerErrors(const LocatedModel &model,
+                                                 const CPUTarget &target,
+                                                 const WidthOptions &options,
+                                                 ArrayRef<WidthGroup> groups,
+                                                 std::vector<double> &errors) {
+  MeasureOptions measure;
+  static_cast<EvaluationOptions &>(measure) = options.data;
+  measure.ablations = measure.sets = 0;
+  FailureOr<LayerReport> report = measureLayers(model, target, measure);
+  if (failed(report))
+    return failure();
+  llvm::StringMap<NoisePower> local;
+  for (const QuantizedLayer &layer : report->layers)
+    if (layer.local)
+      local[layer.name] = *layer.local;
+  for (const WidthGroup &group : groups) {
+    double &sum = errors.emplace_back(0);
+    for (const std::string &layer : group.layers) {
+      auto it = local.find(layer);
+      if (it == local.end())
+        return emitError(UnknownLoc::get(ModuleOp(model.module).getContext()))
+               << "the error of what '" << layer << "' gives is not known";
+      if (it->second.noise > 0)
+        sum += it->second.noise / it->second.signal;
+    }
+  }
+  return report;
+}
+
+/// Adds to each group what it is with `bits` bits. `model` is quantized so.
+static FailureOr<int64_t> measureWidth(const LocatedModel &model,
+                                       const CPUTarget &target,
+                                       const WidthOptions &options,
+                                       unsigned bits,
+                                       MutableArrayRef<WidthGroup> groups) {
+  auto *measure =
+      options.metric == "layer" ? measureLayerErrors : measureLosses;
+  std::vector<double> errors;
+  FailureOr<LayerReport> report =
+      measure(model, target, options, groups, errors);
   if (failed(report))
     return failure();
   llvm::StringMap<int64_t> bytes;
   for (const QuantizedLayer &layer : report->layers)
     bytes[layer.name] = layer.bytes;
-  for (auto [group, loss] : llvm::zip_equal(groups, losses)) {
-    MeasuredWidth width{bits, 0, loss.ratio};
+  for (auto [group, error] : llvm::zip_equal(groups, errors)) {
+    MeasuredWidth width{bits, 0, error};
     for (const std::string &layer : group.layers)
       width.bytes += bytes.lookup(layer);
-    if (options.metric != "error") {
-      const Evaluation::Metric *metric = loss.find(options.metric);
-      if (!metric)
-        return emitError(UnknownLoc::get(module.getContext()))
-               << "the metric " << options.metric
-               << " is none of this model; the error of the outputs always is";
-      width.error = metric->value;
-    }
     group.widths.push_back(width);
   }
   return report->examples;
@@ -236,10 +288,29 @@ FailureOr<int64_t> quench::measureWidths(MLIRContext &context, StringRef input,
     if (!module)
       return failure();
     FailureOr<int64_t> count =
-        measureWidth(*module, input, target, options, bits, scheme.getGroups());
+        measureWidth({*module, modelDirectory(input), options.params}, target,
+                     options, bits, scheme.getGroups());
     if (failed(count))
       return failure();
     examples = *count;
   }
   return examples;
+}
+
+LogicalResult quench::weighByRelevance(ModuleOp module, StringRef directory,
+                                       const CPUTarget &target,
+                                       const WidthOptions &options,
+                                       VariableScheme &scheme) {
+  FailureOr<llvm::StringMap<double>> relevance = measureRelevance(
+      {module, directory.str(), options.params}, target, options.data);
+  if (failed(relevance))
+    return failure();
+  for (WidthGroup &group : scheme.getGroups()) {
+    double sum = 0;
+    // Of layers that the entry point does not have measureWidths() says so.
+    for (const std::string &layer : group.layers)
+      sum += relevance->try_emplace(layer, 1).first->second;
+    group.relevance = sum / group.layers.size();
+  }
+  return success();
 }

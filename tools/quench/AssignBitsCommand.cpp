@@ -9,6 +9,7 @@
 #include "Command.h"
 
 #include "Quench/Pipelines/AssignBits.h"
+#include "Quench/Pipelines/Model.h"
 #include "Quench/Support/BitAllocation.h"
 #include "Quench/Support/OutputFile.h"
 #include "Quench/Support/Spelling.h"
@@ -28,7 +29,9 @@ Chooses for each layer how many bits its codes have: those with which the output
 lose least for so many bits of a weight on average. What a layer loses is measured
 once for each of --bits, with the layer quantized and no other, on FILE; of all
 choices, the best of each average is then found exactly, the loss of a choice
-being the sum. The scheme that is written is one for --scheme.
+being the sum. With --relevance what a layer loses counts by how much of the
+relevance of predictions goes through it. The scheme that is written is one for
+--scheme.
 
 Integer codes of weights vary that rules of the scheme for all sites give, and
 inputs that have as many bits in the scheme as weights; layers that read one such
@@ -86,10 +89,13 @@ public:
                 cl::desc("Bits of a weight at most, on average over the "
                          "weights that vary, scales not counted")),
         metric("metric", cl::sub(sub), cl::init("error"),
-               cl::value_desc("error|kl"),
+               cl::value_desc("error|kl|layer"),
                cl::desc("What a layer loses: the error of the outputs "
-                        "(default), or the divergence of their "
-                        "probabilities")),
+                        "(default), the divergence of their probabilities, "
+                        "or the error of what it gives itself")),
+        relevance("relevance", cl::sub(sub),
+                  cl::desc("Let what a layer loses count by its relevance "
+                           "(layer-wise relevance propagation)")),
         output("o", cl::sub(sub), cl::value_desc("file"),
                cl::desc("Scheme to write")),
         json("json", cl::sub(sub), cl::value_desc("file"),
@@ -105,6 +111,8 @@ private:
   llvm::Error get(const Environment &environment, WidthOptions &options);
   llvm::Error getBits(WidthOptions &options) const;
 
+  /// What is measured of layers.
+  std::string describeMetric() const;
   /// The description of the scheme that is written.
   std::string describe(const WidthOptions &options,
                        const QuantScheme &scheme) const;
@@ -120,6 +128,7 @@ private:
   cl::list<unsigned> bits;
   cl::opt<double> average;
   cl::opt<std::string> metric;
+  cl::opt<bool> relevance;
   cl::opt<std::string> output;
   cl::opt<std::string> json;
   cl::opt<bool> force;
@@ -136,7 +145,7 @@ llvm::Expected<BitCurve> BitCurve::create(llvm::ArrayRef<WidthGroup> groups) {
   for (const WidthGroup &group : groups) {
     BitItem item{group.elements, {}};
     for (const MeasuredWidth &width : group.widths)
-      item.choices.push_back({width.bits, width.error});
+      item.choices.push_back({width.bits, group.relevance * width.error});
     items.push_back(std::move(item));
     elements += group.elements;
   }
@@ -209,9 +218,9 @@ llvm::Error AssignBitsCommand::get(const Environment &environment,
     return llvm::createStringError("no scheme: name it with --scheme");
   if (llvm::Error error = getBits(options))
     return error;
-  if (!llvm::is_contained({"error", "kl"}, metric.getValue()))
+  if (!llvm::is_contained({"error", "kl", "layer"}, metric.getValue()))
     return llvm::createStringError("--metric: found '" + metric +
-                                   "', expected error or kl");
+                                   "', expected error, kl or layer");
   options.metric = metric;
   if (output.empty())
     return llvm::createStringError("no output: name it with -o");
@@ -235,27 +244,37 @@ static std::string format(llvm::StringRef style, double value) {
   return text;
 }
 
+std::string AssignBitsCommand::describeMetric() const {
+  if (metric == "layer")
+    return "error of what each layer gives";
+  return metric + " with one layer quantized";
+}
+
 std::string AssignBitsCommand::describe(const WidthOptions &options,
                                         const QuantScheme &scheme) const {
   std::string widths;
   for (unsigned width : options.bits)
     widths += (widths.empty() ? "" : ", ") + std::to_string(width);
   return scheme.name + " with at most " + format("%g", average) +
-         " bits on average, of " + widths + ", by the " + metric + " of layers";
+         " bits on average, of " + widths + ", by " + describeMetric() +
+         (relevance ? ", times its relevance" : "");
 }
 
 void AssignBitsCommand::print(llvm::ArrayRef<WidthGroup> groups,
                               const BitCurve &curve, size_t chosen,
                               int64_t examples) const {
   llvm::raw_ostream &os = llvm::outs();
-  os << metric << " with one layer quantized, on "
-     << formatCount(examples, "example") << "\n\n";
+  os << describeMetric() << ", on " << formatCount(examples, "example")
+     << "\n\n";
   std::vector<std::string> titles = {"layer", "weights"};
-  std::vector<bool> isNumeric = {false, true};
+  if (relevance)
+    titles.push_back("relevance");
+  size_t firstWidth = titles.size();
   for (const MeasuredWidth &width : groups.front().widths)
     titles.push_back(std::to_string(width.bits) + " bits");
   titles.push_back("chosen");
-  isNumeric.resize(titles.size(), true);
+  std::vector<bool> isNumeric(titles.size(), true);
+  isNumeric.front() = false;
   TextTable layers(isNumeric);
   layers.addRow(titles);
   for (auto [group, bits] : llvm::zip_equal(groups, curve.getBits(chosen)))
@@ -265,8 +284,10 @@ void AssignBitsCommand::print(llvm::ArrayRef<WidthGroup> groups,
       cells.front() = layer;
       if (layer == group.layers.front()) {
         cells[1] = std::to_string(group.elements);
+        if (relevance)
+          cells[2] = format("%.3f", group.relevance);
         for (auto [place, width] : llvm::enumerate(group.widths))
-          cells[place + 2] = format("%.3e", width.error);
+          cells[firstWidth + place] = format("%.3e", width.error);
       }
       cells.back() = std::to_string(bits);
       layers.addRow(std::move(cells));
@@ -309,11 +330,13 @@ llvm::json::Object AssignBitsCommand::toJSON(llvm::ArrayRef<WidthGroup> groups,
       widths.push_back(llvm::json::Object{{"bits", width.bits},
                                           {"bytes", width.bytes},
                                           {"error", width.error}});
-    measured.push_back(
-        llvm::json::Object{{"layers", llvm::json::Array(group.layers)},
-                           {"elements", group.elements},
-                           {"widths", std::move(widths)},
-                           {"chosen", bits}});
+    llvm::json::Object object{{"layers", llvm::json::Array(group.layers)},
+                              {"elements", group.elements},
+                              {"widths", std::move(widths)},
+                              {"chosen", bits}};
+    if (relevance)
+      object["relevance"] = group.relevance;
+    measured.push_back(std::move(object));
   }
   for (size_t point : llvm::seq(curve.size()))
     points.push_back(llvm::json::Object{{"average", curve.getAverage(point)},
@@ -359,6 +382,10 @@ ExitStatus AssignBitsCommand::run(const Environment &environment) {
   mlir::FailureOr<VariableScheme> scheme =
       VariableScheme::create(*module, options.phases.formats);
   if (failed(scheme))
+    return ExitFailed;
+  if (relevance &&
+      failed(weighByRelevance(*module, modelDirectory(model.path()), *target,
+                              options, *scheme)))
     return ExitFailed;
   mlir::FailureOr<int64_t> examples =
       measureWidths(context, model.path(), *target, options, *scheme);

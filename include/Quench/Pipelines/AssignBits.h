@@ -8,7 +8,8 @@
 //
 // Layers get codes of the widths with which the outputs lose least for so many
 // bits on average. What a layer loses is measured with it quantized alone, once
-// for each width; what layers lose together is taken as the sum.
+// for each width; what layers lose together is taken as the sum. What a layer
+// loses may count by its relevance (LRP-QViT).
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,6 +46,9 @@ struct WidthGroup {
   int64_t elements = 0;
   /// In the order in which they were measured.
   std::vector<MeasuredWidth> widths;
+  /// What its error counts, relative to that of other groups: the mean
+  /// relevance of its layers where that is measured.
+  double relevance = 1;
 };
 
 /// A scheme whose integer codes of weights may have another width in each
@@ -85,8 +89,9 @@ struct WidthOptions {
   llvm::StringMap<std::string> params;
   /// Each from 2 to 8.
   std::vector<unsigned> bits;
-  /// `error`, of the outputs (OutputLoss::ratio), or a metric that is less the
-  /// less is lost, such as `kl`.
+  /// `error`, of the outputs (OutputLoss::ratio), a metric of them that is less
+  /// the less is lost, such as `kl`, or `layer`: the sum over layers of the
+  /// squared error of what a layer gives, over its squared numbers.
   std::string metric = "error";
   EvaluationOptions data;
 };
@@ -100,6 +105,15 @@ mlir::FailureOr<int64_t> measureWidths(mlir::MLIRContext &context,
                                        const CPUTarget &target,
                                        const WidthOptions &options,
                                        VariableScheme &scheme);
+
+/// Fills the relevance of the groups of `scheme` with what measureRelevance()
+/// finds in `module`, from which `scheme` was made. Relative paths start from
+/// `directory`. Fails with a diagnostic.
+mlir::LogicalResult weighByRelevance(mlir::ModuleOp module,
+                                     llvm::StringRef directory,
+                                     const CPUTarget &target,
+                                     const WidthOptions &options,
+                                     VariableScheme &scheme);
 
 } // namespace quench
 

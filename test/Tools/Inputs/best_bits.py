@@ -20,7 +20,10 @@ for widths in itertools.product(*(group["widths"] for group in groups)):
     points.append(
         (
             bits / elements,
-            sum(width["error"] for width in widths),
+            sum(
+                group.get("relevance", 1) * width["error"]
+                for group, width in zip(groups, widths)
+            ),
             sum(width["bytes"] for width in widths),
             [width["bits"] for width in widths],
         )
