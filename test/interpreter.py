@@ -12,6 +12,7 @@ import json
 import re
 import struct
 
+import formats
 import numpy as np
 
 DTYPES = {"f32": np.float32, "f64": np.float64, "i8": np.int8, "i32": np.int32, "i64": np.int64}
@@ -245,17 +246,19 @@ def round_to_book(numbers, t):
 
 class Format:
     """`#quench.uniform<i4, axis = 0, group = 32>`, `#quench.small_float<e2m1, token,
-    group = 16, scale = e4m3>`, `#quench.code_book<nf4, axis = 0>`, `#quench.ternary<axis = 0>`."""
+    group = 16, scale = e4m3>`, `#quench.code_book<nf4, axis = 0>`, `#quench.ternary<axis = 0>`,
+    `#quench.log<u4, step = 1 : 2, zero = last>`."""
 
     def __init__(self, text):
         kind, body = re.fullmatch(r"#quench\.(\w+)(?:<(.*)>)?", text).groups()
         words = split(body or "")
         self.kind, self.text = kind, text
         self.is_integer = kind in ("uniform", "ternary")
-        assert self.is_integer or kind in ("small_float", "code_book"), text
+        assert self.is_integer or kind in ("small_float", "code_book", "log"), text
         element = words.pop(0) if kind != "ternary" else "ternary"
         self.element, self.axis, self.group, self.scales = element, None, None, None
         self.token = self.sequence = self.asymmetric = False
+        step, zero = ["1", "1"], None
         for word in words:
             key, _, value = word.partition(" = ")
             if key == "axis":
@@ -264,6 +267,10 @@ class Format:
                 self.group = int(value)
             elif key == "scale":
                 self.scales = value
+            elif key == "step":
+                step = value.split(":")
+            elif key == "zero":
+                zero = value
             else:
                 assert key in ("token", "sequence", "asymmetric"), text
                 setattr(self, key, True)
@@ -277,6 +284,10 @@ class Format:
         elif kind == "code_book":
             assert element == "nf4", text
             self.table = np.array(NF4)
+        elif kind == "log":
+            # In exact arithmetic, a number at a time.
+            self.log = formats.Log(int(element[1:]), *map(int, step), zero=zero)
+            self.table = np.array(sorted(self.log.numbers.values()))
         else:
             self.table = SMALL_FLOATS[element]
         # The greatest number at scale 1; the least is as great.
@@ -331,7 +342,7 @@ class Format:
                 scale = (np.maximum(high, compute(0)) - np.minimum(low, compute(0))) / compute(self.high - self.low)
             elif self.scales == "e8m0" and not self.is_integer:
                 scale = magnitude / compute(2.0**np.floor(np.log2(self.greatest)))
-            elif self.is_integer and not self.signed:
+            elif self.kind == "log" or self.is_integer and not self.signed:
                 scale = high / compute(self.greatest)
             else:
                 scale = magnitude / compute(self.greatest)
@@ -366,6 +377,8 @@ class Format:
             t = x / self.spread(scale, x.shape)
         if self.kind == "code_book":
             return round_to_book(self.table, t)
+        if self.kind == "log":
+            return np.vectorize(lambda x: self.log.numbers[self.log.quantize(float(x), None)])(t)
         if not self.is_integer:
             return round_to_table(self.table, t)
         z = np.int64(0) if zero is None else self.spread(self.unsign(zero), x.shape)
@@ -568,6 +581,11 @@ class Interpreter:
         return Format(op["quantizer"]).scale(self.get(op.operands[0]))
 
     dynamic_scale = quant_scale
+
+    def search_scale(self, op):
+        """Of one step, the range itself."""
+        assert int(op["steps"].split()[0]) == 1
+        return self.quant_scale(op)
 
     def quant_zero(self, op):
         form, x = Format(op["quantizer"]), self.get(op.operands[0])

@@ -92,6 +92,10 @@ if shutil.which("valgrind"):
 else:
     lit_config.note("programs are not run under valgrind, which is missing")
 
+# Long tests.
+if "exhaustive" in lit_config.params:
+    config.available_features.add("exhaustive")
+
 # What browsers make of reports.
 config.chromium = shutil.which("chromium") or shutil.which("chromium-browser")
 if config.chromium:

@@ -10,7 +10,8 @@
 
     integer_model.py QUENCH QUENCH_OPT MODEL INPUTS FOLDER SCHEME...
 
-Static scales come from statistics of the inputs.
+Static scales come from statistics of the inputs. scheme_levels.py does the same for
+other processors.
 
 docs/spec.md fixes to the bit what quantizers and integers do, and not what norms,
 softmax and activation functions do between them. So the model is built twice: as it
@@ -27,11 +28,9 @@ the interpreter's numbers in f64, at 1e-6 of the greater of the two numbers. Lin
 stay in floats must be within the bound of C33.
 """
 
-import glob
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -101,25 +100,22 @@ class Linear:
 class Check:
     """A model of one scheme: its first entry point as it is, and with further results."""
 
-    def __init__(self, quench, quench_opt, model, inputs, folder, scheme):
-        self.scheme, self.weights = scheme, {"model": interpreter.load(os.path.join(model, "model.safetensors"))}
-        name = re.sub(r"\W+", "_", scheme).strip("_")
-        quantized, statistics = os.path.join(folder, f"{name}.mlir"), os.path.join(folder, f"{name}-statistics")
-        self.is_static = "static=true" in scheme
-        shutil.rmtree(statistics, ignore_errors=True)
-        calibration = ["--calib", inputs, "--calib-cache", statistics, "--quick"] if self.is_static else []
-        run(quench, "build", model, "--scheme", scheme, *calibration, "--stop-after", "quantize", "-o", quantized, "--force")
-        if self.is_static:
-            (path,) = glob.glob(os.path.join(statistics, "*.safetensors"))
-            self.weights["stats"] = interpreter.load(path)
+    def __init__(self, quench, quench_opt, model, folder, title, options, statistics=None):
+        """`options` of `quench build` say what `title` calls it; `statistics` are for
+        static scales."""
+        self.title, self.weights = title, {"model": interpreter.load(os.path.join(model, "model.safetensors"))}
+        name = re.sub(r"\W+", "_", title).strip("_")
+        quantized = os.path.join(folder, f"{name}.mlir")
+        if statistics:
+            self.weights["stats"] = interpreter.load(statistics)
+            options = [*options, "--param", f"stats={statistics}"]
+        run(quench, "build", model, *options, "--stop-after", "quantize", "-o", quantized, "--force")
         self.functions = []
         for what, passes in ("plain", []), ("shown", ["--quench-legalize"]):
             self.module = interpreter.Module(run(quench_opt, quantized, *passes, "--mlir-print-op-generic"))
             function = next(function for function in self.module.functions if function.is_entry)
             function.rename(f"{name}_{what}")
             self.functions.append(function)
-        self.linears, self.attentions, self.numbers, self.wrong = 0, 0, 0, []
-        self.activated, self.bounded, self.share = 0, 0, 0.0
         self.show()
 
     def show(self):
@@ -132,8 +128,10 @@ class Check:
         self.found = [Linear(op, users) for op in entry.ops if op.name in ("quench.integer_linear", "quench.weight_only_linear")
                       or op.name == "quench.linear" and values.comes_from(op.operands[1], "quench.dequantize")]
         shown = [op.operands[0] for op in entry.ops if op.name in QUANTIZERS]
+        # What the spec fixes to the bit beside linears.
         self.attended = [op.results[0] for op in entry.ops if op.name == "quench.integer_attention"]
-        shown += self.attended
+        self.rounded = [op.results[0] for op in entry.ops if op.name == "quench.fake_quant"]
+        shown += self.attended + self.rounded
         for linear in self.found:
             shown += [linear.result(), *linear.others()]
             if linear.op.name in FLOATS and not values.comes_from(linear.op.operands[0], "quench.fake_quant"):
@@ -144,18 +142,27 @@ class Check:
                       if value not in hidden and not value.startswith("%arg") and not values.is_program(value)])
 
     def compare_with(self, plain, shown):
-        """Names of results of which the builds give other bits."""
+        """Compares what both builds give."""
+        self.linears, self.numbers, self.wrong = 0, 0, []
+        self.activated, self.bounded, self.share = 0, 0, 0.0
         values = interpreter.Interpreter(self.functions[1], self.weights, shown)
         for linear in self.found:
             self.compare(linear, values, shown)
-        for value in self.attended:
+        for value in self.attended + self.rounded:
             given = shown[value[1:]]
             result = np.ascontiguousarray(values.evaluate(values.producers[value]))
-            self.attentions += 1
             self.numbers += given.size
             if result.dtype != given.dtype or result.tobytes() != given.tobytes():
                 self.wrong.append(value)
-        return [name for name, tensor in plain.items() if tensor.tobytes() != shown[name].tobytes()]
+        self.different = [name for name, tensor in plain.items() if tensor.tobytes() != shown[name].tobytes()]
+
+    def describe(self):
+        """What compare_with() found."""
+        exact = [f"{self.linears} linears", *(f"{len(found)} {what}" for found, what in
+                                              ((self.attended, "attentions"), (self.rounded, "quantizers")) if found)]
+        return (f"{' and '.join(exact)} to the bit ({self.numbers} numbers), {self.activated} with an activation, "
+                f"{self.bounded} in floats; wrong: {', '.join(self.wrong) or 'none'}; "
+                f"builds differ in: {', '.join(self.different) or 'nothing'}; {self.share:.2f} of what is allowed")
 
     def compare(self, linear, values, found):
         given = found[linear.result()[1:]]
@@ -192,28 +199,42 @@ class Check:
             self.wrong.append(linear.result())
 
 
-def main(quench, quench_opt, model, inputs, folder, *schemes):
-    os.makedirs(folder, exist_ok=True)
-    checks = [Check(quench, quench_opt, model, inputs, folder, scheme) for scheme in schemes]
-    # One program, since all of them have most kernels in common. The module is that of
-    # the scheme whose archives all have.
-    path, program = os.path.join(folder, "all.mlir"), os.path.join(folder, "all")
+def calibrate(quench, model, inputs, folder, *options):
+    """An archive with statistics of `inputs`."""
+    path = os.path.join(folder, "statistics.safetensors")
+    run(quench, "calibrate", model, *options, "--data", inputs, "--quick", "-o", path, "--force")
+    return path
+
+
+def write_module(checks, functions, path):
+    """`functions` of all `checks` in one file, since most kernels are the same. The
+    module is that of a scheme that has all archives."""
     with open(path, "w") as stream:
-        module = max(checks, key=lambda check: check.is_static).module
-        stream.write(module.text([function for check in checks for function in check.functions]))
-    run(quench, "build", path, "--start-from", "codegen", "-o", program, "--force")
+        module = max(checks, key=lambda check: "stats = " in check.module.last).module
+        stream.write(module.text(functions))
+
+
+def run_function(command, function, inputs, folder):
+    """What `function` gives in the program of `command`."""
     names = [name for name in interpreter.load(inputs) if name in ("input_ids", "pixel_values")]
     given = [word for name in names for word in ("--input", f"{name}={inputs}")]
+    output = os.path.join(folder, f"{function.name}.safetensors")
+    run(*command, "--entry", function.name, *given, "--output", output, "--force")
+    return interpreter.load(output)
+
+
+def main(quench, quench_opt, model, inputs, folder, *schemes):
+    os.makedirs(folder, exist_ok=True)
+    static = [scheme for scheme in schemes if "static=true" in scheme]
+    statistics = calibrate(quench, model, inputs, folder) if static else None
+    checks = [Check(quench, quench_opt, model, folder, scheme, ["--scheme", scheme], statistics if scheme in static else None)
+              for scheme in schemes]
+    path, program = os.path.join(folder, "all.mlir"), os.path.join(folder, "all")
+    write_module(checks, [function for check in checks for function in check.functions], path)
+    run(quench, "build", path, "--start-from", "codegen", "-o", program, "--force")
     for check in checks:
-        outputs = []
-        for function in check.functions:
-            outputs.append(os.path.join(folder, f"{function.name}.safetensors"))
-            run(program, "--entry", function.name, *given, "--output", outputs[-1], "--force")
-        different = check.compare_with(*map(interpreter.load, outputs))
-        attentions = f" and {check.attentions} attentions" if check.attentions else ""
-        print(f"{check.scheme}: {check.linears} linears{attentions} to the bit ({check.numbers} numbers), {check.activated} with an activation, "
-              f"{check.bounded} in floats; wrong: {', '.join(check.wrong) or 'none'}; "
-              f"builds differ in: {', '.join(different) or 'nothing'}; {check.share:.2f} of what is allowed")
+        check.compare_with(*(run_function([program], function, inputs, folder) for function in check.functions))
+        print(f"{check.title}: {check.describe()}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# ===- scheme_levels.py - Every scheme on every level of processor --------===//
+#
+# Part of the Quench project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Compiles one layer by every scheme for some levels of processor, compares what it
+computes with the integer interpreter as integer_model.py does, and looks for errors of
+memory and races.
+
+    scheme_levels.py QUENCH QUENCH_OPT CLANG HOSTS MODEL INPUTS FOLDER CPU...
+
+For each level the code is compiled again with AddressSanitizer in the generated code
+itself, and runs with the runtime under sanitizers, HOSTS/model-host. Its bits must be
+those of the program. So is that of x86-64-v3 with ThreadSanitizer, HOSTS/model-host-thread;
+its program also runs under Valgrind, which knows no wider vectors.
+"""
+
+import os
+import re
+import shutil
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import integer_model  # noqa: E402
+import levels  # noqa: E402
+
+LOG2 = "W8A8 and log2 softmax"
+SCHEMES = [
+    "W8A8", "W8A8{activations=u8}", "W8A8{static=true}", "W8A8{static=true activations=u8}", "W8A8{attention=i8}", LOG2,
+    "W6A6", "W4A4", "W4A4{activations=u4}", "W4A8", "W4A8{attention=i8}", "W8A16", "W4A16", "W4A16{weights=nf4 group=32}",
+    "W4A16_ASYM", "FP8", "FP8_DYNAMIC", "W4AFP8", "NVFP4", "NVFP4A16", "MXFP4", "MXFP4A16"]
+
+
+class Level:
+    """Compiles for one processor."""
+
+    def __init__(self, quench, folder, cpu):
+        self.folder = os.path.join(folder, re.sub(r"\W+", "_", cpu))
+        self.build = [quench, "build", "--start-from", "codegen", "--cpu", cpu, "--weights", "external", "--force"]
+
+    def emit(self, module, name, *options):
+        """The program of `module`, or what `options` say."""
+        # The manifest has the name of the output, of which the parameters have theirs.
+        path = os.path.join(self.folder, name, "model")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        integer_model.run(*self.build, module, *options, "-o", path)
+        return path
+
+    def instrument(self, clang, module, program, sanitizer):
+        """A library of the code of `program`, made from `module`, with `sanitizer` in it."""
+        text = self.emit(module, sanitizer, "--emit", "llvm")
+        with open(text) as stream:
+            code = re.sub(r"^attributes #\d+ = \{", rf"\g<0> sanitize_{sanitizer}", stream.read(), flags=re.MULTILINE)
+        with open(text + ".ll", "w") as stream:
+            stream.write(code)
+        flags = [f"-fsanitize={sanitizer}", "-O1", "-fPIC", "-shared", "-Wno-override-module"]
+        integer_model.run(clang, *flags, text + ".ll", "-o", text + ".so")
+        shutil.copy(program + ".safetensors", os.path.dirname(text))
+        return text + ".so"
+
+
+def main(quench, quench_opt, clang, hosts, model, inputs, folder, *cpus):
+    os.makedirs(folder, exist_ok=True)
+    layer = ["--config", "num_hidden_layers=1"]
+    statistics = integer_model.calibrate(quench, model, inputs, folder, *layer)
+    options = {LOG2: ["--scheme", "W8A8", "--rule", "*.probabilities=#quench.log<u4, zero = last>"]}
+    checks = [integer_model.Check(quench, quench_opt, model, folder, scheme, [*layer, *options.get(scheme, ["--scheme", scheme])],
+                                  statistics) for scheme in SCHEMES]
+    plain, shown = modules = [os.path.join(folder, name) for name in ("plain.mlir", "shown.mlir")]
+    for path, functions in zip(modules, zip(*(check.functions for check in checks))):
+        integer_model.write_module(checks, functions, path)
+    for cpu in cpus:
+        if not levels.can_run(cpu):
+            print(f"{cpu}: not here")
+            continue
+        level, expected, wrong = Level(quench, folder, cpu), [], []
+        programs = [level.emit(plain, "plain"), level.emit(shown, "shown")]
+        for check in checks:
+            given = [integer_model.run_function([program], function, inputs, level.folder)
+                     for program, function in zip(programs, check.functions)]
+            check.compare_with(*given)
+            expected.append(given[0])
+            if check.wrong or check.different:
+                wrong.append(f"{check.title} ({check.describe()})")
+        print(f"{cpu}: {len(checks)} schemes, {sum(check.numbers for check in checks)} numbers to the bit, "
+              f"{sum(check.bounded for check in checks)} linears in floats; wrong: {', '.join(wrong) or 'none'}")
+
+        def compare(name, *command):
+            wrong = []
+            for check, tensors in zip(checks, expected):
+                found = integer_model.run_function([*command, "--threads", "2"], check.functions[0], inputs, level.folder)
+                if any(tensor.tobytes() != found[key].tobytes() for key, tensor in tensors.items()):
+                    wrong.append(check.title)
+            print(f"{cpu}: {len(checks)} schemes, {name}; other bits: {', '.join(wrong) or 'none'}")
+
+        compare("AddressSanitizer", os.path.join(hosts, "model-host"), level.instrument(clang, plain, programs[0], "address"))
+        if cpu == "x86-64-v3":
+            compare("ThreadSanitizer", os.path.join(hosts, "model-host-thread"), level.instrument(clang, plain, programs[0], "thread"))
+            compare("Valgrind", "valgrind", "-q", "--error-exitcode=9", programs[0])
+
+
+main(*sys.argv[1:])
