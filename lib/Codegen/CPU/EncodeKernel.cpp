@@ -35,15 +35,14 @@ IntegerType IntegerRows::element(MLIRContext *context) const {
   return IntegerType::get(context, dot == IntegerDot::Quads ? 8 : 16);
 }
 
-static std::string symbolName(const EncodeKernel &k) {
+std::string quench::getSymbolPart(const EncodeKernel &k) {
   // The attribute without what a symbol cannot hold.
   std::string text, format;
   llvm::raw_string_ostream(text) << k.quantizer;
   for (char c : StringRef(text).drop_front(strlen("#quench.")))
     if (llvm::isAlnum(c))
       format += c;
-  return llvm::formatv("kernel_encode_{0}_{1}_{2}_{3}{4}", k.rows.size,
-                       typeName(k.element), format,
+  return llvm::formatv("{0}_{1}{2}", format,
                        k.rows.dot == IntegerDot::Quads ? "quads" : "pairs",
                        k.dynamic     ? "_dynamic"
                        : k.rowScales ? "_rows"
@@ -65,87 +64,115 @@ static Value getLargest(KernelBuilder &b, Value x, Value row, int64_t size) {
   return vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, all);
 }
 
+void EncodeOperands::addInputs(KernelBuilder &b, const EncodeKernel &k,
+                               SmallVectorImpl<Type> &types) {
+  SmallVector<int64_t> parameters(k.rowScales ? 1 : 0, ShapedType::kDynamic);
+  if (!k.dynamic)
+    types.push_back(denseType(parameters, b.compute()));
+  if (k.quantizer.hasZeroPoint())
+    types.push_back(denseType(parameters, b.getI8Type()));
+}
+
+void EncodeOperands::addOutputs(KernelBuilder &b, const EncodeKernel &k,
+                                SmallVectorImpl<Type> &types) {
+  constexpr int64_t dynamic = ShapedType::kDynamic;
+  types.push_back(
+      denseType({dynamic, k.rows.stride()}, k.rows.element(b.getContext())));
+  if (k.dynamic)
+    types.push_back(denseType({dynamic}, b.compute()));
+}
+
+void EncodeOperands::takeInputs(const EncodeKernel &k,
+                                function_ref<Value()> take) {
+  if (!k.dynamic)
+    scales = take();
+  if (k.quantizer.hasZeroPoint())
+    zeros = take();
+}
+
+void EncodeOperands::takeOutputs(const EncodeKernel &k,
+                                 function_ref<Value()> take) {
+  rows = take();
+  if (k.dynamic)
+    scales = take();
+}
+
+void quench::writeCodes(KernelBuilder &b, const EncodeKernel &k, Value x,
+                        Value place, Value row,
+                        const EncodeOperands &operands) {
+  SmallVector<Value> at;
+  if (k.rowScales || k.dynamic)
+    at.push_back(row);
+  Value scale, largest;
+  if (k.dynamic) {
+    largest = getLargest(b, x, place, k.rows.size);
+    scale = k.quantizer.emitScale(
+        b, b.getLoc(), arith::BitcastOp::create(b, b.compute(), largest));
+    b.storeScalar(scale, operands.scales, at);
+  } else {
+    scale = b.loadScalar(operands.scales, at);
+  }
+  scale = b.splat(scale);
+  Value zero;
+  if (operands.zeros)
+    zero = vector::BroadcastOp::create(b, b.integers(8),
+                                       b.loadScalar(operands.zeros, at));
+  auto store = [&](Value channel, Value codes) {
+    if (k.rows.dot == IntegerDot::Quads) {
+      // Adding 128 flips the highest bit.
+      if (k.quantizer.hasSignedCodes())
+        codes = arith::XOrIOp::create(
+            b, codes,
+            arith::ConstantOp::create(
+                b, DenseElementsAttr::get(b.integers(8), int8_t(-128))));
+    } else {
+      codes = emitIntegers(b, b.getLoc(), k.quantizer, codes, zero,
+                           k.rows.element(b.getContext()));
+    }
+    vector::StoreOp::create(b, codes, operands.rows, ValueRange{row, channel});
+  };
+  auto divide = [&] {
+    b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
+      store(channel, emitCodes(b, b.getLoc(), k.quantizer,
+                               b.load(x, {place, channel}, mask), scale, zero));
+      return Value();
+    });
+  };
+  if (!k.dynamic || !b.hasFMA())
+    return divide();
+  b.choose(isOrdinary(b, largest), {1, 0}, [&](int64_t ordinary) {
+    if (!ordinary)
+      return divide();
+    Value one = b.splat(1.0), inverse = b.fdiv(one, scale);
+    b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
+      Value quotient =
+          getQuotient(b, b.load(x, {place, channel}, mask), scale, inverse);
+      store(channel,
+            emitCodes(b, b.getLoc(), k.quantizer, quotient, one, zero));
+      return Value();
+    });
+  });
+}
+
 func::FuncOp quench::getKernel(const KernelLibrary &library,
                                const EncodeKernel &k) {
   KernelBuilder b(library, k.element);
-  constexpr int64_t dynamic = ShapedType::kDynamic;
-  IntegerType integer = k.rows.element(b.getContext());
-  bool hasZero = k.quantizer.hasZeroPoint();
-  SmallVector<int64_t> parameters(k.rowScales ? 1 : 0, dynamic);
-
-  SmallVector<Type> inputs{rowsType({dynamic, k.rows.size}, k.element)};
-  if (!k.dynamic)
-    inputs.push_back(denseType(parameters, b.compute()));
-  if (hasZero)
-    inputs.push_back(denseType(parameters, b.getI8Type()));
-  inputs.push_back(denseType({dynamic, k.rows.stride()}, integer));
-  if (k.dynamic)
-    inputs.push_back(denseType({dynamic}, b.compute()));
-
+  SmallVector<Type> types{
+      rowsType({ShapedType::kDynamic, k.rows.size}, k.element)};
+  EncodeOperands::addInputs(b, k, types);
+  EncodeOperands::addOutputs(b, k, types);
   auto write = [&](func::FuncOp function) {
     unsigned next = 0;
-    auto take = [&] { return function.getArgument(next++); };
-    Value x = take(), scales = k.dynamic ? Value() : take();
-    Value zeros = hasZero ? take() : Value(), out = take();
-    if (k.dynamic)
-      scales = take();
-
+    auto take = [&]() -> Value { return function.getArgument(next++); };
+    Value x = take();
+    EncodeOperands operands;
+    operands.takeInputs(k, take);
+    operands.takeOutputs(k, take);
     b.parallel({b.dim(x, 0)}, [&](ValueRange ids) {
-      Value row = ids[0];
-      SmallVector<Value> at;
-      if (k.rowScales || k.dynamic)
-        at.push_back(row);
-      Value scale, largest;
-      if (k.dynamic) {
-        largest = getLargest(b, x, row, k.rows.size);
-        scale = k.quantizer.emitScale(
-            b, b.getLoc(), arith::BitcastOp::create(b, b.compute(), largest));
-        b.storeScalar(scale, scales, at);
-      } else {
-        scale = b.loadScalar(scales, at);
-      }
-      scale = b.splat(scale);
-      Value zero;
-      if (zeros)
-        zero = vector::BroadcastOp::create(b, b.integers(8),
-                                           b.loadScalar(zeros, at));
-      auto store = [&](Value channel, Value codes) {
-        if (k.rows.dot == IntegerDot::Quads) {
-          // Adding 128 flips the highest bit.
-          if (k.quantizer.hasSignedCodes())
-            codes = arith::XOrIOp::create(
-                b, codes,
-                arith::ConstantOp::create(
-                    b, DenseElementsAttr::get(b.integers(8), int8_t(-128))));
-        } else {
-          codes =
-              emitIntegers(b, b.getLoc(), k.quantizer, codes, zero, integer);
-        }
-        vector::StoreOp::create(b, codes, out, ValueRange{row, channel});
-      };
-      auto divide = [&] {
-        b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
-          store(channel,
-                emitCodes(b, b.getLoc(), k.quantizer,
-                          b.load(x, {row, channel}, mask), scale, zero));
-          return Value();
-        });
-      };
-      if (!k.dynamic || !b.hasFMA())
-        return divide();
-      b.choose(isOrdinary(b, largest), {1, 0}, [&](int64_t ordinary) {
-        if (!ordinary)
-          return divide();
-        Value one = b.splat(1.0), inverse = b.fdiv(one, scale);
-        b.forChannels(k.rows.size, {}, [&](Value channel, Value mask, Value) {
-          Value quotient =
-              getQuotient(b, b.load(x, {row, channel}, mask), scale, inverse);
-          store(channel,
-                emitCodes(b, b.getLoc(), k.quantizer, quotient, one, zero));
-          return Value();
-        });
-      });
+      writeCodes(b, k, x, ids[0], ids[0], operands);
     });
   };
-  return library.getOrCreate(symbolName(k), inputs, b, write);
+  std::string name = llvm::formatv("kernel_encode_{0}_{1}_{2}", k.rows.size,
+                                   typeName(k.element), getSymbolPart(k));
+  return library.getOrCreate(name, types, b, write);
 }

@@ -140,6 +140,30 @@ struct EncodeKernel {
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const EncodeKernel &kernel);
 
+/// What a symbol calls codes like those of `kernel`.
+std::string getSymbolPart(const EncodeKernel &kernel);
+
+/// The operands of an `EncodeKernel` but x, for kernels that compute x.
+struct EncodeOperands {
+  mlir::Value scales, zeros, rows;
+
+  /// Adds the types of inputs, or of outputs.
+  static void addInputs(KernelBuilder &builder, const EncodeKernel &kernel,
+                        llvm::SmallVectorImpl<mlir::Type> &types);
+  static void addOutputs(KernelBuilder &builder, const EncodeKernel &kernel,
+                         llvm::SmallVectorImpl<mlir::Type> &types);
+  /// Takes them from `take`, which gives one after the other.
+  void takeInputs(const EncodeKernel &kernel,
+                  llvm::function_ref<mlir::Value()> take);
+  void takeOutputs(const EncodeKernel &kernel,
+                   llvm::function_ref<mlir::Value()> take);
+};
+
+/// Writes the codes of row `place` of `x` as row `row`.
+void writeCodes(KernelBuilder &builder, const EncodeKernel &kernel,
+                mlir::Value x, mlir::Value place, mlir::Value row,
+                const EncodeOperands &operands);
+
 /// Scaled dot product attention as `quench.attention` defines it.
 struct AttentionKernel {
   int64_t heads, groups, keySize, valueSize;
@@ -191,10 +215,13 @@ struct NormKernel {
   mlir::Type element;
   bool centered; ///< Layer norm: the mean goes.
   bool gamma = false, beta = false;
+  std::optional<EncodeKernel> codes = {}; ///< Codes of the result.
+  bool floats = true;                     ///< The result itself is an output.
 };
 
-/// Operands: x `[M, size]`, epsilon in the compute type, gamma, beta `[size]`;
-/// output `[M, size]`.
+/// Operands: x `[M, size]`, epsilon in the compute type, gamma, beta `[size]`,
+/// with `codes` the inputs of that kernel but x; outputs: with `floats` the
+/// result `[M, size]`, with `codes` the outputs of that kernel.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const NormKernel &kernel);
 

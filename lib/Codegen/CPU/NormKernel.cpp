@@ -16,9 +16,13 @@ using namespace quench;
 namespace {
 
 std::string symbolName(const NormKernel &k) {
-  return llvm::formatv(
+  std::string name = llvm::formatv(
       "kernel_{0}_norm_{1}_{2}{3}{4}", k.centered ? "layer" : "rms", k.size,
       typeName(k.element), k.gamma ? "_gamma" : "", k.beta ? "_beta" : "");
+  if (k.codes)
+    name += llvm::formatv("{0}_encode_{1}", k.floats ? "_floats" : "",
+                          getSymbolPart(*k.codes));
+  return name;
 }
 
 } // namespace
@@ -32,15 +36,25 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
     inputs.push_back(denseType({k.size}, k.element));
   if (k.beta)
     inputs.push_back(denseType({k.size}, k.element));
-  inputs.push_back(rowsType({dynamic, k.size}, k.element));
+  if (k.codes)
+    EncodeOperands::addInputs(b, *k.codes, inputs);
+  if (k.floats)
+    inputs.push_back(rowsType({dynamic, k.size}, k.element));
+  if (k.codes)
+    EncodeOperands::addOutputs(b, *k.codes, inputs);
 
   auto write = [&](func::FuncOp function) {
     unsigned next = 0;
-    auto take = [&] { return function.getArgument(next++); };
+    auto take = [&]() -> Value { return function.getArgument(next++); };
     Value x = take(), epsilon = take();
     Value gamma = k.gamma ? take() : Value();
     Value beta = k.beta ? take() : Value();
-    Value out = take();
+    EncodeOperands codes;
+    if (k.codes)
+      codes.takeInputs(*k.codes, take);
+    Value out = k.floats ? take() : Value();
+    if (k.codes)
+      codes.takeOutputs(*k.codes, take);
 
     b.parallel({b.dim(x, 0)}, [&](ValueRange ids) {
       Value row = ids[0];
@@ -76,6 +90,9 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
                               inverseSize);
       Value root = math::SqrtOp::create(b, b.fadd(variance, b.splat(epsilon)));
       Value inverse = b.fdiv(b.splat(1.0), root);
+      // A row that only codes are made of stays in the first level cache.
+      Value result = out ? out : b.scratch({1, k.size}, k.element);
+      Value place = out ? row : b.index(0);
       b.forChannels(k.size, {}, [&](Value at, Value mask, Value) {
         Value value = b.fmul(deviation(at, mask), inverse);
         if (gamma && beta)
@@ -84,9 +101,11 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
           value = b.fmul(value, b.load(gamma, at, mask));
         else if (beta)
           value = b.fadd(value, b.load(beta, at, mask));
-        b.store(value, out, {row, at}, mask);
+        b.store(value, result, {place, at}, mask);
         return Value();
       });
+      if (k.codes)
+        writeCodes(b, *k.codes, result, place, row, codes);
     });
   };
   return library.getOrCreate(symbolName(k), inputs, b, write);

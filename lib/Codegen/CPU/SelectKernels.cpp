@@ -109,6 +109,9 @@ Operation *getOnlyActivation(Value value) {
   return user && getActivation(user) ? user : nullptr;
 }
 
+/// The most bytes of a row that a kernel keeps on the stack.
+constexpr int64_t maxStackRow = 64 << 10;
+
 /// Rows of codes and, where they came with them, their scales.
 struct Encoded {
   Value rows, scales;
@@ -131,6 +134,18 @@ struct Selector {
     SmallVector<ReassociationIndices> groups{
         llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
     return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
+  }
+
+  /// The opposite: a value of `type` with the sizes `shape`.
+  Value fromRows(Location loc, Value rows, RankedTensorType type,
+                 ArrayRef<OpFoldResult> shape) {
+    int64_t rank = type.getRank();
+    if (rank == 2)
+      return rows;
+    SmallVector<ReassociationIndices> groups{
+        llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
+    return tensor::ExpandShapeOp::create(rewriter, loc, type, rows, groups,
+                                         shape);
   }
 
   /// `value`, which has a number for each row or one for all, as a vector of
@@ -172,14 +187,7 @@ struct Selector {
         empty(loc, {tensor::getMixedSize(rewriter, loc, rows, 0), shape.back()},
               element);
     Value result = call(loc, kernel, inputs, output).front();
-    int64_t rank = type.getRank();
-    if (rank == 2)
-      return result;
-    SmallVector<ReassociationIndices> groups{
-        llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
-    return tensor::ExpandShapeOp::create(rewriter, loc,
-                                         RankedTensorType::get(sizes, element),
-                                         result, groups, shape);
+    return fromRows(loc, result, RankedTensorType::get(sizes, element), shape);
   }
 
   // What kernels of linears need of an op: whether there is one, its
@@ -225,11 +233,14 @@ struct Selector {
     return describeWeight(a) == describeWeight(b);
   }
 
-  /// What `linear` computes rows from, in floats.
+  /// Floats with the shape of what `linear` computes rows from.
   Value getFloats(LinearOp linear) const { return linear.getInput(); }
   Value getFloats(WeightOnlyLinearOp linear) const { return linear.getInput(); }
   Value getFloats(IntegerLinearOp linear) const {
-    return linear.getInput().getDefiningOp<EncodeOp>().getInput();
+    Value input = linear.getInput().getDefiningOp<EncodeOp>().getInput();
+    // The result of a norm need not exist.
+    auto norm = input.getDefiningOp<NormOpInterface>();
+    return norm ? norm.getInput() : input;
   }
 
   /// The instruction that sums the products of `linear`.
@@ -262,6 +273,17 @@ struct Selector {
 
   /// Rows of the codes of `encode` for `dot`, from a kernel.
   const Encoded &encode(EncodeOp encode, IntegerDot dot);
+  /// Adds the operands of `kernel` but x, of so many rows.
+  void addOperands(EncodeOp encode, const EncodeKernel &kernel,
+                   OpFoldResult rows, SmallVectorImpl<Value> &inputs,
+                   SmallVectorImpl<Value> &outputs);
+  /// The same from the kernel of `norm`, which `encode` reads; none where that
+  /// has no kernel, or something before `encode` reads it, too.
+  std::optional<Encoded> encodeNorm(NormOpInterface norm, EncodeOp encode,
+                                    const EncodeKernel &codes);
+  /// The kernel of `norm`, and its inputs.
+  std::optional<NormKernel> describe(NormOpInterface norm,
+                                     SmallVectorImpl<Value> &inputs);
 
   /// The type that numbers of type `element` are computed in.
   FloatType getComputeType(Type element) {
@@ -284,8 +306,7 @@ struct Selector {
   void select(DepthwiseConv2DOp conv);
   void select(OnlineHadamardOp op);
   void select(SecondMomentsOp op);
-  template <typename NormOp>
-  void select(NormOp norm, Value beta, bool centered);
+  void select(NormOpInterface norm);
 };
 
 bool Selector::fits(IntegerLinearOp linear) const {
@@ -367,8 +388,25 @@ const Encoded &Selector::encode(EncodeOp encode, IntegerDot dot) {
       scale && kernel.rowScales && scale.getInput() == encode.getInput() &&
       scale.getQuantizer() == encode.getQuantizer() &&
       kernel.quantizer.getScaling().form != numerics::ScaleForm::E4M3;
-  SmallVector<Value> inputs{toRows(loc, encode.getInput())}, outputs;
-  OpFoldResult rows = tensor::getMixedSize(rewriter, loc, inputs[0], 0);
+  if (auto norm = encode.getInput().getDefiningOp<NormOpInterface>())
+    if (std::optional<Encoded> codes = encodeNorm(norm, encode, kernel)) {
+      result = *codes;
+      return result;
+    }
+  SmallVector<Value> inputs{toRows(loc, encode.getInput())};
+  SmallVector<Value> outputs;
+  addOperands(encode, kernel, tensor::getMixedSize(rewriter, loc, inputs[0], 0),
+              inputs, outputs);
+  ResultRange results = call(loc, getKernel(library, kernel), inputs, outputs);
+  result.rows = results[0];
+  result.scales = kernel.dynamic ? Value(results[1]) : inputs[1];
+  return result;
+}
+
+void Selector::addOperands(EncodeOp encode, const EncodeKernel &kernel,
+                           OpFoldResult rows, SmallVectorImpl<Value> &inputs,
+                           SmallVectorImpl<Value> &outputs) {
+  Location loc = encode.getLoc();
   if (!kernel.dynamic)
     inputs.push_back(toVector(loc, encode.getScale()));
   if (encode.getZero())
@@ -378,10 +416,52 @@ const Encoded &Selector::encode(EncodeOp encode, IntegerDot dot) {
                           kernel.rows.element(rewriter.getContext())));
   if (kernel.dynamic)
     outputs.push_back(empty(loc, rows, rewriter.getF32Type()));
-  ResultRange results = call(loc, getKernel(library, kernel), inputs, outputs);
-  result.rows = results[0];
-  result.scales = kernel.dynamic ? Value(results[1]) : inputs[1];
-  return result;
+}
+
+std::optional<Encoded> Selector::encodeNorm(NormOpInterface norm,
+                                            EncodeOp encode,
+                                            const EncodeKernel &codes) {
+  Operation *scale =
+      codes.dynamic ? encode.getScale().getDefiningOp() : nullptr;
+  auto isOther = [&](Operation *user) {
+    return user != encode && user != scale;
+  };
+  bool hasOthers = false;
+  for (Operation *user : norm->getUsers()) {
+    if (!isOther(user))
+      continue;
+    if (user->getBlock() != encode->getBlock() || user->isBeforeInBlock(encode))
+      return std::nullopt;
+    hasOthers = true;
+  }
+  SmallVector<Value> inputs, outputs;
+  std::optional<NormKernel> kernel = describe(norm, inputs);
+  if (!kernel)
+    return std::nullopt;
+  kernel->codes = codes;
+  kernel->floats =
+      hasOthers || kernel->size * int64_t(sizeof(float)) > maxStackRow;
+  Location loc = rewriter.getFusedLoc({norm.getLoc(), encode.getLoc()});
+  OpFoldResult rows = tensor::getMixedSize(rewriter, loc, inputs[0], 0);
+  if (kernel->floats)
+    outputs.push_back(empty(loc, {rows, rewriter.getIndexAttr(kernel->size)},
+                            kernel->element));
+  size_t firstInput = inputs.size();
+  addOperands(encode, codes, rows, inputs, outputs);
+  SmallVector<OpFoldResult> shape =
+      tensor::getMixedSizes(rewriter, loc, norm.getInput());
+  ResultRange results = call(loc, getKernel(library, *kernel), inputs, outputs);
+  if (hasOthers) {
+    Value floats =
+        fromRows(loc, results.front(),
+                 cast<RankedTensorType>(norm->getResultTypes().front()), shape);
+    rewriter.replaceUsesWithIf(norm->getResult(0), floats, [&](OpOperand &use) {
+      return isOther(use.getOwner());
+    });
+  }
+  results = results.drop_front(kernel->floats);
+  return Encoded{results[0],
+                 codes.dynamic ? Value(results[1]) : inputs[firstInput]};
 }
 
 void Selector::addInput(IntegerLinearOp linear,
@@ -645,28 +725,38 @@ void Selector::select(IntegerAttentionOp attention) {
                      call(loc, getKernel(library, integers), inputs, output));
 }
 
-template <typename NormOp>
-void Selector::select(NormOp norm, Value beta, bool centered) {
-  RankedTensorType type = norm.getInput().getType();
-  if (type.getRank() < 2 || type.isDynamicDim(type.getRank() - 1))
-    return;
-  NormKernel kernel{type.getShape().back(), type.getElementType(), centered};
-  rewriter.setInsertionPoint(norm);
+std::optional<NormKernel> Selector::describe(NormOpInterface norm,
+                                             SmallVectorImpl<Value> &inputs) {
+  auto epsilon = llvm::TypeSwitch<Operation *, std::optional<APFloat>>(norm)
+                     .Case<LayerNormOp, RMSNormOp>(
+                         [](auto op) { return std::optional(op.getEps()); })
+                     .Default([](Operation *) { return std::nullopt; });
+  auto type = cast<RankedTensorType>(norm.getInput().getType());
+  if (!epsilon || type.getRank() < 2 || type.isDynamicDim(type.getRank() - 1))
+    return std::nullopt;
+  NormKernel kernel{type.getShape().back(), type.getElementType(),
+                    norm.subtractsMean()};
   Location loc = norm.getLoc();
-  SmallVector<Value> inputs{
-      toRows(loc, norm.getInput()),
-      scalar(loc, norm.getEps().convertToDouble(), type.getElementType())};
-  if (norm.getGamma()) {
+  inputs.append({toRows(loc, norm.getInput()),
+                 scalar(loc, epsilon->convertToDouble(), kernel.element)});
+  if (Value gamma = norm.getGain()) {
     kernel.gamma = true;
-    inputs.push_back(norm.getGamma());
+    inputs.push_back(gamma);
   }
-  if (beta) {
+  if (Value beta = norm.getOffset()) {
     kernel.beta = true;
     inputs.push_back(beta);
   }
-  rewriter.replaceOp(norm,
-                     callOnRows(loc, getKernel(library, kernel), inputs,
-                                norm.getInput(), kernel.size, kernel.element));
+  return kernel;
+}
+
+void Selector::select(NormOpInterface norm) {
+  rewriter.setInsertionPoint(norm);
+  SmallVector<Value> inputs;
+  if (std::optional<NormKernel> kernel = describe(norm, inputs))
+    rewriter.replaceOp(
+        norm, callOnRows(norm.getLoc(), getKernel(library, *kernel), inputs,
+                         norm.getInput(), kernel->size, kernel->element));
 }
 
 void Selector::select(OnlineHadamardOp op) {
@@ -871,6 +961,11 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
         select(op);
     };
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+    // What kernels take leaves its producers without users.
+    auto dropUnused = [&] {
+      for (func::FuncOp function : functions)
+        (void)runRegionDCE(selector.rewriter, function->getRegions());
+    };
     each(LinearOp(), [&](LinearOp op) {
       if (!op->use_empty())
         selector.selectLinear(op);
@@ -886,13 +981,10 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     each(AttentionOp(), [&](AttentionOp op) { selector.select(op); });
     each(IntegerAttentionOp(),
          [&](IntegerAttentionOp op) { selector.select(op); });
-    each(LayerNormOp(), [&](LayerNormOp op) {
-      selector.select(op, op.getBeta(), /*centered=*/true);
-    });
-    each(RMSNormOp(), [&](RMSNormOp op) {
-      selector.select(op, Value(), /*centered=*/false);
-    });
-
+    // Norms that give codes in the kernels of linears are no longer read.
+    dropUnused();
+    each(LayerNormOp(), [&](LayerNormOp op) { selector.select(op); });
+    each(RMSNormOp(), [&](RMSNormOp op) { selector.select(op); });
     each(OnlineHadamardOp(), [&](OnlineHadamardOp op) { selector.select(op); });
     each(SecondMomentsOp(), [&](SecondMomentsOp op) { selector.select(op); });
     each(SelectiveScanOp(), [&](SelectiveScanOp op) { selector.select(op); });
@@ -900,10 +992,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     each(DepthwiseConv2DOp(),
          [&](DepthwiseConv2DOp op) { selector.select(op); });
 
-    // What kernels took leaves its producers without users.
-    IRRewriter rewriter(&getContext());
-    for (func::FuncOp function : functions)
-      (void)runRegionDCE(rewriter, function->getRegions());
+    dropUnused();
     remarkGenericOps(module);
   }
 };

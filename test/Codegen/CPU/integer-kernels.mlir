@@ -64,6 +64,54 @@ func.func @wide(%x: tensor<?x32xf32>) -> tensor<?x16xf32> {
   return %0 : tensor<?x16xf32>
 }
 
+// A norm gives the codes that a product reads. Nothing has its result as floats,
+// unless another op reads it.
+// CHECK-LABEL: func.func @norms(
+// CHECK: %[[N:.*]]:2 = quench.call_kernel @kernel_layer_norm_37_f32_gamma_beta_encode_uniformi8token_quads_dynamic({{.*}}) outs({{.*}} : tensor<?x64xi8>, tensor<?xf32>)
+// CHECK-NOT: quench.layer_norm
+// CHECK-NOT: @kernel_encode
+// CHECK: %[[H:.*]] = quench.call_kernel @kernel_linear_37x37_f32_quads_signed_rows(%[[N]]#0, %[[N]]#1,
+// CHECK: %[[M:.*]]:2 = quench.call_kernel @kernel_rms_norm_37_f32_floats_encode_uniformu8asymmetric_quads(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x37xf32>, f32, tensor<f32>, tensor<i8>) outs({{.*}} : tensor<?x37xf32>, tensor<?x64xi8>)
+// CHECK: %[[F:.*]] = tensor.expand_shape %[[M]]#0
+// CHECK: quench.call_kernel @kernel_linear_37x37_f32_quads_unsigned_zero(%[[M]]#1,
+// CHECK: quench.gelu %[[F]]
+// PAIRS-LABEL: func.func @norms(
+// PAIRS: quench.call_kernel @kernel_layer_norm_37_f32_gamma_beta_encode_uniformi8token_pairs_dynamic({{.*}}) outs({{.*}} : tensor<?x96xi16>, tensor<?xf32>)
+// PAIRS: quench.call_kernel @kernel_rms_norm_37_f32_floats_encode_uniformu8asymmetric_pairs(
+func.func @norms(%x: tensor<?x?x37xf32>, %g: tensor<37xf32>) -> (tensor<?x?x37xf32>, tensor<?x?x37xf32>) {
+  %w = quench.param <"m"::"w"> : tensor<37x37xi8>
+  %t = quench.param <"m"::"t"> : tensor<37xf32>
+  %u = quench.param <"m"::"u"> : tensor<f32>
+  %z = quench.param <"m"::"z"> : tensor<i8>
+  %n = quench.layer_norm %x gamma %g beta %g eps 1.0e-5 : (tensor<?x?x37xf32>, tensor<37xf32>, tensor<37xf32>) -> tensor<?x?x37xf32>
+  %s = quench.dynamic_scale %n by(#quench.uniform<i8, token>) : (tensor<?x?x37xf32>) -> tensor<?x?xf32>
+  %c = quench.encode %n, %s by(#quench.uniform<i8, token>) : (tensor<?x?x37xf32>, tensor<?x?xf32>) -> tensor<?x?x37xi8>
+  %h = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8, axis = 0>)
+    : (tensor<?x?x37xi8>, tensor<?x?xf32>, tensor<37x37xi8>, tensor<37xf32>) -> tensor<?x?x37xf32>
+  %m = quench.rms_norm %h eps 1.0e-5 : (tensor<?x?x37xf32>) -> tensor<?x?x37xf32>
+  %d = quench.encode %m, %u, %z by(#quench.uniform<u8, asymmetric>) : (tensor<?x?x37xf32>, tensor<f32>, tensor<i8>) -> tensor<?x?x37xi8>
+  %y = quench.integer_linear %d scale %u zero %z by(#quench.uniform<u8, asymmetric>), %w scale %t by(#quench.uniform<i8, axis = 0>)
+    : (tensor<?x?x37xi8>, tensor<f32>, tensor<i8>, tensor<37x37xi8>, tensor<37xf32>) -> tensor<?x?x37xf32>
+  %f = quench.gelu %m by erf : tensor<?x?x37xf32>
+  return %y, %f : tensor<?x?x37xf32>, tensor<?x?x37xf32>
+}
+
+// What is read before the codes are there comes from a kernel of its own.
+// CHECK-LABEL: func.func @read_before(
+// CHECK: quench.call_kernel @kernel_rms_norm_37_f32(
+// CHECK: quench.call_kernel @kernel_encode_37_f32_
+func.func @read_before(%x: tensor<?x37xf32>) -> (tensor<?x37xf32>, tensor<?xf32>) {
+  %w = quench.param <"m"::"w"> : tensor<37x37xi8>
+  %t = quench.param <"m"::"t"> : tensor<37xf32>
+  %n = quench.rms_norm %x eps 1.0e-5 : (tensor<?x37xf32>) -> tensor<?x37xf32>
+  %other = quench.dynamic_scale %n by(#quench.uniform<i4, token>) : (tensor<?x37xf32>) -> tensor<?xf32>
+  %s = quench.dynamic_scale %n by(#quench.uniform<i8, token>) : (tensor<?x37xf32>) -> tensor<?xf32>
+  %c = quench.encode %n, %s by(#quench.uniform<i8, token>) : (tensor<?x37xf32>, tensor<?xf32>) -> tensor<?x37xi8>
+  %y = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8, axis = 0>)
+    : (tensor<?x37xi8>, tensor<?xf32>, tensor<37x37xi8>, tensor<37xf32>) -> tensor<?x37xf32>
+  return %y, %other : tensor<?x37xf32>, tensor<?xf32>
+}
+
 // Codes of up to 4 bits go to words of eight, with what is subtracted from them
 // where they have zero points.
 // CHECK-LABEL: func.func @nibbles(

@@ -87,24 +87,32 @@ protected:
         << qrt_last_error();
   }
 
-  /// The elements, of type `T`, of the one output.
+  /// The elements, of type `T`, of all outputs.
   template <typename T = float>
-  std::vector<T> run(llvm::ArrayRef<qrt_tensor> inputs) {
+  std::vector<std::vector<T>> runAll(llvm::ArrayRef<qrt_tensor> inputs) {
     qrt_tensor *outputs = nullptr;
     size_t count = 0;
     EXPECT_EQ(qrt_run(session, nullptr, inputs.data(), inputs.size(), &outputs,
                       &count),
               QRT_OK)
         << qrt_last_error();
-    if (count != 1)
-      return {};
-    size_t size = 1;
-    for (int32_t i = 0; i < outputs[0].rank; ++i)
-      size *= outputs[0].shape[i];
-    auto *data = static_cast<const T *>(outputs[0].data);
-    std::vector<T> result(data, data + size);
+    std::vector<std::vector<T>> results;
+    for (const qrt_tensor &output : llvm::ArrayRef(outputs, count)) {
+      size_t size = 1;
+      for (int32_t i = 0; i < output.rank; ++i)
+        size *= output.shape[i];
+      auto *data = static_cast<const T *>(output.data);
+      results.emplace_back(data, data + size);
+    }
     qrt_tensors_free(outputs, count);
-    return result;
+    return results;
+  }
+
+  /// The same of the one output.
+  template <typename T = float>
+  std::vector<T> run(llvm::ArrayRef<qrt_tensor> inputs) {
+    std::vector<std::vector<T>> results = runAll<T>(inputs);
+    return results.size() == 1 ? results.front() : std::vector<T>();
   }
 
   TempFolder folder;

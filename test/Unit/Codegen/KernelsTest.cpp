@@ -440,6 +440,78 @@ module @m attributes {quench.archives = {m = "a.safetensors"}, quench.symbols = 
   }
 }
 
+class NormCodes : public KernelFixture {};
+
+// Codes from the kernels of norms, with the result beside them and without, are
+// those of kernels that read the result: these are called where something reads
+// a norm before its codes are taken.
+TEST_P(NormCodes, AreThoseOfTheResult) {
+  const int64_t size = 75, rows = 19;
+  std::string w;
+  for (float number : numbers(size * size, 8))
+    w += static_cast<char>(127 * number);
+  folder.write("a.safetensors",
+               makeArchive(R"({"w":{"dtype":"I8","shape":[75,75],)"
+                           R"("data_offsets":[0,5625]}})",
+                           w));
+  auto makeChain = [](int64_t i, bool isApart) -> std::string {
+    std::string read0 = "%k0_{0} = quench.relu %n0_{0} : tensor<?x75xf32>",
+                read1 = "%k1_{0} = arith.subf %n1_{0}, %n1_{0} : "
+                        "tensor<?x75xf32>";
+    std::string body =
+        R"(
+    %n0_{0} = quench.layer_norm %x{0} gamma %g beta %g eps 1.0e-5
+      : (tensor<?x75xf32>, tensor<75xf32>, tensor<75xf32>) -> tensor<?x75xf32>
+    )" + (isApart ? read0 : "") +
+        R"(
+    %s0_{0} = quench.dynamic_scale %n0_{0} by(#quench.uniform<i8, token>) : (tensor<?x75xf32>) -> tensor<?xf32>
+    %c0_{0} = quench.encode %n0_{0}, %s0_{0} by(#quench.uniform<i8, token>)
+      : (tensor<?x75xf32>, tensor<?xf32>) -> tensor<?x75xi8>
+    )" + (isApart ? "" : read0) +
+        R"(
+    %l0_{0} = quench.integer_linear %c0_{0} scale %s0_{0} by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8>)
+      : (tensor<?x75xi8>, tensor<?xf32>, tensor<75x75xi8>, tensor<f32>) -> tensor<?x75xf32>
+    %h_{0} = quench.add %l0_{0}, %k0_{0} residual : (tensor<?x75xf32>, tensor<?x75xf32>) -> tensor<?x75xf32>
+    %n1_{0} = quench.rms_norm %h_{0} gamma %g eps 1.0e-5 : (tensor<?x75xf32>, tensor<75xf32>) -> tensor<?x75xf32>
+    )" + (isApart ? read1 : "") +
+        R"(
+    %c1_{0} = quench.encode %n1_{0}, %s1 by(#quench.uniform<i8>) : (tensor<?x75xf32>, tensor<f32>) -> tensor<?x75xi8>
+    %l1_{0} = quench.integer_linear %c1_{0} scale %s1 by(#quench.uniform<i8>), %w scale %t by(#quench.uniform<i8>)
+      : (tensor<?x75xi8>, tensor<f32>, tensor<75x75xi8>, tensor<f32>) -> tensor<?x75xf32>
+    )" +
+        (isApart ? "%y{0} = arith.addf %l1_{0}, %k1_{0} : tensor<?x75xf32>"
+                 : "");
+    return llvm::formatv(body.c_str(), i);
+  };
+  ASSERT_NO_FATAL_FAILURE(compile(R"(
+module @m attributes {quench.archives = {m = "a.safetensors"}, quench.symbols = {rows = [1]}} {
+  func.func @f(%x0: tensor<?x75xf32> {quench.name = "x0", quench.dims = ["rows"]},
+               %x1: tensor<?x75xf32> {quench.name = "x1", quench.dims = ["rows"]},
+               %g: tensor<75xf32> {quench.name = "g"})
+      -> (tensor<?x75xf32> {quench.name = "y0", quench.dims = ["rows"]},
+          tensor<?x75xf32> {quench.name = "y1", quench.dims = ["rows"]}) attributes {quench.entry} {
+    %w = quench.param <"m"::"w"> : tensor<75x75xi8>
+    %t = quench.fill 0.01 : tensor<f32>
+    %s1 = quench.fill 0.015 : tensor<f32>)" +
+                                  makeChain(0, /*isApart=*/false) +
+                                  makeChain(1, /*isApart=*/true) +
+                                  R"(
+    return %l1_0, %y1 : tensor<?x75xf32>, tensor<?x75xf32>
+  }
+})"));
+  // One row is zeros, the codes of which have a scale of 1.
+  std::vector<float> x = numbers(rows * size, 9), g = numbers(size, 10);
+  std::fill_n(x.begin(), size, 0.0f);
+  const int64_t shape[] = {rows, size};
+  std::vector<std::vector<float>> y =
+      runAll({{"x0", QRT_F32, 2, shape, x.data()},
+              {"x1", QRT_F32, 2, shape, x.data()},
+              {"g", QRT_F32, 1, shape + 1, g.data()}});
+  ASSERT_EQ(y.size(), 2u);
+  ASSERT_EQ(y[0].size(), x.size());
+  EXPECT_EQ(y[0], y[1]);
+}
+
 /// Levels that sum quads.
 std::vector<std::string> integerLevels() {
   std::vector<std::string> names;
@@ -454,6 +526,16 @@ std::vector<std::string> integerLevels() {
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(IntegerKernels);
 INSTANTIATE_TEST_SUITE_P(Levels, IntegerKernels,
                          testing::ValuesIn(integerLevels()), levelName);
+
+/// The least level, and the highest.
+std::vector<std::string> endsOfLevels() {
+  std::vector<std::string> names = levels(), quads = integerLevels();
+  names.insert(names.end(), quads.begin(), quads.end());
+  return {names.front(), names.back()};
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, NormCodes, testing::ValuesIn(endsOfLevels()),
+                         levelName);
 
 INSTANTIATE_TEST_SUITE_P(Levels, Kernels, testing::ValuesIn(levels()),
                          levelName);

@@ -23,7 +23,8 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
     a kernel, whose name says what it computes. A linear takes the activation or
     the gated product and the residual that follow it into its kernel; its
     weight is packed in panels when the parameters are prepared. Codes that an
-    integer linear reads come from a kernel, too, as its instruction takes them.
+    integer linear reads come from a kernel, too, as its instruction takes them:
+    from that of the norm before, or from one of their own.
     Ops without a kernel (a weight that is computed at run time, a dynamic number of channels)
     stay.
 
