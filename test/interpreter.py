@@ -490,6 +490,55 @@ def integer_attention(q, q_scale, k, k_scale, v, v_scale, bias, seen, factor, hi
     return (result * (unit * v_scale[:, :, :1])[..., None]).swapaxes(1, 2)
 
 
+def log_int_powers(steps, step):
+    """C38: the powers of integers of scores, over the last dimension."""
+    linear = int(np.floor(0.96963238 / 0.35815147 / step))
+    constant = int(np.floor(1 / 0.35815147 / (step * step)))
+    octave = int(np.floor(-0.6931 / step))
+    whole, rest = np.divmod(steps.max(-1, keepdims=True) - steps, -octave)
+    polynomial = -rest * (-rest + linear) + constant
+    return np.where((whole > 30) | (steps == -2**29), 0, polynomial << np.maximum(30 - whole, 0))
+
+
+def log_int_ratios(powers):
+    """C38: the sum of powers over each of them, rounded; 0 where a power is 0."""
+    # Exact for rows of fewer than 2^19 keys.
+    total = np.minimum(powers.sum(-1, keepdims=True), 2**62)
+    ratio, rest = np.divmod(total, np.maximum(powers, 1))
+    ratio = ratio + ((2 * rest > powers) | ((2 * rest == powers) & (ratio % 2 == 1)))
+    return np.where(powers == 0, 0, ratio)
+
+
+def log_int_codes(scores, step, last):
+    """C38: the codes of the probabilities of scores, `last` that of 0; keys that are
+    not seen have -inf."""
+    with np.errstate(all="ignore"):
+        t = scores / scores.dtype.type(step)
+    t = np.where(t > -2**29, t, -2**29)
+    t = np.where(t < 2**29, t, 2**29)
+    ratio = log_int_ratios(log_int_powers(np.rint(t).astype(np.int64), step))
+    octaves = np.frexp(np.maximum(ratio, 1).astype(np.float64))[1] - 1
+    code = octaves + (ratio >= 1.5 * 2.0**octaves)
+    return np.where(ratio == 0, last, np.minimum(code, last))
+
+
+def log_int_attention(q, q_scale, k, k_scale, v, v_scale, bias, seen, factor, step, last):
+    """C38 and C39: as `integer_attention`, and the step of scores and the code of 0."""
+    f32 = np.float32
+    heads = [x.swapaxes(1, 2) for x in (q, k, v)]
+    # f64 holds these integers, whatever the order.
+    sums = (heads[0].astype(np.float64) @ heads[1].astype(np.float64).swapaxes(2, 3)).astype(f32)
+    q_scale, k_scale, v_scale = (s[..., 0].swapaxes(1, 2) for s in (q_scale, k_scale, v_scale))
+    with np.errstate(all="ignore"):
+        scores = sums * ((q_scale * f32(factor))[..., None] * k_scale[:, :, None, :])
+        if bias is not None:
+            scores = scores + bias
+    codes = log_int_codes(np.where(seen, scores, f32(-np.inf)), step, last)
+    numbers = np.where(codes == last, 0, np.int64(1) << (last - 1 - np.minimum(codes, last - 1)))
+    unit = f32(2.0**(1 - last))
+    return ((numbers @ heads[2]).astype(f32) * (v_scale[:, :, :1] * unit)[..., None]).swapaxes(1, 2)
+
+
 def float_linear(x, w, bias, roundings=0):
     """C33: the sums of products, and how far from them the result may be, with so many
     roundings on top of those of the sums."""
@@ -635,31 +684,43 @@ class Interpreter:
         return integer_linear(x, x_scale, x_zero, Format(op["input_quantizer"]), w, w_scale, w_zero,
                               Format(op["weight_quantizer"]), bias)
 
-    def integer_attention(self, op):
-        values = list(map(self.get, op.segments()))
-        mask, bias = values[6:]
-        queries, keys, heads = values[0].shape[1], values[2].shape[1], values[0].shape[2]
-        groups = values[2].shape[2]
+    def attention_operands(self, op, values, mask, bias):
+        """What forms of attention of codes have in common, in the order of their
+        arguments; `values` are codes, scales and zero points."""
+        (query, _, _), (key, _, _), _ = values
+        queries, keys, heads, groups = query.shape[1], key.shape[1], query.shape[2], key.shape[2]
         order = [h // (heads // groups) for h in range(heads)]
         if "head_groups" in op.attributes:
             order = [int(word) for word in re.findall(r"(\d+)(?=[,>])", op["head_groups"])]
         parts = []
-        for name, place in ("query", 0), ("key", 2), ("value", 4):
+        for name, (codes, scale, zero) in zip(("query", "key", "value"), values):
             form = Format(op[f"{name}_quantizer"])
-            codes, scale = form.integers(values[place]), form.spread(values[place + 1], values[place].shape)
-            parts += [x[:, :, order] if place else x for x in (codes, scale)]
+            numbers, scale = form.integers(codes, zero), form.spread(scale, codes.shape)
+            parts += [x if name == "query" else x[:, :, order] for x in (numbers, scale)]
         kind = re.search(r"(\w+)>?$", op.attributes.get("mask_kind", "full"))[1]
         distance = keys - queries + np.arange(queries)[:, None] - np.arange(keys)
         seen = np.ones(distance.shape, bool) if kind == "full" else distance >= 0
         if kind == "sliding":
             seen &= distance < int(op["window"].split()[0])
-        seen = np.broadcast_to(seen, (len(values[0]), heads, queries, keys))
+        seen = np.broadcast_to(seen, (len(query), heads, queries, keys))
         if mask is not None:
             seen = seen & (mask != 0)[:, None, None, :]
         if bias is not None:
             bias = np.broadcast_to(bias.astype(np.float32), seen.shape)
-        return integer_attention(*parts, bias, seen, float(op["scale"].split()[0]),
+        return *parts, bias, seen, float(op["scale"].split()[0])
+
+    def integer_attention(self, op):
+        *operands, mask, bias = map(self.get, op.segments())
+        values = [(codes, scale, None) for codes, scale in zip(operands[::2], operands[1::2])]
+        return integer_attention(*self.attention_operands(op, values, mask, bias),
                                  Format(op["probability_quantizer"]).high)
+
+    def log_int_attention(self, op):
+        *operands, mask, bias = map(self.get, op.segments())
+        values = list(zip(operands[::3], operands[1::3], operands[2::3]))
+        bits, zero = re.fullmatch(r"#quench\.log<u(\d), zero = (\w+)>", op["probability_quantizer"]).groups()
+        return log_int_attention(*self.attention_operands(op, values, mask, bias), float(op["step"].split()[0]),
+                                 2**int(bits) - (zero == "last"))
 
     def bounded_linear(self, op):
         """A linear that sums floats: its result in f64 and how far it may be from it."""

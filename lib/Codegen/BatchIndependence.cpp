@@ -18,6 +18,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
 #include "Quench/Dialect/Quench/IR/QuenchGateOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchLogIntOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
@@ -145,7 +146,8 @@ bool Follower::follow(Operation &op) {
           .Case([&](AttentionOp op) {
             return carriesScores(op) && carries(op.getValue());
           })
-          .Case([&](AttentionProbabilitiesOp op) { return carriesScores(op); })
+          .Case<AttentionProbabilitiesOp, LogIntProbabilitiesOp>(
+              [&](auto op) { return carriesScores(op); })
           .Case([&](AttentionValuesOp op) {
             return carriesAll(op->getOperands());
           })

@@ -10,6 +10,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchLogIntOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchParamOps.h"
@@ -133,9 +134,10 @@ struct QuantizedAttention {
 } // namespace
 
 /// Why the codes of `name`, what `input` rounds, cannot be summed as integers
-/// over dimension `dim`; empty where they can.
+/// over dimension `dim`; empty where they can. Zero points are an obstacle
+/// unless `takesZeros`.
 static std::string getOperandObstacle(FakeQuantOp input, StringRef name,
-                                      int64_t dim) {
+                                      int64_t dim, bool takesZeros = false) {
   if (!input)
     return ("its " + name + " has no quantizer").str();
   QuantizerAttrInterface quantizer = input.getQuantizer();
@@ -145,12 +147,30 @@ static std::string getOperandObstacle(FakeQuantOp input, StringRef name,
   llvm::raw_string_ostream os(reason);
   SmallVector<QuantAxis> axes;
   quantizer.getQuantAxes(4, axes);
-  if (quantizer.hasZeroPoint())
+  Value zero = input.getZero();
+  if (zero && !takesZeros)
     os << quantizer << " has zero points";
+  else if (zero && !cast<RankedTensorType>(zero.getType())
+                        .getElementType()
+                        .isInteger(8))
+    os << "zero points of fewer than 8 bits have no bytes";
   else if (llvm::any_of(axes, [&](QuantAxis axis) {
              return axis.dim == dim || axis.block != 1;
            }))
     os << "scales of " << quantizer << " differ within a sum";
+  return reason;
+}
+
+/// Why 32 bits do not hold the sums of products of the codes of `query` and
+/// `key`; empty where they do.
+static std::string getScoreObstacle(FakeQuantOp query, FakeQuantOp key) {
+  std::string reason;
+  int64_t channels = query.getInput().getType().getDimSize(3);
+  if (ShapedType::isStatic(channels) &&
+      !fitsAccumulator(channels, query.getQuantizer(), key.getQuantizer()))
+    llvm::raw_string_ostream(reason)
+        << "sums of " << channels << " products of " << query.getQuantizer()
+        << " and " << key.getQuantizer() << " need more than 32 bits";
   return reason;
 }
 
@@ -186,13 +206,7 @@ static std::string getObstacle(QuantizedAttention attention) {
           "that is computed at run time";
     return reason;
   }
-  QuantizerAttrInterface query = attention.query.getQuantizer(),
-                         key = attention.key.getQuantizer();
-  int64_t channels = attention.query.getInput().getType().getDimSize(3);
-  if (ShapedType::isStatic(channels) && !fitsAccumulator(channels, query, key))
-    os << "sums of " << channels << " products of " << query << " and " << key
-       << " need more than 32 bits";
-  return reason;
+  return getScoreObstacle(attention.query, attention.key);
 }
 
 namespace {
@@ -215,6 +229,8 @@ struct Legalize : quench::impl::QuenchLegalizeBase<Legalize> {
 private:
   void legalize(LinearOp linear);
   void legalize(AttentionValuesOp values);
+  /// Where `probabilities` are those of an integer softmax.
+  void legalize(AttentionValuesOp values, LogIntProbabilitiesOp probabilities);
   /// The codes of what `fakeQuant` rounds.
   Value encode(IRRewriter &rewriter, FakeQuantOp fakeQuant);
 
@@ -288,6 +304,9 @@ void Legalize::legalize(LinearOp linear) {
 }
 
 void Legalize::legalize(AttentionValuesOp values) {
+  if (auto probabilities =
+          values.getProbabilities().getDefiningOp<LogIntProbabilitiesOp>())
+    return legalize(values, probabilities);
   QuantizedAttention attention(values);
   if (!attention.weights)
     return;
@@ -328,6 +347,58 @@ void Legalize::legalize(AttentionValuesOp values) {
   ops.insert(attention.query);
   ops.insert(attention.key);
   ops.insert(attention.value);
+  for (Operation *op : ops)
+    if (op->use_empty())
+      rewriter.eraseOp(op);
+}
+
+void Legalize::legalize(AttentionValuesOp values,
+                        LogIntProbabilitiesOp probabilities) {
+  Location loc = values.getLoc();
+  RankedTensorType type = values.getResult().getType();
+  const std::tuple<FakeQuantOp, StringRef, int64_t> operands[] = {
+      {probabilities.getQuery().getDefiningOp<FakeQuantOp>(), "query", 3},
+      {probabilities.getKey().getDefiningOp<FakeQuantOp>(), "key", 3},
+      {values.getValue().getDefiningOp<FakeQuantOp>(), "value", 1}};
+  std::string reason;
+  if (type.getElementType().isF64())
+    reason = "sums of integers become f32, the model has f64";
+  for (auto [input, name, dim] : operands)
+    if (reason.empty())
+      reason = getOperandObstacle(input, name, dim, /*takesZeros=*/true);
+  FakeQuantOp query = std::get<0>(operands[0]), key = std::get<0>(operands[1]),
+              value = std::get<0>(operands[2]);
+  if (reason.empty())
+    reason = getScoreObstacle(query, key);
+  if (!reason.empty()) {
+    remark::missed(loc, remarkOpts("float"))
+        << "products of attention stay in floats: " + reason;
+    return;
+  }
+  IRRewriter rewriter(values);
+  TypeAttr element;
+  if (!type.getElementType().isF32())
+    element = TypeAttr::get(type.getElementType());
+  Value codes[] = {encode(rewriter, query), encode(rewriter, key),
+                   encode(rewriter, value)};
+  auto integers = LogIntAttentionOp::create(
+      rewriter, loc, codes[0], query.getScale(), query.getZero(), codes[1],
+      key.getScale(), key.getZero(), codes[2], value.getScale(),
+      value.getZero(), probabilities.getMask(), probabilities.getBias(),
+      query.getQuantizer(), key.getQuantizer(), value.getQuantizer(),
+      probabilities.getQuantizer(), probabilities.getStepAttr(),
+      probabilities.getScaleAttr(), probabilities.getMaskKindAttr(),
+      probabilities.getWindowAttr(), probabilities.getHeadGroupsAttr(),
+      element);
+  remark::passed(loc, remarkOpts("integer"))
+      << "attention sums products of codes as integers";
+  rewriter.replaceOp(values, integers);
+  // What nobody else reads goes. One may be several operands.
+  llvm::SmallSetVector<Operation *, 4> ops;
+  ops.insert(probabilities);
+  ops.insert(query);
+  ops.insert(key);
+  ops.insert(value);
   for (Operation *op : ops)
     if (op->use_empty())
       rewriter.eraseOp(op);

@@ -56,6 +56,10 @@ def QuenchLegalize : Pass<"quench-legalize"> {
     probabilities are unsigned with a scale for each row that is computed at run time;
     where something else is found it stays in floats, with a remark that says what.
 
+    Where the probabilities are those of `quench.log_int_probabilities`, and queries,
+    keys and values have integers, with zero points or without, it becomes
+    `quench.log_int_attention` (C38 and C39).
+
     ```mlir
     func.func @f(%x: tensor<?x8xf32>, %c: tensor<4x8xi8>, %t: tensor<4xf32>) -> tensor<?x4xf32> {
       %s = quench.dynamic_scale %x by(#quench.uniform<i8, token>) : (tensor<?x8xf32>) -> tensor<?xf32>

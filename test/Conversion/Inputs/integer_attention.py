@@ -12,6 +12,7 @@ and compares the bits of what it computes with the interpreter of docs/spec.md.
     integer_attention.py QUENCH QUENCH_OPT FOLDER CPU...
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -24,11 +25,14 @@ import interpreter  # noqa: E402
 import levels  # noqa: E402
 import tensorfile  # noqa: E402
 
+LOG_INT = "by(#quench.log<u4, zero = extra>) step 6.25e-02 "
 # Name, heads, groups, channels of keys and values, words of the op, codes, bias.
 CASES = [
     ("mask", 2, 2, 32, 32, "mask {mask} scale 0.17 full", 8, False),
     ("causal", 4, 2, 20, 37, "scale 0.21 causal", 8, False),
     ("sliding", 3, 2, 70, 9, "{bias} scale 0.125 sliding {{window = 5 : i64, head_groups = array<i64: 1, 0, 1>}}", 5, True),
+    ("logint", 3, 2, 9, 5, LOG_INT + "{bias} scale 0.25 causal {{head_groups = array<i64: 1, 0, 1>}}", 8, True),
+    ("zeros", 2, 1, 6, 3, "by(#quench.log<u3, zero = last>) step 2.000000e-02 mask {mask} scale 0.2 full", 8, False),
 ]
 # Sequences, queries, keys: one block of keys, ragged ones, more than one.
 SHAPES = [(2, 7, 7), (1, 35, 71), (1, 3, 300)]
@@ -39,6 +43,11 @@ def tensor(*dims):
 
 
 def quantize(lines, name, source, kind, form, parameters):
+    if "asymmetric" in form:
+        zeros = parameters.replace("f32", "i8")
+        lines.append(f"%{name}s, %{name}z = quench.dynamic_parameters %{source} by({form}) : ({kind}) -> ({parameters}, {zeros})")
+        lines.append(f"%{name} = quench.fake_quant %{source}, %{name}s, %{name}z by({form}) : ({kind}, {parameters}, {zeros}) -> {kind}")
+        return
     lines.append(f"%{name}s = quench.dynamic_scale %{source} by({form}) : ({kind}) -> {parameters}")
     lines.append(f"%{name} = quench.fake_quant %{source}, %{name}s by({form}) : ({kind}, {parameters}) -> {kind}")
 
@@ -49,7 +58,8 @@ def build_case(name, heads, groups, keys, values, words, bits, has_bias):
     p, y = tensor("?", heads, "?", "?"), tensor("?", "?", heads, values)
     arguments = [(f"{name}q", q, '"b", "t"'), (f"{name}k", k, '"b", "l"'), (f"{name}v", v, '"b", "l"')]
     kinds, lines = [q, k], []
-    token, sequence = f"#quench.uniform<i{bits}, token>", f"#quench.uniform<i{bits}, sequence>"
+    codes = f"u{bits}, asymmetric" if name == "zeros" else f"i{bits}"
+    token, sequence = f"#quench.uniform<{codes}, token>", f"#quench.uniform<{codes}, sequence>"
     quantize(lines, f"{name}0", f"{name}q", q, token, tensor("?", "?", heads))
     quantize(lines, f"{name}1", f"{name}k", k, token, tensor("?", "?", groups))
     quantize(lines, f"{name}2", f"{name}v", v, sequence, tensor("?", groups))
@@ -61,8 +71,11 @@ def build_case(name, heads, groups, keys, values, words, bits, has_bias):
         arguments.append((f"{name}b", tensor(heads, "?", "?"), '"t", "l"'))
         kinds.append(tensor(heads, "?", "?"))
     text = words.format(mask=f"%{name}m", bias=f"bias %{name}b")
-    lines.append(f"%{name}p = quench.attention_probabilities {operands} {text} : ({', '.join(kinds)}) -> {p}")
-    quantize(lines, f"{name}w", f"{name}p", p, f"#quench.uniform<u{bits}, token>", tensor("?", heads, "?"))
+    if "step" in words:
+        lines.append(f"%{name}w = quench.log_int_probabilities {operands} {text} : ({', '.join(kinds)}) -> {p}")
+    else:
+        lines.append(f"%{name}p = quench.attention_probabilities {operands} {text} : ({', '.join(kinds)}) -> {p}")
+        quantize(lines, f"{name}w", f"{name}p", p, f"#quench.uniform<u{bits}, token>", tensor("?", heads, "?"))
     order = "{head_groups = array<i64: 1, 0, 1>} " if "head_groups" in words else ""
     lines.append(f"%{name}y = quench.attention_values %{name}w, %{name}2 {order}: ({p}, {v}) -> {y}")
     return arguments, lines, (f"{name}y", y)
@@ -84,8 +97,11 @@ def make_inputs(arguments, sizes, generator):
         # Rows of zeros, and numbers that need true divisions.
         x[0, 0] = 0
         x[0, -1] *= np.float32(1e-25)
-        # What is no number, and scores beyond those of f32.
-        if name.endswith("q"):
+        # What is no number, and scores beyond those of f32. The interpreter has no
+        # zero points for them.
+        if name.startswith("zeros"):
+            pass
+        elif name.endswith("q"):
             x[0, 1, 0, 0] = np.nan
             x[0, 2, 0, 0] = 3e38
         elif name.endswith("k"):
@@ -104,7 +120,23 @@ def write(path, values):
             stream.write(tensor.data)
 
 
+def check_published():
+    """The integers of FQ-ViT's softmax that the interpreter has, as published."""
+    with open(os.path.join(TESTS, "Vectors", "fq_log_int_softmax.json")) as stream:
+        data = json.load(stream)
+    steps, items = np.array(data["codes"]), data["out"]["items"]
+    powers = interpreter.log_int_powers(steps, data["scale"])
+    found = {"exp": powers, "ratio": interpreter.log_int_ratios(powers),
+             "code": interpreter.log_int_codes(steps * data["scale"], data["scale"], 16)}
+    assert powers.sum() == data["out"]["total"]
+    found["zero"] = found["code"] == 16
+    for name, integers in found.items():
+        assert integers.tolist() == [item[name] for item in items], name
+    print("integer softmax as published")
+
+
 def main(quench, quench_opt, folder, *cpus):
+    check_published()
     os.makedirs(folder, exist_ok=True)
     cases = [build_case(*case) for case in CASES]
     arguments = [argument for case in cases for argument in case[0]]

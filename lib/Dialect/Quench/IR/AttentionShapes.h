@@ -9,7 +9,10 @@
 #ifndef QUENCH_LIB_DIALECT_QUENCH_IR_ATTENTIONSHAPES_H
 #define QUENCH_LIB_DIALECT_QUENCH_IR_ATTENTIONSHAPES_H
 
+#include "QuantParameters.h"
+
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/ShapeInference.h"
 
 namespace quench {
@@ -58,6 +61,32 @@ llvm::LogicalResult checkScoreShapes(Adaptor op, ShapeInference &shapes) {
                        *op.getWindow());
   if (!op.getScale().isFinite())
     return shapes.fail("expected scale to be finite");
+  return mlir::success();
+}
+
+/// Fails with a diagnostic unless scales of `quantizer`, of what is called
+/// `name`, are the same within dimension `dim` of four.
+inline llvm::LogicalResult checkHasOneScale(ShapeInference &shapes,
+                                            QuantizerAttrInterface quantizer,
+                                            llvm::StringRef name, int64_t dim) {
+  for (QuantAxis axis : getQuantAxes(quantizer, 4))
+    if (axis.dim == dim || axis.block != 1)
+      return shapes.fail("expected ", name, " with one scale along dimension ",
+                         dim, ", found ", quantizer);
+  return mlir::success();
+}
+
+/// Fails with a diagnostic unless 32 bits hold the sums of products of the
+/// codes of queries and keys.
+template <typename Adaptor>
+llvm::LogicalResult checkScoreSums(Adaptor op, ShapeInference &shapes) {
+  int64_t channels = ShapeInference::getSize(shapes.getDim(op.getQuery(), 3));
+  QuantizerAttrInterface query = op.getQueryQuantizer(),
+                         key = op.getKeyQuantizer();
+  if (mlir::ShapedType::isStatic(channels) &&
+      !fitsAccumulator(channels, query, key))
+    return shapes.fail("expected sums that 32 bits hold, found sums of ",
+                       channels, " products of ", query, " and ", key);
   return mlir::success();
 }
 

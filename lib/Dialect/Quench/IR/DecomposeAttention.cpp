@@ -7,11 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TensorBuilder.h"
-
+#include "AttentionLoops.h"
 #include "DecomposeNorms.h"
-
 #include "QuantParameters.h"
+#include "TensorBuilder.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
@@ -23,121 +22,12 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
-#include <limits>
-
 using namespace mlir;
 using namespace quench;
 
 //===----------------------------------------------------------------------===//
 // attention
 //===----------------------------------------------------------------------===//
-
-/// The heads of `value`, of which dimension `dim` counts them, that `groups`
-/// names, one after another. Runs of adjacent heads are copied at once.
-static Value gatherHeads(TensorBuilder &builder, Value value,
-                         ArrayRef<int64_t> groups, int64_t dim = 2) {
-  SmallVector<OpFoldResult> sizes = builder.getSizes(value);
-  sizes[dim] = builder.getIndexAttr(groups.size());
-  Value gathered = builder.empty(
-      sizes, cast<RankedTensorType>(value.getType()).getElementType());
-  for (size_t begin = 0, end; begin < groups.size(); begin = end) {
-    end = begin + 1;
-    while (end < groups.size() && groups[end] == groups[end - 1] + 1)
-      ++end;
-    Value run = builder.slice(value, dim, builder.getIndexAttr(groups[begin]),
-                              builder.getIndexAttr(end - begin));
-    gathered = builder.insert(run, gathered, dim, builder.getIndexAttr(begin));
-  }
-  return gathered;
-}
-
-/// The loops over scores: heads are split in groups and heads of a group, so
-/// that every operand is indexed by loops alone.
-namespace score_loops {
-enum : unsigned { B, G, R, T, L, D };
-} // namespace score_loops
-
-/// The sizes of the scores of `op` in these loops. `key` has the heads that are
-/// meant.
-template <typename Op>
-static SmallVector<OpFoldResult> getScoreSizes(TensorBuilder &builder, Op op,
-                                               Value key) {
-  SmallVector<OpFoldResult> query = builder.getSizes(op.getQuery());
-  OpFoldResult groups = builder.getSize(key, 2);
-  OpFoldResult repeats = builder.getIndexAttr(*getConstantIntValue(query[2]) /
-                                              *getConstantIntValue(groups));
-  return {query[0], groups, repeats, query[1], builder.getSize(key, 1)};
-}
-
-/// The sums of products of the queries of `op` and `key` over channels, of type
-/// `type`.
-template <typename Op>
-static Value buildProducts(TensorBuilder &builder, Op op, Value key,
-                           ArrayRef<OpFoldResult> sizes, Type type,
-                           TensorBuilder::FoldBody add) {
-  using namespace score_loops;
-  Value query = builder.expand(
-      op.getQuery(), {{0}, {1}, {2, 3}, {4}},
-      {sizes[B], sizes[T], sizes[G], sizes[R], builder.getSize(key, 3)});
-  return builder.fold(builder.fill(sizes, type, 0), {B, G, R, T, L}, 6,
-                      {{query, {B, T, G, R, D}}, {key, {B, L, G, D}}}, add);
-}
-
-/// The scores of `op`: what `getScore` makes of `inputs`, plus the bias times
-/// `biasFactor`; -infinity where the mask hides a key.
-template <typename Op>
-static Value buildScores(TensorBuilder &builder, Op op,
-                         ArrayRef<OpFoldResult> sizes, Type type,
-                         SmallVector<LoopInput> inputs, double biasFactor,
-                         TensorBuilder::MapBody getScore) {
-  using namespace score_loops;
-  unsigned biasInput = inputs.size();
-  if (Value bias = op.getBias()) {
-    SmallVector<unsigned> loops = {B, G, R, T, L};
-    int64_t rank = op.getBias().getType().getRank();
-    if (rank >= 3) {
-      SmallVector<ReassociationIndices> split =
-          rank == 3 ? SmallVector<ReassociationIndices>{{0, 1}, {2}, {3}}
-                    : SmallVector<ReassociationIndices>{{0}, {1, 2}, {3}, {4}};
-      bias = builder.expand(bias, split, sizes.take_back(rank + 1));
-    }
-    int64_t used = rank >= 3 ? rank + 1 : rank;
-    inputs.push_back(
-        {bias, llvm::to_vector(ArrayRef<unsigned>(loops).take_back(used))});
-  }
-  unsigned maskInput = inputs.size();
-  if (op.getMask())
-    inputs.push_back({op.getMask(), {B, L}});
-
-  // The first query stands at position L - T.
-  Value first;
-  if (op.getMaskKind() != MaskKind::Full)
-    first = arith::SubIOp::create(builder, builder.getIndex(sizes[L]),
-                                  builder.getIndex(sizes[T]));
-  return builder.map(sizes, type, inputs, [&](LoopBody &loop) {
-    ImplicitLocOpBuilder &inner = loop.getBuilder();
-    Scalar score = getScore(loop);
-    if (op.getBias())
-      score = score + (biasFactor == 1 ? loop[biasInput]
-                                       : loop[biasInput] * biasFactor);
-    Scalar hidden = score.constant(-std::numeric_limits<double>::infinity());
-    if (op.getMask())
-      score = select(loop.isSet(maskInput), score, hidden);
-    if (op.getMaskKind() == MaskKind::Full)
-      return score;
-    Value position = arith::AddIOp::create(inner, first, loop.getIndex(T));
-    Value visible = arith::CmpIOp::create(inner, arith::CmpIPredicate::sle,
-                                          loop.getIndex(L), position);
-    score = select(visible, score, hidden);
-    if (op.getMaskKind() == MaskKind::Causal)
-      return score;
-    Value distance = arith::SubIOp::create(inner, position, loop.getIndex(L));
-    Value window = arith::ConstantIndexOp::create(inner, *op.getWindow());
-    Value near = arith::CmpIOp::create(inner, arith::CmpIPredicate::slt,
-                                       distance, window);
-    return select(near, score, hidden);
-  });
-}
 
 /// The probabilities of `op`, in the type that they are computed in. `key` has
 /// the heads that are meant.
@@ -146,14 +36,7 @@ static Value buildProbabilities(TensorBuilder &builder, Op op, Value key) {
   using namespace score_loops;
   Type compute = getComputeType(op.getQuery().getType().getElementType());
   SmallVector<OpFoldResult> sizes = getScoreSizes(builder, op, key);
-  Value sums = buildProducts(
-      builder, op, key, sizes, compute,
-      [](LoopBody &loop, Scalar sum) { return sum + loop[0] * loop[1]; });
-  Value scores =
-      buildScores(builder, op, sizes, compute, {{sums, {B, G, R, T, L}}},
-                  /*biasFactor=*/1, [&](LoopBody &loop) {
-                    return loop[0] * op.getScale().convertToDouble();
-                  });
+  Value scores = buildFloatScores(builder, op, key, sizes, compute);
   return buildSoftmax(builder, scores, compute, op.getZeta(), op.getGamma());
 }
 
@@ -222,45 +105,6 @@ AttentionProbabilitiesOp::decomposeOperation(OpBuilder &b) {
 //===----------------------------------------------------------------------===//
 // integer_attention
 //===----------------------------------------------------------------------===//
-
-/// `scale`, the parameters of a tensor `[B, L, G, ...]` of `quantizer`, with
-/// the heads that `groups` names.
-static Value gatherScales(TensorBuilder &builder, Value scale,
-                          QuantizerAttrInterface quantizer,
-                          ArrayRef<int64_t> groups) {
-  for (auto [dim, axis] : llvm::enumerate(getQuantAxes(quantizer, 4)))
-    if (axis.dim == 2)
-      return gatherHeads(builder, scale, groups, dim);
-  return scale;
-}
-
-/// The scales of a tensor of four dimensions as an input of loops, `loops[i]`
-/// those over dimension `i`: two where heads are split in `groups` and
-/// `repeats`.
-static LoopInput getScaleInput(TensorBuilder &builder, Value scale,
-                               QuantizerAttrInterface quantizer,
-                               ArrayRef<SmallVector<unsigned>> loops,
-                               OpFoldResult groups, OpFoldResult repeats) {
-  SmallVector<OpFoldResult> sizes = builder.getSizes(scale), splitSizes;
-  SmallVector<ReassociationIndices> indices;
-  LoopInput input = {scale, {}};
-  bool isSplit = false;
-  for (auto [dim, axis] : llvm::enumerate(getQuantAxes(quantizer, 4))) {
-    llvm::append_range(input.loops, loops[axis.dim]);
-    int64_t next = splitSizes.size();
-    if (loops[axis.dim].size() == 1) {
-      indices.push_back({next});
-      splitSizes.push_back(sizes[dim]);
-      continue;
-    }
-    isSplit = true;
-    indices.push_back({next, next + 1});
-    splitSizes.append({groups, repeats});
-  }
-  if (isSplit)
-    input.value = builder.expand(scale, indices, splitSizes);
-  return input;
-}
 
 /// sum + lhs * rhs of codes of those formats, in i32.
 static Scalar addProduct(LoopBody &loop, Scalar sum, Value lhs,
@@ -380,26 +224,14 @@ IntegerAttentionOp::decomposeOperation(OpBuilder &b) {
   Type integer = builder.getI32Type(), compute = builder.getF32Type();
   SmallVector<OpFoldResult> sizes = getScoreSizes(builder, *this, key);
 
-  Value sums = buildProducts(
-      builder, *this, key, sizes, integer, [&](LoopBody &loop, Scalar sum) {
-        return addProduct(loop, sum, loop[0], getQueryQuantizer(), loop[1],
-                          getKeyQuantizer());
-      });
-  LoopInput queryScales =
-      getScaleInput(builder, getQueryScale(), getQueryQuantizer(),
-                    {{B}, {T}, {G, R}, {}}, sizes[G], sizes[R]);
-  LoopInput keyScales = getScaleInput(builder, keyScale, getKeyQuantizer(),
-                                      {{B}, {L}, {G}, {}}, sizes[G], sizes[R]);
-  double factor = getScale().convertToDouble() * integer_attention::octaves;
-  Value scores =
-      buildScores(builder, *this, sizes, compute,
-                  {{sums, {B, G, R, T, L}}, queryScales, keyScales},
-                  integer_attention::octaves, [&](LoopBody &loop) {
-                    ImplicitLocOpBuilder &body = loop.getBuilder();
-                    Scalar sum(body, arith::SIToFPOp::create(body, compute,
-                                                             Value(loop[0])));
-                    return sum * (loop[1] * factor * loop[2]);
-                  });
+  Value sums =
+      buildProducts(builder, getQuery(), key, sizes, integer,
+                    [&](LoopBody &loop, Scalar sum) {
+                      return addProduct(loop, sum, loop[0], getQueryQuantizer(),
+                                        loop[1], getKeyQuantizer());
+                    });
+  Value scores = buildIntegerScores(builder, *this, sums, keyScale, sizes,
+                                    integer_attention::octaves);
 
   ArrayRef<OpFoldResult> rows = ArrayRef(sizes).drop_back();
   Value greatest =

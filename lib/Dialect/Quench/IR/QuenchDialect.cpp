@@ -12,6 +12,7 @@
 #include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchLogIntOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchOutputRangeOps.h"
@@ -72,6 +73,10 @@ void QuenchDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "Quench/Dialect/Quench/IR/QuenchKernelOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "Quench/Dialect/Quench/IR/QuenchLogIntOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -11,8 +11,6 @@
 #include "AttentionShapes.h"
 #include "QuantParameters.h"
 
-#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
-
 using namespace mlir;
 using namespace quench;
 
@@ -35,14 +33,9 @@ std::array<float, 4> quench::integer_attention::getWeightPolynomial(
 static LogicalResult checkFormat(ShapeInference &shapes,
                                  QuantizerAttrInterface quantizer,
                                  StringRef name, int64_t dim) {
-  if (failed(checkHasIntegers(shapes, quantizer)) ||
-      failed(checkHasScalesAlone(shapes, quantizer)))
-    return failure();
-  for (QuantAxis axis : getQuantAxes(quantizer, 4))
-    if (axis.dim == dim || axis.block != 1)
-      return shapes.fail("expected ", name, " with one scale along dimension ",
-                         dim, ", found ", quantizer);
-  return success();
+  return failure(failed(checkHasIntegers(shapes, quantizer)) ||
+                 failed(checkHasScalesAlone(shapes, quantizer)) ||
+                 failed(checkHasOneScale(shapes, quantizer, name, dim)));
 }
 
 LogicalResult IntegerAttentionOp::inferShapes(Adaptor op,
@@ -71,12 +64,8 @@ LogicalResult IntegerAttentionOp::inferShapes(Adaptor op,
     return shapes.fail("expected unsigned probabilities with a scale for each "
                        "row, found ",
                        probabilities);
-  int64_t channels = ShapeInference::getSize(shapes.getDim(query, 3));
-  if (ShapedType::isStatic(channels) &&
-      !fitsAccumulator(channels, op.getQueryQuantizer(), op.getKeyQuantizer()))
-    return shapes.fail("expected sums that 32 bits hold, found sums of ",
-                       channels, " products of ", op.getQueryQuantizer(),
-                       " and ", op.getKeyQuantizer());
+  if (failed(checkScoreSums(op, shapes)))
+    return failure();
   Type element = op.getElementType().value_or(compute);
   if (!isa<Float16Type, BFloat16Type, Float32Type>(element))
     return shapes.fail("expected an element type of f16, bf16 or f32, found ",

@@ -175,16 +175,28 @@ def gates(data):
     return b, [(gated, [[[[data["pi"][0][h][t]] for h in range(heads)] for t in range(tokens)]])]
 
 
+def log_int(data):
+    """One query, which is 1, and keys that are the scores."""
+    b = Block()
+    query = b.constant([[[[1.0]]]])
+    key = b.constant([[[[code * data["scale"]]] for code in data["codes"]]])
+    numbers = [0.0 if item["zero"] else 2.0**-item["code"] for item in data["out"]["items"]]
+    text = f"quench.log_int_probabilities {{}}, {{}} by(#quench.log<u4, zero = extra>) step {data['scale']:e} scale 1.0 full"
+    return b, [(b.emit(text, [query, key], f"tensor<1x1x1x{len(numbers)}xf64>"), [[[numbers]]])]
+
+
 def main():
     opt, runner, libraries = sys.argv[1:]
     data = json.loads((pathlib.Path(__file__).parent / "vectors.json").read_text())
-    quantizable = json.loads((pathlib.Path(__file__).parents[3] / "Vectors" / "clipped_softmax_gate.json").read_text())
+    published = pathlib.Path(__file__).parents[3] / "Vectors"
+    quantizable = json.loads((published / "clipped_softmax_gate.json").read_text())
+    integers = json.loads((published / "fq_log_int_softmax.json").read_text())
     failed = 0
     for name, (block, results) in {
             "llama": llama(data["llama"]), "mamba": mamba(data["mamba"], False),
             "mamba with state": mamba(data["mamba"], True), "norms": norms(data["norms"]),
             "softmax": softmax(data["softmax"]), "clipped softmax": clipped(quantizable),
-            "gates": gates(quantizable["gate"])}.items():
+            "gates": gates(quantizable["gate"]), "log-int softmax": log_int(integers)}.items():
         lines = list(block.lines)
         for i, ((value, kind), expected) in enumerate(results):
             lines += compare(f"r{i}", value, kind, tensor(expected), F64)
