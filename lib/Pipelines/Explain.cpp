@@ -52,6 +52,7 @@ static SiteExplanation explain(const QuantSite &site,
     result.format = print(decision.format.quantizer);
     result.range = decision.format.range;
     result.method = decision.format.method;
+    result.softmax = decision.format.softmax;
     if (site.isWeight() && result.method.empty())
       result.method = "rtn";
   }
@@ -178,6 +179,7 @@ llvm::json::Array quench::toJSON(ArrayRef<LayerExplanation> layers) {
           {"format", site.format},
           {"method", site.method},
           {"range", site.range},
+          {"softmax", site.softmax},
           {"rule", site.rule},
           {"overruled", llvm::json::Array(site.overruled)},
           {"change", site.change},
@@ -209,6 +211,8 @@ static void print(const SiteExplanation &site, llvm::raw_ostream &os) {
   std::string details;
   if (!site.method.empty())
     details = ", method " + site.method;
+  else if (!site.softmax.empty())
+    details = ", softmax " + site.softmax;
   else if (site.format != "float")
     details = site.range.empty() ? ", scales at run time"
                                  : ", range " + site.range + " of statistics";

@@ -25,8 +25,9 @@ struct SiteExplanation {
   /// empty for probabilities.
   std::string name, role, type;
   /// The format, or `float`, with what it needs: `method` of weights, `range`
-  /// of activations, empty for scales that are computed at run time.
-  std::string format, method, range;
+  /// of activations, empty for scales that are computed at run time, `softmax`
+  /// of probabilities, empty for that of the model.
+  std::string format, method, range, softmax;
   /// The rule that decided, empty where none is about the site, and those that
   /// would have without it, the last one first.
   std::string rule;

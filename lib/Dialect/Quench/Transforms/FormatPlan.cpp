@@ -9,6 +9,7 @@
 #include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
 
 #include "Quench/Analysis/ChannelClasses.h"
+#include "Quench/Dialect/Quench/IR/QuenchLogIntOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/Transforms/StaticRange.h"
 #include "Quench/Dialect/Quench/Transforms/WeightMath.h"
@@ -44,18 +45,20 @@ static std::string spellFormat(const QuantRule &rule, const QuantSite &site) {
                                                              : ", token";
   if (!rule.group.empty())
     sharing += ", group = " + rule.group;
+  // What is never negative has no use for a sign, nor for a zero point.
+  bool isPositive = site.role == SiteRole::Probabilities;
+  std::string codes = text.str();
+  if (isPositive && text.starts_with("i"))
+    codes.front() = 'u';
+  if (isPositive && !rule.softmax.empty())
+    return "#quench.log<" + codes + ", zero = extra>";
   if (text == "nf4")
     return ("#quench.code_book<nf4" + sharing + ">");
   if (StringRef bits = text; bits.consume_front("kmeans"))
     return ("#quench.code_book<learned " + bits + sharing + ">").str();
   if (text.starts_with("e"))
     return ("#quench.small_float<" + text + sharing + ">").str();
-  // What is never negative has no use for a sign, nor for a zero point.
-  bool isPositive = site.role == SiteRole::Probabilities;
   bool isAsymmetric = text.starts_with("u") && !isPositive;
-  std::string codes = text.str();
-  if (isPositive && text.starts_with("i"))
-    codes.front() = 'u';
   return "#quench.uniform<" + codes + (isAsymmetric ? ", asymmetric" : "") +
          sharing + ">";
 }
@@ -253,13 +256,18 @@ LogicalResult Planner::decide(size_t index, ArrayRef<SitePattern> patterns) {
   SiteFormat &format = decision.format;
   format.range = site.isWeight() ? "" : rule->range;
   format.method = site.isWeight() ? rule->method : "";
+  if (site.role == SiteRole::Probabilities)
+    format.softmax = rule->softmax;
   format.quantizer =
       parseQuantizer(spellFormat(*rule, site), module.getContext());
   if (!format.quantizer)
     return module.emitError()
            << rule->origin << ": found format '" << rule->format
-           << "', expected float, codes such as i8, u4, e4m3, nf4 or kmeans4, "
-              "or the attribute of a quantizer";
+           << "', expected "
+           << (format.softmax.empty()
+                   ? "float, codes such as i8, u4, e4m3, nf4 or kmeans4, or "
+                     "the attribute of a quantizer"
+                   : "codes such as u4 for an integer softmax");
   RankedTensorType type = site.getType();
   if (!type || fits(format.quantizer, type))
     return success();
@@ -301,6 +309,11 @@ std::string Planner::check(const FormatUse &use) const {
       return "what it reads from a cache is multiplied as floats";
     if (attention.getZeta())
       return "its clipped softmax has a kernel of floats alone";
+  }
+  if (!plan.decisions[use.site].format.softmax.empty()) {
+    if (attention.getZeta())
+      return "its clipped softmax is not made of integers";
+    return getLogIntObstacle(quantizer);
   }
   const std::string &range = plan.decisions[use.site].format.range;
   if (range.empty() && quantizer.hasZeroPoint() && !site.isWeight() &&
@@ -437,6 +450,9 @@ void quench::annotateFormats(const FormatPlan &plan) {
     if (!format.method.empty())
       entries.push_back(
           builder.getNamedAttr("method", builder.getStringAttr(format.method)));
+    if (!format.softmax.empty())
+      entries.push_back(builder.getNamedAttr(
+          "softmax", builder.getStringAttr(format.softmax)));
     formats[use.op].push_back(
         builder.getNamedAttr(use.key, builder.getDictionaryAttr(entries)));
   }
@@ -456,6 +472,8 @@ SiteFormat quench::getAnnotatedFormat(Operation *op, StringRef key) {
     format.range = range.str();
   if (auto method = entry.getAs<StringAttr>("method"))
     format.method = method.str();
+  if (auto softmax = entry.getAs<StringAttr>("softmax"))
+    format.softmax = softmax.str();
   return format;
 }
 

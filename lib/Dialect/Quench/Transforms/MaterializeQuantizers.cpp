@@ -9,6 +9,7 @@
 #include "Quench/Analysis/ChannelClasses.h"
 #include "Quench/Dialect/Quench/IR/QuenchAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchDynamicOps.h"
+#include "Quench/Dialect/Quench/IR/QuenchLogIntOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchModelOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchObserveOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchQuantOps.h"
@@ -206,16 +207,26 @@ LogicalResult MaterializeQuantizers::quantizeProbabilities(
     const FormatUse &use, const QuantSite &site, const SiteFormat &format) {
   auto attention = cast<AttentionOp>(use.op);
   OpBuilder builder(attention);
-  Value probabilities = AttentionProbabilitiesOp::create(
-      builder, attention.getLoc(), attention.getQuery(), attention.getKey(),
-      attention.getMask(), attention.getBias(), attention.getScaleAttr(),
-      attention.getMaskKindAttr(), attention.getWindowAttr(),
-      attention.getHeadGroupsAttr(), attention.getZetaAttr(),
-      attention.getGammaAttr());
-  std::string reason;
-  Value result = createQuantizer(probabilities, site, format, reason);
-  if (!result)
-    return use.op->emitError() << site.name << ": " << reason;
+  Value result;
+  if (format.softmax.empty()) {
+    Value probabilities = AttentionProbabilitiesOp::create(
+        builder, attention.getLoc(), attention.getQuery(), attention.getKey(),
+        attention.getMask(), attention.getBias(), attention.getScaleAttr(),
+        attention.getMaskKindAttr(), attention.getWindowAttr(),
+        attention.getHeadGroupsAttr(), attention.getZetaAttr(),
+        attention.getGammaAttr());
+    std::string reason;
+    result = createQuantizer(probabilities, site, format, reason);
+    if (!result)
+      return use.op->emitError() << site.name << ": " << reason;
+  } else {
+    result = LogIntProbabilitiesOp::create(
+        builder, attention.getLoc(), attention.getQuery(), attention.getKey(),
+        attention.getMask(), attention.getBias(), format.quantizer,
+        builder.getF64FloatAttr(defaultScoreStep), attention.getScaleAttr(),
+        attention.getMaskKindAttr(), attention.getWindowAttr(),
+        attention.getHeadGroupsAttr());
+  }
   builder.setInsertionPoint(attention);
   auto values = AttentionValuesOp::create(builder, attention.getLoc(), result,
                                           attention.getValue(),

@@ -101,6 +101,11 @@ bool quench::isRole(StringRef word, const QuantSite &site) {
          word == stringifySiteRole(site.role);
 }
 
+ArrayRef<llvm::StringLiteral> quench::getSoftmaxWords() {
+  static constexpr llvm::StringLiteral words[] = {"float", "log-int"};
+  return words;
+}
+
 //===----------------------------------------------------------------------===//
 // Rules
 //===----------------------------------------------------------------------===//
@@ -130,12 +135,15 @@ llvm::Expected<QuantRule> QuantRule::parse(StringRef text) {
       rule.range = value.str();
     else if (key == "method" && !value.empty())
       rule.method = value.str();
+    else if (key == "softmax" && !value.empty())
+      rule.softmax = value.str();
     else if (key == "roles" && !value.empty())
       for (StringRef role : llvm::split(value, '|'))
         rule.roles.push_back(role.str());
     else
       return makeError("found '", word, "' behind the format of '", sites,
-                       "', expected group=, static, range=, method= or roles=");
+                       "', expected group=, static, range=, method=, "
+                       "softmax= or roles=");
   }
   if (llvm::Error error = rule.complete())
     return error;
@@ -152,6 +160,8 @@ std::string QuantRule::str() const {
     text += " range=" + range;
   if (!method.empty())
     text += " method=" + method;
+  if (!softmax.empty())
+    text += " softmax=" + softmax;
   if (!roles.empty())
     text += " roles=" + llvm::join(roles, "|");
   return text;
@@ -185,8 +195,19 @@ llvm::Error QuantRule::complete() {
   for (const std::string &role : roles)
     if (llvm::Error error = check("role", role, getRoleWords()))
       return error;
-  return range.empty() ? llvm::Error::success()
-                       : check("range", range, getRangeMethods());
+  if (!softmax.empty())
+    if (llvm::Error error = check("softmax", softmax, getSoftmaxWords()))
+      return error;
+  if (softmax == "float")
+    softmax.clear();
+  if (range.empty())
+    return llvm::Error::success();
+  if (llvm::Error error = check("range", range, getRangeMethods()))
+    return error;
+  if (!softmax.empty() && range != "unit")
+    return makeError("found range '", range, "' beside softmax '", softmax,
+                     "', expected unit or none");
+  return llvm::Error::success();
 }
 
 bool QuantRule::isAboutRole(const QuantSite &site) const {
@@ -222,6 +243,7 @@ void llvm::yaml::MappingTraits<QuantRule>::mapping(IO &io, QuantRule &rule) {
   io.mapOptional("static", rule.staticWord, std::string());
   io.mapOptional("range", rule.range, std::string());
   io.mapOptional("method", rule.method, std::string());
+  io.mapOptional("softmax", rule.softmax, std::string());
   io.mapOptional("when", rule.when, std::string());
 }
 
@@ -280,8 +302,9 @@ llvm::Expected<QuantScheme> QuantScheme::find(StringRef text) {
       return fail(chosen.takeError());
     if (!*chosen)
       continue;
-    for (std::string *word : {&rule.sites, &rule.format, &rule.group,
-                              &rule.range, &rule.staticWord, &rule.method}) {
+    for (std::string *word :
+         {&rule.sites, &rule.format, &rule.group, &rule.range, &rule.staticWord,
+          &rule.method, &rule.softmax}) {
       llvm::Expected<std::string> value =
           substituteParameters(*word, file.parameters);
       if (!value)

@@ -40,7 +40,7 @@
 // RULE: error: found 'abc', expected SITES=FORMAT
 // RANGE: error: no range 'minmx'; did you mean 'minmax'?
 // YES: error: scheme 'W8A8': rule 2: found static 'yes', expected true or false
-// KEY: error: found 'scale=x' behind the format of 'layer.a', expected group=, static, range=, method= or roles=
+// KEY: error: found 'scale=x' behind the format of 'layer.a', expected group=, static, range=, method=, softmax= or roles=
 // TOKEN: error: {{.*}}is impossible at 'layer.a.input': quench.linear stays as it is: statistics have no 'minmax' range for the parameters of #quench.uniform<i8, token>
 // OUTER: error: {{.*}}is impossible at 'layer.a.input': {{.*}}scales of #quench.small_float<e2m1, group = 16, scale = e4m3> are multiples of one for the whole tensor, which no range gives
 // DYNAMIC: error: {{.*}}is impossible at 'layer.a.input': {{.*}}no scales of #quench.uniform<u8, asymmetric, token, group = 16, scale = e4m3> are computed at run time

@@ -31,7 +31,7 @@ class AttentionOp;
 /// dictionary from `input`, `weight` and the other words of
 /// `stringifySiteRole`, with `.1`, `.2`, ... for further operands of a role, to
 /// dictionaries with `format`, a quantizer, `site`, the name of the site, and
-/// where there are any `range` or `method`.
+/// where there are any `range`, `method` or `softmax`.
 inline constexpr llvm::StringLiteral formatsAttrName = "quench.formats";
 
 /// A quantizer, and where its parameters come from.
@@ -43,6 +43,8 @@ struct SiteFormat {
   std::string range;
   /// Of weights: who chooses the codes.
   std::string method;
+  /// Of probabilities: how they are computed; empty: in floats.
+  std::string softmax;
 
   explicit operator bool() const { return static_cast<bool>(quantizer); }
 };

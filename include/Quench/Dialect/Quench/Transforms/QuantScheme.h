@@ -74,6 +74,9 @@ struct QuantRule {
   std::string staticWord;
   /// Of weights: who chooses the codes; empty is the choice of the user.
   std::string method;
+  /// Of probabilities: how they are computed, one of `getSoftmaxWords`; empty
+  /// or `float`: by the softmax of the model, in floats.
+  std::string softmax;
   /// `NAME=VALUE` of a parameter of the scheme, without which there is no such
   /// rule.
   std::string when;
@@ -84,12 +87,12 @@ struct QuantRule {
   bool coversHeads = false;
 
   /// Parses `SITES=FORMAT [group=N] [static[=WORD]] [range=WORD] [method=WORD]
-  /// [roles=A|B]`, where `static` alone is `range=minmax`.
+  /// [softmax=WORD] [roles=A|B]`, where `static` alone is `range=minmax`.
   static llvm::Expected<QuantRule> parse(llvm::StringRef text);
   /// The text that `parse` takes.
   std::string str() const;
   /// Makes of `staticWord` what it stands for. Fails unless it and the pattern,
-  /// the group, the range and the roles are ones.
+  /// the group, the range, the softmax and the roles are ones.
   llvm::Error complete();
   /// Whether it names sites, so that it is a mistake when there are none.
   bool namesSites() const { return sites != "*"; }
@@ -110,6 +113,10 @@ bool isRole(llvm::StringRef word, const QuantSite &site);
 
 /// The words that `isRole` knows.
 llvm::ArrayRef<llvm::StringLiteral> getRoleWords();
+
+/// The words for how probabilities are computed: `float`, and `log-int`, which
+/// is the integer softmax of C38 in docs/spec.md.
+llvm::ArrayRef<llvm::StringLiteral> getSoftmaxWords();
 
 /// Rules under a name.
 struct QuantScheme {
