@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include <cstring>
+
 using namespace quench::rt;
 
 static constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
@@ -21,7 +23,13 @@ static Status refuseKnownKinds(absl::string_view bytes) {
   if (absl::StartsWith(bytes, "PK\x03\x04"))
     return failure("is a zip archive, such as .npz or a PyTorch pickle; save "
                    "the tensors as safetensors or .npy");
-  if (bytes.size() >= 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5)
+  // The length of a safetensors header may begin with the same bytes.
+  uint64_t length = 0;
+  if (bytes.size() >= sizeof(length))
+    std::memcpy(&length, bytes.data(), sizeof(length));
+  bool isHeader = length != 0 && length <= bytes.size() - sizeof(length);
+  if (bytes.size() >= 2 && bytes[0] == '\x80' && bytes[1] >= 2 &&
+      bytes[1] <= 5 && !isHeader)
     return failure("is a Python pickle, which may run code when it is read; "
                    "save the tensors as safetensors or .npy");
   return Status();
