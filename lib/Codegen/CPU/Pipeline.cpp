@@ -63,6 +63,7 @@ void quench::buildCPULoweringPipeline(OpPassManager &pm) {
   loops.addPass(memref::createFoldMemRefAliasOpsPass());
   loops.addPass(createCanonicalizerPass());
   loops.addPass(createCSEPass());
+  loops.addPass(createHoistLoadsPass());
   pm.addPass(createOutlineParallelLoopsPass());
   pm.addPass(createShareLoopsPass());
 

@@ -187,6 +187,31 @@ def SplitCopiesPass : Pass<"quench-split-copies", "::mlir::func::FuncOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def HoistLoadsPass : Pass<"quench-hoist-loads", "::mlir::func::FuncOp"> {
+  let summary = "Load once what every iteration of a loop loads";
+  let description = [{
+    Takes loads whose indices do not change out of loops that run at least once
+    and write nothing that may be the same memory, and what is computed from them.
+    LLVM, which sees pointers only, cannot tell the memory apart; a loop that adds
+    rows of embeddings would look for its row again for each channel, and stay
+    scalar.
+
+    ```mlir
+    scf.for %c = %c0 to %c384 step %c1 {
+      %id = memref.load %ids[%t] : memref<?xindex>
+      %e = memref.load %table[%id, %c] : memref<100x384xf32>
+      memref.store %e, %out[%t, %c] : memref<?x384xf32>
+    }
+    // becomes, where %out is an allocation
+    %id = memref.load %ids[%t] : memref<?xindex>
+    scf.for %c = %c0 to %c384 step %c1 {
+      %e = memref.load %table[%id, %c] : memref<100x384xf32>
+      memref.store %e, %out[%t, %c] : memref<?x384xf32>
+    }
+    ```
+  }];
+}
+
 def OutlineParallelLoopsPass
     : Pass<"quench-outline-parallel-loops", "::mlir::ModuleOp"> {
   let summary = "Make functions of the bodies of parallel loops";
