@@ -110,27 +110,29 @@ struct MatmulModel
   LogicalResult propagateRelevance(Operation *operation, Tensors operands,
                                    Tensors relevance, Shares shares) const {
     auto op = cast<MatmulOp>(operation);
-    bool isLeft = op.getTransposeA(), isRight = op.getTransposeB();
+    bool isLhsTransposed = op.getTransposeA();
+    bool isRhsTransposed = op.getTransposeB();
     ArrayRef<int64_t> left = operands[0].shape, right = operands[1].shape;
-    int64_t depth = left[left.size() - (isLeft ? 2 : 1)];
-    int64_t rows = left[left.size() - (isLeft ? 1 : 2)];
-    int64_t columns = right[right.size() - (isRight ? 2 : 1)];
+    int64_t depth = left[left.size() - (isLhsTransposed ? 2 : 1)];
+    int64_t rows = left[left.size() - (isLhsTransposed ? 1 : 2)];
+    int64_t columns = right[right.size() - (isRhsTransposed ? 2 : 1)];
     int64_t batch = operands[0].numbers.size() / (rows * depth);
     for (int64_t b = 0; b < batch; ++b) {
       auto [lhs, rhs] = getProductRelevance(
           rows, depth, columns,
           getMatrix(&operands[0].numbers[b * rows * depth], rows, depth,
-                    isLeft),
+                    isLhsTransposed),
           getMatrix(&operands[1].numbers[b * depth * columns], depth, columns,
-                    isRight),
+                    isRhsTransposed),
           ArrayRef(relevance[0].numbers)
               .slice(b * rows * columns, rows * columns));
       // What was transposed is transposed back.
       llvm::append_range(
-          shares[0], isLeft ? getMatrix(lhs.data(), depth, rows, true) : lhs);
-      llvm::append_range(shares[1],
-                         isRight ? getMatrix(rhs.data(), columns, depth, true)
-                                 : rhs);
+          shares[0],
+          isLhsTransposed ? getMatrix(lhs.data(), depth, rows, true) : lhs);
+      llvm::append_range(
+          shares[1],
+          isRhsTransposed ? getMatrix(rhs.data(), columns, depth, true) : rhs);
     }
     return success();
   }
