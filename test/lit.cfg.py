@@ -92,8 +92,11 @@ if shutil.which("valgrind"):
 else:
     lit_config.note("programs are not run under valgrind, which is missing")
 
-# Long tests.
-if "exhaustive" in lit_config.params:
+if config.sanitizers:
+    config.available_features.add("sanitized")
+
+# Long tests: lit -Dexhaustive=1, and builds with sanitizers.
+if config.sanitizers or "exhaustive" in lit_config.params:
     config.available_features.add("exhaustive")
 
 # What browsers make of reports.

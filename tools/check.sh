@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything, runs every test, prints the counts.
+# With --sanitize: built with AddressSanitizer and UndefinedBehaviorSanitizer, long
+# tests too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case "${1:-}" in
+  "") preset=release folder=build ;;
+  --sanitize) preset=sanitize folder=build-sanitize ;;
+  *) echo "usage: $0 [--sanitize]" >&2; exit 2 ;;
+esac
 
 tools/install-dependencies.sh
 start=$SECONDS
-cmake --preset release --log-level=WARNING
-cmake --build --preset release
+cmake --preset $preset --log-level=WARNING
+cmake --build --preset $preset
 echo "built in $((SECONDS - start)) s"
 
 start=$SECONDS
-results=build/test/results.json
+results=$folder/test/results.json
 rm -f "$results"
 status=0
 LIT_OPTS="--output $PWD/$results ${LIT_OPTS:-}" \
-  cmake --build --preset release --target check-quench || status=$?
+  cmake --build --preset $preset --target check-quench || status=$?
 echo "tested in $((SECONDS - start)) s"
 
 # The counts are lit's own; a run without a result file has failed.

@@ -11,11 +11,21 @@ function(quench_add_library name)
   set_property(GLOBAL APPEND PROPERTY QUENCH_OBJECT_LIBS ${name})
 endfunction()
 
+# quench_set_sanitizer_options(NAME)
+#   Where this build has sanitizers, the executable says what it asks of them.
+function(quench_set_sanitizer_options name)
+  if(QUENCH_SANITIZE)
+    target_sources(${name} PRIVATE
+      ${PROJECT_SOURCE_DIR}/tools/SanitizerOptions.c)
+  endif()
+endfunction()
+
 # quench_add_tool(NAME source...)
 #   An executable over libQuenchCompiler.so that is installed. The libraries of
 #   MLIR are found beside it or where the packages put them.
 function(quench_add_tool name)
   add_executable(${name} ${ARGN})
+  quench_set_sanitizer_options(${name})
   llvm_update_compile_flags(${name})
   add_dependencies(${name} quench-headers)
   target_link_libraries(${name} PRIVATE QuenchCompiler)

@@ -1,0 +1,16 @@
+/*===- SanitizerOptions.c - What a build asks of AddressSanitizer ---------===*
+ *
+ * Part of the Quench project, under the Apache License v2.0 with LLVM
+ * Exceptions. See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ *===----------------------------------------------------------------------===*/
+
+const char *__asan_default_options(void);
+
+/* LLVM's allocators mark what is free where their headers are compiled with the
+ * sanitizer; what LLVM's packages, which are not, take from them stays marked.
+ * And tests ask for more memory than there is, and expect none. */
+const char *__asan_default_options(void) {
+  return "allow_user_poisoning=0:allocator_may_return_null=1";
+}
