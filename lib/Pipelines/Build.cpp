@@ -817,6 +817,17 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
       CPUTarget::parse(options.cpu, options.triple);
   if (!target)
     return fail(target.takeError());
+  ScheduleFile schedules;
+  if (options.tuning)
+    if (llvm::Error error = checkOutput(options.schedules, /*force=*/true))
+      return fail(std::move(error));
+  if (!options.schedules.empty() &&
+      (!options.tuning || llvm::sys::fs::exists(options.schedules))) {
+    llvm::Expected<ScheduleFile> loaded = ScheduleFile::load(options.schedules);
+    if (!loaded)
+      return fail(loaded.takeError());
+    schedules = std::move(*loaded);
+  }
   LinkTools tools;
   if (links) {
     llvm::Expected<LinkTools> found =
@@ -842,6 +853,7 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
   compile.baseDir = modelDirectory(input);
   compile.optimize = options.optimize;
   compile.verifyPasses = options.verifyPasses;
+  compile.schedules = options.schedules;
   compile.split = links;
   std::unique_ptr<KernelCache> cache;
   if (compile.split && compile.optimize)
@@ -857,6 +869,16 @@ LogicalResult quench::buildModel(MLIRContext &context, StringRef input,
     };
   FailureOr<CompiledModel> compiled = failure();
   auto codegen = [&]() -> LogicalResult {
+    if (options.tuning) {
+      const size_t known = schedules.size();
+      if (failed(tuneKernels(*module, *target, *options.tuning, schedules)))
+        return failure();
+      // A file that has all stays as somebody wrote it.
+      if (schedules.size() != known ||
+          !llvm::sys::fs::exists(options.schedules))
+        if (llvm::Error error = schedules.write(options.schedules))
+          return fail(std::move(error));
+    }
     FailureOr<ArchiveSet> archives =
         ArchiveSet::open(*module, options.params, compile.baseDir);
     if (failed(archives))

@@ -48,6 +48,9 @@ EXAMPLES:
     quench build llama -o small --scheme 'W8A8{static=true}' --calib text.txt
     quench build llama -o small --scheme W4A16 --weight-method gptq --calib text.txt
 
+  With the schedules of kernels that are fastest here, measured once:
+    quench build all-MiniLM-L6-v2 -o minilm --schedules here.yaml --autotune
+
   With a report on what that costs:
     quench build llama -o small --scheme W4A8 --data text.bin --report small.html
 
@@ -98,6 +101,12 @@ public:
         kernelCache("kernel-cache", cl::sub(sub), cl::value_desc("folder|off"),
                     cl::desc("Where compiled kernels are kept for later builds "
                              "(default: quench/kernels in the user's caches)")),
+        schedules("schedules", cl::sub(sub), cl::value_desc("file"),
+                  cl::desc("Schedules of kernels, in place of those of the "
+                           "cost model")),
+        autotune("autotune", cl::sub(sub),
+                 cl::desc("Measure kernels that --schedules has nothing for, "
+                          "and write the best there")),
         force("force", cl::sub(sub), cl::desc("Replace an output that exists")),
         report("report", cl::sub(sub), cl::value_desc("file"),
                cl::desc("Write a page for browsers on what quantizing costs, "
@@ -176,6 +185,8 @@ private:
   cl::opt<std::string> dumpPhasesTo;
   cl::opt<bool> verifyPasses;
   cl::opt<std::string> kernelCache;
+  cl::opt<std::string> schedules;
+  cl::opt<bool> autotune;
   cl::opt<bool> force;
   cl::opt<std::string> report;
   cl::opt<std::string> json;
@@ -280,6 +291,26 @@ llvm::Error BuildCommand::get(const Environment &environment,
   options.verifyPasses = verifyPasses;
   options.optimize = !compile.quick;
   options.kernelCache = getKernelCache(kernelCache);
+  options.schedules = schedules;
+  if (compile.quick && (autotune || !schedules.empty()))
+    return llvm::createStringError("--quick: short kernels have no schedules, "
+                                   "found --schedules or --autotune too");
+  if (autotune) {
+    if (schedules.empty())
+      return llvm::createStringError(
+          "--autotune writes what it finds to --schedules, expected that too");
+    if (options.phases.stopAfter < Phase::Codegen)
+      return llvm::createStringError("--autotune measures code, found "
+                                     "--stop-after " +
+                                     stopAfter + ", which makes none");
+    options.tuning.emplace();
+    options.tuning->threads = model.getThreads();
+    options.tuning->onProgress = [](int64_t done, int64_t all) {
+      if (done == all)
+        return clearProgress();
+      reportProgress(done, all, "kernel");
+    };
+  }
   options.force = force;
   return llvm::Error::success();
 }

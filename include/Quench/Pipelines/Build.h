@@ -12,6 +12,7 @@
 #include "Quench/Codegen/CPU/Jit.h"
 #include "Quench/Dialect/Quench/Transforms/FormatPlan.h"
 #include "Quench/Import/Importer.h"
+#include "Quench/Pipelines/Autotune.h"
 #include "Quench/Pipelines/Calibrate.h"
 #include "Quench/Pipelines/Phases.h"
 #include "Quench/Pipelines/Recipe.h"
@@ -108,6 +109,11 @@ struct BuildOptions {
   /// Folder of a KernelCache, which is made where it does not exist; empty:
   /// none is used. Where it cannot be, that is a warning.
   std::string kernelCache;
+  /// As in CompileOptions.
+  std::string schedules;
+  /// Measures kernels that `schedules` has no entry for, and adds theirs; the
+  /// file may be missing.
+  std::optional<TuneOptions> tuning;
   /// Replace an output that exists.
   bool force = false;
   /// Told the model that code is going to be made of, whose relative paths

@@ -71,9 +71,9 @@ static constexpr llvm::StringLiteral instructionSets[] = {"64bit",
                                                           "vpclmulqdq",
                                                           "xop"};
 
-static constexpr llvm::StringLiteral choices =
-    "native, x86-64, x86-64-v3, x86-64-v3+avxvnni, x86-64-v4, x86-64-v4+vnni, "
-    "x86-64-v4+amx or an LLVM CPU name, then ,+feature or ,-feature";
+static constexpr llvm::StringLiteral levels[] = {
+    "x86-64",    "x86-64-v3",      "x86-64-v3+avxvnni",
+    "x86-64-v4", "x86-64-v4+vnni", "x86-64-v4+amx"};
 
 /// The code generator for `triple`, registered on the first call.
 static llvm::Expected<const llvm::Target *>
@@ -145,7 +145,9 @@ llvm::Expected<CPUTarget> CPUTarget::parse(llvm::StringRef option,
   if (!known)
     return known.takeError();
   if (target.cpu.empty() || !(*known)->isCPUStringValid(target.cpu))
-    return makeError("unknown CPU '", base, "': expected ", choices);
+    return makeError("unknown CPU '", base, "': expected native, ",
+                     llvm::join(getLevels(), ", "),
+                     " or an LLVM CPU name, then ,+feature or ,-feature");
 
   // A machine may lack what its model has, under a hypervisor for example.
   if (!host.empty()) {
@@ -184,6 +186,20 @@ llvm::Expected<CPUTarget> CPUTarget::parse(llvm::StringRef option,
       return makeError("CPU '", option, "' lacks '", needed,
                        "', which x86-64 code needs");
   return target;
+}
+
+llvm::ArrayRef<llvm::StringLiteral> CPUTarget::getLevels() { return levels; }
+
+llvm::StringRef CPUTarget::getLevel() const {
+  std::vector<std::string> own = enabledFeatures();
+  for (llvm::StringRef level : llvm::reverse(levels)) {
+    llvm::Expected<CPUTarget> other = parse(level, triple);
+    if (!other)
+      llvm::consumeError(other.takeError());
+    else if (llvm::includes(own, other->enabledFeatures()))
+      return level;
+  }
+  return levels[0];
 }
 
 int CPUTarget::vectorBytes() const {

@@ -232,11 +232,14 @@ static llvm::Error compileParts(MLIRContext *context,
   return llvm::Error::success();
 }
 
-/// What kernels can use of `target`; short ones unless it is to `optimize`.
-static CPUKernelOptions getKernelOptions(const CPUTarget &target,
-                                         bool optimize) {
+CPUKernelOptions quench::getKernelOptions(const CPUTarget &target,
+                                          const CompileOptions &compile) {
   CPUKernelOptions options;
-  options.compact = !optimize;
+  options.compact = !compile.optimize;
+  if (compile.optimize)
+    options.schedules = compile.schedules;
+  if (!options.schedules.empty())
+    options.level = target.getLevel().str();
   options.vectorBytes = target.vectorBytes();
   options.fma = target.hasFeature("fma");
   bool isWide = options.vectorBytes == 64;
@@ -292,8 +295,7 @@ FailureOr<CompiledModel> quench::compileForCPU(ModuleOp module,
   OwningOpRef<ModuleOp> code = module.clone();
   PassManager toPrograms(context);
   toPrograms.enableVerifier(options.verifyPasses);
-  buildCPUCodegenPipeline(toPrograms,
-                          getKernelOptions(target, options.optimize));
+  buildCPUCodegenPipeline(toPrograms, getKernelOptions(target, options));
   if (failed(toPrograms.run(*code)))
     return failure();
 

@@ -23,10 +23,6 @@
 using namespace mlir;
 using namespace quench;
 
-/// Tiles of a task: so many that unpacking is little beside the products, so
-/// few that their rows, of so many bytes, fit in the second level cache.
-static constexpr int64_t maxTaskTiles = 12, taskBytes = 768 << 10;
-
 /// Steps of few rows between asking for packed codes and reading them: 3 KiB,
 /// with which memory is read a quarter faster than without.
 static constexpr int64_t stepsAhead = 24;
@@ -34,9 +30,6 @@ static constexpr int64_t stepsAhead = 24;
 /// The same for what a group has, of which each one reads few lines: no stream
 /// that the processor would see.
 static constexpr int64_t groupsAhead = 4;
-
-/// Bytes of an unpacked part of a panel without groups.
-static constexpr int64_t partBytes = 16384;
 
 static constexpr int64_t lineBytes = 64;
 
@@ -47,18 +40,14 @@ namespace {
 /// Writes one kernel.
 class FewBitWriter : public LinearWriter {
 public:
-  FewBitWriter(const KernelLibrary &library, const LinearKernel &kernel)
-      : LinearWriter(library, kernel), depth(getDepth(k.input.dot)),
+  FewBitWriter(const KernelLibrary &library, const LinearKernel &kernel,
+               const KernelSchedule &schedule)
+      : LinearWriter(library, kernel, schedule), depth(getDepth(k.input.dot)),
         stepCodes(k.weight.isNibbles ? wordCodes : depth),
-        hasGroups(numGroups() > 1), fewRows(b.registers() == 32 ? 4 : 2),
-        tileCodes(library.options.tiles ? getTileCodes() : 0),
-        largestTile(tileCodes != 0                     ? TileProduct::size
-                    : b.registers() != 32              ? 6
-                    : k.input.dot == IntegerDot::Quads ? limitTile(14)
-                                                       : limitTile(12)),
-        taskTiles(std::clamp<int64_t>(
-            taskBytes / (largestTile * k.in * 4 / depth), 2, maxTaskTiles)),
-        partCodes(tileCodes != 0 ? tileCodes : getPartCodes()) {}
+        hasGroups(numGroups() > 1),
+        hasTiles(usesTileRegisters(library, kernel)),
+        fewRows(getStreamedRows(library.options)), largestTile(schedule.rows),
+        taskTiles(schedule.tiles), partCodes(schedule.part) {}
 
 private:
   void write() override;
@@ -81,8 +70,8 @@ private:
   Value getHeight() { return b.min(b.dim(x, 0), b.index(largestTile)); }
   /// The first row of a tile.
   Value getRow(Value tile, Value numTiles) {
-    return tileCodes != 0 ? b.min(b.mul(tile, largestTile), b.dim(x, 0))
-                          : firstRow(tile, numTiles);
+    return hasTiles ? b.min(b.mul(tile, largestTile), b.dim(x, 0))
+                    : firstRow(tile, numTiles);
   }
 
   /// Asks for what group `group` has beside codes, where there are some.
@@ -120,24 +109,6 @@ private:
 
   /// Products that one packed vector takes part in.
   int64_t numParts() const { return stepCodes / depth; }
-  int64_t getPartCodes() const {
-    if (hasGroups)
-      return k.weight.group;
-    int64_t bytes = panel * (k.isInteger() ? 4 / depth : 4);
-    return std::min<int64_t>(llvm::alignTo(k.in, stepCodes), partBytes / bytes);
-  }
-  /// What the tile registers multiply at once, whole steps of them; 0 where
-  /// there are none.
-  int64_t getTileCodes() const {
-    if (k.input.dot != IntegerDot::Quads)
-      return 0;
-    if (hasGroups)
-      return TileProduct::getStep(k.weight.group) ? k.weight.group : 0;
-    for (int64_t codes = partBytes / panel; codes > 0; codes -= wordCodes)
-      if (k.in % codes == 0 && TileProduct::getStep(codes) != 0)
-        return codes;
-    return 0;
-  }
   int64_t numPartsOfPanel() const { return llvm::divideCeil(k.in, partCodes); }
   /// Bytes of an element of a packed panel.
   int64_t packedBytes() const {
@@ -169,7 +140,8 @@ private:
   const int64_t depth;     ///< Codes that a lane multiplies at once.
   const int64_t stepCodes; ///< Input channels of a packed vector.
   const bool hasGroups;
-  const int64_t fewRows, tileCodes, largestTile, taskTiles;
+  const bool hasTiles; ///< Tile registers compute all but few rows.
+  const int64_t fewRows, largestTile, taskTiles;
   const int64_t partCodes; ///< Input channels that are unpacked at once.
 };
 } // namespace
@@ -384,7 +356,7 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
           std::min(fewRows + 1, (largestTile + 1) / 2), largestTile)));
   std::optional<TileProduct> product;
   Value blockSums;
-  if (tileCodes != 0) {
+  if (hasTiles) {
     product.emplace(b, partCodes);
     blockSums = product->allocateSums();
     product->configure(getHeight());
@@ -559,6 +531,8 @@ void FewBitWriter::multiplyPart(TileProduct &product, Value size, Value row,
 }
 
 func::FuncOp quench::getFewBitKernel(const KernelLibrary &library,
-                                     const LinearKernel &kernel) {
-  return FewBitWriter(library, kernel).get(library);
+                                     const LinearKernel &kernel,
+                                     const KernelSchedule &schedule,
+                                     StringRef suffix) {
+  return FewBitWriter(library, kernel, schedule).get(library, suffix);
 }

@@ -68,7 +68,7 @@ public:
     return mlir::VectorType::get({numLanes * factor}, getIntegerType(bits));
   }
   /// Vector registers of the target.
-  int64_t registers() const { return options.vectorBytes == 64 ? 32 : 16; }
+  int64_t registers() const { return options.registers(); }
   /// Whether code is to be short rather than fast.
   bool isCompact() const { return options.compact; }
   /// Whether fma() rounds once.
@@ -245,7 +245,7 @@ private:
   /// The result, of type `type`, of an intrinsic of LLVM.
   mlir::Value callIntrinsic(llvm::StringRef name, mlir::Type type,
                             mlir::ValueRange operands);
-  const CPUKernelOptions options;
+  const CPUKernelOptions &options;
   mlir::FloatType computeType;
   int64_t numLanes;
 

@@ -16,6 +16,7 @@
 #define QUENCH_LIB_CODEGEN_CPU_KERNELLIBRARY_H
 
 #include "KernelBuilder.h"
+#include "Quench/Codegen/CPU/Schedule.h"
 #include "Quench/Interfaces/QuantizerAttrInterface.h"
 
 namespace quench {
@@ -122,8 +123,16 @@ struct LinearKernel {
 /// `quench.pack_nibbles` and `quench.pack_zeros` lay them out. Beside an x of
 /// floats, codes are those, or bytes as above with a depth of 1; a table
 /// `[tableSize]`, first what code 0 or, signed, -8 stands for, follows scales.
+///
+/// `schedule` is one that verifySchedule() takes; it is an attribute of the
+/// function, whose name is getSymbolName() and `suffix`.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
-                             const LinearKernel &kernel);
+                             const LinearKernel &kernel,
+                             const KernelSchedule &schedule,
+                             llvm::StringRef suffix = "");
+
+/// The symbol of `kernel`, which says all about it but the schedule.
+std::string getSymbolName(const LinearKernel &kernel);
 
 /// The rows of an integer product from floats.
 struct EncodeKernel {

@@ -16,15 +16,23 @@
 using namespace mlir;
 using namespace quench;
 
-void quench::buildCPUKernelPipeline(OpPassManager &pm,
-                                    const CPUKernelOptions &options) {
+std::unique_ptr<Pass>
+quench::createSelectKernels(const CPUKernelOptions &options) {
   SelectKernelsPassOptions select;
   select.vectorBytes = options.vectorBytes;
   select.fma = options.fma;
   select.dot = options.dot;
   select.tiles = options.tiles;
   select.compact = options.compact;
-  pm.addPass(createSelectKernelsPass(select));
+  select.schedules = options.schedules;
+  select.level = options.level;
+  select.candidates = options.candidates;
+  return createSelectKernelsPass(select);
+}
+
+void quench::buildCPUKernelPipeline(OpPassManager &pm,
+                                    const CPUKernelOptions &options) {
+  pm.addPass(createSelectKernels(options));
   pm.addPass(createQuenchLowerToLinalg());
   pm.addPass(createExpandMathPass());
   OpPassManager &functions = pm.nest<func::FuncOp>();

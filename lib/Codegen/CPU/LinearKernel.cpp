@@ -22,26 +22,18 @@
 using namespace mlir;
 using namespace quench;
 
-/// Tiles that one task computes: few, so that many threads find work.
-static constexpr int64_t taskTiles = 4;
-
 /// Rows of so few products that the tile registers, which take as long for one
 /// row as for 16, would be slower.
 static constexpr int64_t fewRows = 2;
-/// Rows of a task on the tile registers fill at most this of the second level
-/// cache, which is 2 MiB where there are any, and are at most so many blocks:
-/// all weights are read once for each task of rows.
-static constexpr int64_t taskBytes = 1280 << 10;
-static constexpr int64_t maxTaskBlocks = 8;
 
 namespace {
 /// Writes one kernel.
 class TileWriter : public LinearWriter {
 public:
-  TileWriter(const KernelLibrary &library, const LinearKernel &kernel)
-      : LinearWriter(library, kernel),
-        hasTiles(library.options.tiles && k.input.dot == IntegerDot::Quads &&
-                 TileProduct::getStep(k.weight.group) != 0) {}
+  TileWriter(const KernelLibrary &library, const LinearKernel &kernel,
+             const KernelSchedule &schedule)
+      : LinearWriter(library, kernel, schedule),
+        hasTiles(usesTileRegisters(library, kernel)) {}
 
 private:
   void write() override;
@@ -59,17 +51,6 @@ private:
   void writeBlock(TileProduct &product, ArrayRef<Value> sums, Value size,
                   Value row, const TileProductForm &form);
 
-  /// Rows of the largest tile: sums, the weights of a step and an input fill
-  /// the registers, and with groups the sums of floats, too.
-  int64_t largestTile() const {
-    bool hasGroups = k.isInteger() && numGroups() > 1;
-    if (b.registers() == 32)
-      return limitTile(hasGroups                          ? 6
-                       : k.input.dot == IntegerDot::Quads ? 14
-                                                          : 12);
-    return hasGroups ? 2 : 6;
-  }
-
   /// Whether tile registers compute all but few rows.
   const bool hasTiles;
 
@@ -79,7 +60,7 @@ private:
 
 void TileWriter::write() {
   if (!hasTiles)
-    return writeTiles(largestTile());
+    return writeTiles(schedule.rows);
   Value isMany = b.min(b.floorDiv(b.dim(x, 0), fewRows + 1), b.index(1));
   b.choose(isMany, {0, 1}, [&](int64_t isMany) {
     if (isMany)
@@ -94,31 +75,29 @@ void TileWriter::writeTiles(int64_t largest) {
   SmallVector<int64_t> sizes =
       llvm::to_vector(llvm::reverse(llvm::seq_inclusive<int64_t>(1, largest)));
   // The tasks of a panel follow each other, so it stays in the cache.
-  b.parallel(
-      {b.index(panels), b.ceilDiv(numTiles, taskTiles)}, [&](ValueRange ids) {
-        preparePanel(ids[0]);
-        tiles.clear();
-        if (!isDirect())
-          for (size_t i = 0; i < weights.size(); ++i)
-            tiles.push_back(b.scratch({largest, panel}));
-        Value begin = b.mul(ids[1], taskTiles);
-        Value end = b.min(numTiles, b.add(begin, taskTiles));
-        b.loop(begin, end, 1, [&](Value tile) {
-          Value row = firstRow(tile, numTiles);
-          Value size = b.sub(firstRow(b.add(tile, 1), numTiles), row);
-          b.choose(size, sizes, [&](int64_t size) { writeTile(size, row); });
-          if (!isDirect())
-            finishTiles(tiles, row, size);
-        });
-      });
+  b.parallel({b.index(panels), b.ceilDiv(numTiles, schedule.tiles)},
+             [&](ValueRange ids) {
+               preparePanel(ids[0]);
+               tiles.clear();
+               if (!isDirect())
+                 for (size_t i = 0; i < weights.size(); ++i)
+                   tiles.push_back(b.scratch({largest, panel}));
+               Value begin = b.mul(ids[1], schedule.tiles);
+               Value end = b.min(numTiles, b.add(begin, schedule.tiles));
+               b.loop(begin, end, 1, [&](Value tile) {
+                 Value row = firstRow(tile, numTiles);
+                 Value size = b.sub(firstRow(b.add(tile, 1), numTiles), row);
+                 b.choose(size, sizes,
+                          [&](int64_t size) { writeTile(size, row); });
+                 if (!isDirect())
+                   finishTiles(tiles, row, size);
+               });
+             });
 }
 
 void TileWriter::writeBlocks() {
   constexpr int64_t height = TileProduct::size;
-  const int64_t stride = IntegerRows{k.input.dot, k.in}.stride();
-  const int64_t taskRows =
-      height *
-      std::clamp<int64_t>(taskBytes / (height * stride), 1, maxTaskBlocks);
+  const int64_t taskRows = height * schedule.tiles;
   Value rows = b.dim(x, 0);
   // The panels that read the same rows follow each other.
   b.parallel({b.ceilDiv(rows, taskRows), b.index(panels)}, [&](ValueRange ids) {
@@ -293,8 +272,10 @@ SmallVector<Value> TileWriter::multiplyIntegers(int64_t size, Value row,
 }
 
 func::FuncOp quench::getKernel(const KernelLibrary &library,
-                               const LinearKernel &kernel) {
-  if (kernel.weight.isNibbles || (kernel.hasCodes() && !kernel.isInteger()))
-    return getFewBitKernel(library, kernel);
-  return TileWriter(library, kernel).get(library);
+                               const LinearKernel &kernel,
+                               const KernelSchedule &schedule,
+                               StringRef suffix) {
+  if (isUnpacked(kernel))
+    return getFewBitKernel(library, kernel, schedule, suffix);
+  return TileWriter(library, kernel, schedule).get(library, suffix);
 }

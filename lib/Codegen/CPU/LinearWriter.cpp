@@ -14,7 +14,7 @@
 using namespace mlir;
 using namespace quench;
 
-static std::string symbolName(const LinearKernel &k) {
+std::string quench::getSymbolName(const LinearKernel &k) {
   std::string name = llvm::formatv("kernel_linear_{0}x{1}_{2}", k.out, k.in,
                                    typeName(k.element));
   if (k.isInteger()) {
@@ -123,9 +123,12 @@ SmallVector<Type> LinearWriter::getInputs() {
   return inputs;
 }
 
-func::FuncOp LinearWriter::get(const KernelLibrary &library) {
-  return library.getOrCreate(symbolName(k), getInputs(), b,
+func::FuncOp LinearWriter::get(const KernelLibrary &library, StringRef suffix) {
+  return library.getOrCreate(getSymbolName(k) + suffix.str(), getInputs(), b,
                              [&](func::FuncOp function) {
+                               function->setAttr(
+                                   KernelSchedule::attribute,
+                                   schedule.toAttr(b.getContext()));
                                takeInputs(function);
                                write();
                              });

@@ -9,7 +9,7 @@
 #ifndef QUENCH_LIB_CODEGEN_CPU_LINEARWRITER_H
 #define QUENCH_LIB_CODEGEN_CPU_LINEARWRITER_H
 
-#include "KernelLibrary.h"
+#include "LinearSchedule.h"
 
 namespace quench {
 
@@ -19,12 +19,15 @@ class LinearWriter {
 public:
   virtual ~LinearWriter() = default;
 
-  mlir::func::FuncOp get(const KernelLibrary &library);
+  /// The kernel, whose name ends in `suffix`.
+  mlir::func::FuncOp get(const KernelLibrary &library, llvm::StringRef suffix);
 
 protected:
-  LinearWriter(const KernelLibrary &library, const LinearKernel &kernel)
-      : b(library, kernel.element), k(kernel), lanes(b.lanes()),
-        panel(panelVectors * lanes), panels(llvm::divideCeil(k.out, panel)) {}
+  LinearWriter(const KernelLibrary &library, const LinearKernel &kernel,
+               const KernelSchedule &schedule)
+      : b(library, kernel.element), k(kernel), schedule(schedule),
+        lanes(b.lanes()), panel(panelVectors * lanes),
+        panels(llvm::divideCeil(k.out, panel)) {}
 
   /// The operands that one matrix of weights has; null where there are none.
   struct Weight {
@@ -38,12 +41,6 @@ protected:
 
   int64_t numGroups() const {
     return k.weight.group == 0 ? 1 : k.in / k.weight.group;
-  }
-  /// Rows of the largest tile, of at most `size`. Tiles of 4 to 7 rows make up
-  /// all numbers of rows from 4 on, and sum in one order, as larger ones do.
-  int64_t limitTile(int64_t size) const {
-    constexpr int64_t compactSize = 7;
-    return b.isCompact() ? std::min(size, compactSize) : size;
   }
   /// What the tasks of a panel have in common: masks, biases and tables.
   void preparePanel(mlir::Value index);
@@ -92,6 +89,7 @@ protected:
 
   KernelBuilder b;
   const LinearKernel &k;
+  const KernelSchedule &schedule;
   const int64_t lanes, panel, panels;
 
   mlir::Value x, scales, zeros, residual, out;
@@ -107,7 +105,9 @@ private:
 
 /// The kernel of weights that are codes of 4 bits, or codes beside floats.
 mlir::func::FuncOp getFewBitKernel(const KernelLibrary &library,
-                                   const LinearKernel &kernel);
+                                   const LinearKernel &kernel,
+                                   const KernelSchedule &schedule,
+                                   llvm::StringRef suffix);
 
 } // namespace quench
 

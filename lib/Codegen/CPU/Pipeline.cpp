@@ -37,14 +37,25 @@
 using namespace mlir;
 using namespace quench;
 
-void quench::buildCPUCodegenPipeline(OpPassManager &pm,
-                                     const CPUKernelOptions &options) {
+/// What runs before kernels are selected.
+static void buildLegalization(OpPassManager &pm) {
   // Parameters and kernels are looked for in entry points.
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
   pm.addPass(createSymbolDCEPass());
   // Arithmetic on whole tensors, which models may hold beside our ops.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addPass(createQuenchLegalize());
+}
+
+void quench::buildCPUSelectionPipeline(OpPassManager &pm,
+                                       const CPUKernelOptions &options) {
+  buildLegalization(pm);
+  pm.addPass(createSelectKernels(options));
+}
+
+void quench::buildCPUCodegenPipeline(OpPassManager &pm,
+                                     const CPUKernelOptions &options) {
+  buildLegalization(pm);
   buildCPUKernelPipeline(pm, options);
   pm.addPass(createOutlineParamsPass());
 }
@@ -133,7 +144,13 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       llvm::cl::init(false)};
 
   CPUKernelOptions get() const {
-    return {vectorBytes, fma, dot, tiles, compact};
+    CPUKernelOptions options;
+    options.vectorBytes = vectorBytes;
+    options.fma = fma;
+    options.dot = dot;
+    options.tiles = tiles;
+    options.compact = compact;
+    return options;
   }
 };
 } // namespace

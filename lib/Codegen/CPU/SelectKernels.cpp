@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelLibrary.h"
+#include "LinearSchedule.h"
 #include "Quench/Codegen/CPU/Passes.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerAttentionOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
@@ -123,8 +123,15 @@ struct Selector {
   /// What became of values that are encoded, for the rows of an instruction.
   DenseMap<std::pair<Operation *, IntegerDot>, Encoded> encoded;
 
-  Selector(ModuleOp module, const CPUKernelOptions &options)
-      : library{module, options}, rewriter(module.getContext()) {}
+  /// Schedules that are given.
+  ScheduleFile schedules;
+  /// Whether an error was said.
+  bool hasFailed = false;
+
+  Selector(ModuleOp module, const CPUKernelOptions &options,
+           ScheduleFile schedules)
+      : library{module, options}, rewriter(module.getContext()),
+        schedules(std::move(schedules)) {}
 
   /// `value` as a matrix of its last dimension.
   Value toRows(Location loc, Value value) {
@@ -297,6 +304,9 @@ struct Selector {
         rewriter, loc, rewriter.getFloatAttr(getComputeType(element), value));
   }
 
+  /// The kernel of a linear at `loc`, with a schedule that is given or chosen;
+  /// null after an error.
+  func::FuncOp getScheduledKernel(Location loc, const LinearKernel &kernel);
   template <typename LinearOpT>
   void selectLinear(LinearOpT linear);
   void select(AttentionOp attention);
@@ -533,6 +543,28 @@ void Selector::addWeights(LinearOpT linear, SmallVectorImpl<Value> &inputs) {
     inputs.push_back(createTable(loc, quantizer, getLearnedTable(linear)));
 }
 
+func::FuncOp Selector::getScheduledKernel(Location loc,
+                                          const LinearKernel &kernel) {
+  // One error is enough.
+  if (hasFailed)
+    return {};
+  KernelSchedule schedule = chooseSchedule(library, kernel);
+  std::string name = getSymbolName(kernel);
+  if (auto given = schedules.find(name, library.options.level)) {
+    if (llvm::Error error = verifySchedule(library, kernel, *given)) {
+      emitError(loc) << library.options.schedules << ": schedule of " << name
+                     << ": " << llvm::toString(std::move(error));
+      hasFailed = true;
+      return {};
+    }
+    schedule = *given;
+  }
+  if (library.options.candidates)
+    for (auto [i, candidate] : llvm::enumerate(getCandidates(library, kernel)))
+      getKernel(library, kernel, candidate, "_candidate" + std::to_string(i));
+  return getKernel(library, kernel, schedule);
+}
+
 /// Besides the product, takes what follows it: an activation, or a gated
 /// product with another linear, then the sum with a residual.
 template <typename LinearOpT>
@@ -589,8 +621,11 @@ void Selector::selectLinear(LinearOpT linear) {
   }
   if (residual)
     inputs.push_back(toRows(loc, residual));
-  Value result = callOnRows(loc, getKernel(library, kernel), inputs,
-                            getFloats(linear), kernel.out, kernel.element);
+  func::FuncOp function = getScheduledKernel(loc, kernel);
+  if (!function)
+    return;
+  Value result = callOnRows(loc, function, inputs, getFloats(linear),
+                            kernel.out, kernel.element);
   rewriter.replaceOp(last, result);
 }
 
@@ -933,6 +968,9 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     options.dot = dot;
     options.tiles = tiles;
     options.compact = compact;
+    options.schedules = schedules;
+    options.level = level;
+    options.candidates = candidates;
     if (vectorBytes != 16 && vectorBytes != 32 && vectorBytes != 64) {
       emitError(module.getLoc(),
                 "expected a vector register of 16, 32 or 64 bytes, "
@@ -950,7 +988,16 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
                                  "four products beside tile registers");
       return signalPassFailure();
     }
-    Selector selector(module, options);
+    ScheduleFile file;
+    if (!schedules.empty()) {
+      llvm::Expected<ScheduleFile> loaded = ScheduleFile::load(schedules);
+      if (!loaded) {
+        emitError(module.getLoc(), llvm::toString(loaded.takeError()));
+        return signalPassFailure();
+      }
+      file = std::move(*loaded);
+    }
+    Selector selector(module, options, std::move(file));
 
     // Ops that a kernel of another takes are gone when their turn comes.
     auto each = [&](auto op, auto select) {
@@ -992,6 +1039,8 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     each(DepthwiseConv2DOp(),
          [&](DepthwiseConv2DOp op) { selector.select(op); });
 
+    if (selector.hasFailed)
+      return signalPassFailure();
     dropUnused();
     remarkGenericOps(module);
   }

@@ -73,6 +73,16 @@ TEST(CPUTarget, ListsWhatCodeNeeds) {
   EXPECT_FALSE(llvm::is_contained(features, "slow-3ops-lea"));
 }
 
+TEST(CPUTarget, FindsTheLevel) {
+  for (llvm::StringRef level : CPUTarget::getLevels())
+    EXPECT_EQ(parse(level).getLevel(), level);
+  EXPECT_EQ(parse("x86-64-v2").getLevel(), "x86-64");
+  EXPECT_EQ(parse("alderlake").getLevel(), "x86-64-v3+avxvnni");
+  EXPECT_EQ(parse("znver4").getLevel(), "x86-64-v4+vnni");
+  EXPECT_EQ(parse("znver4,-avx512vnni").getLevel(), "x86-64-v4");
+  EXPECT_EQ(parse("sapphirerapids").getLevel(), "x86-64-v4+amx");
+}
+
 TEST(CPUTarget, Errors) {
   EXPECT_EQ(errorOf("pentium9"),
             "unknown CPU 'pentium9': expected native, x86-64, x86-64-v3, "

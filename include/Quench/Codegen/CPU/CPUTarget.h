@@ -9,6 +9,7 @@
 #ifndef QUENCH_CODEGEN_CPU_CPUTARGET_H
 #define QUENCH_CODEGEN_CPU_CPUTARGET_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <memory>
@@ -39,6 +40,13 @@ struct CPUTarget {
   /// a feature is unknown.
   static llvm::Expected<CPUTarget> parse(llvm::StringRef option,
                                          llvm::StringRef triple = "");
+
+  /// The levels that parse() takes, each with more instructions than those
+  /// before it that it extends.
+  static llvm::ArrayRef<llvm::StringLiteral> getLevels();
+
+  /// The last level all of whose instructions are there.
+  llvm::StringRef getLevel() const;
 
   /// Bytes of the widest vector register that code should use: 16, 32 or 64.
   int vectorBytes() const;

@@ -10,6 +10,7 @@
 #define QUENCH_CODEGEN_CPU_COMPILE_H
 
 #include "Quench/Codegen/CPU/CPUTarget.h"
+#include "Quench/Codegen/CPU/Kernels.h"
 #include "Quench/Codegen/Manifest.h"
 #include "Quench/Transforms/WeightPrograms.h"
 
@@ -49,6 +50,8 @@ struct CompileOptions {
   /// Whether code is optimized. Without, a small model compiles in a third of
   /// the time and runs several times longer, with the same numbers.
   bool optimize = true;
+  /// A ScheduleFile for kernels of optimized code; empty: none.
+  std::string schedules;
   /// Verify the IR after each pass, not only when all of them have run: a
   /// quarter of the time, of use to who writes passes.
   bool verifyPasses = false;
@@ -63,6 +66,10 @@ struct CompileOptions {
   std::function<llvm::Expected<llvm::MutableArrayRef<char>>(uint64_t bytes)>
       allocatePayload;
 };
+
+/// What kernels can use of `target`, and how `options` want them.
+CPUKernelOptions getKernelOptions(const CPUTarget &target,
+                                  const CompileOptions &options);
 
 /// A model as machine code or on the way to it.
 struct CompiledModel {

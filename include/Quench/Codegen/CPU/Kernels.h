@@ -10,6 +10,7 @@
 #define QUENCH_CODEGEN_CPU_KERNELS_H
 
 #include <cstdint>
+#include <string>
 
 namespace mlir {
 class DialectRegistry;
@@ -38,6 +39,15 @@ struct CPUKernelOptions {
   /// Whether kernels are short rather than fast, for code that runs a few
   /// times. They compute the same numbers.
   bool compact = false;
+  /// A ScheduleFile whose schedules for `level` are used in place of those that
+  /// the cost model chooses; empty: none.
+  std::string schedules, level;
+  /// Write kernels that have a schedule with each one that is worth measuring,
+  /// too, under their names and `_candidateN`.
+  bool candidates = false;
+
+  /// Vector registers.
+  int64_t registers() const { return vectorBytes == 64 ? 32 : 16; }
 };
 
 /// Model ops on tensors to calls of generated kernels and, for ops without a

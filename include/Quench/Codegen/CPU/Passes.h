@@ -22,6 +22,10 @@ namespace quench {
 #define GEN_PASS_REGISTRATION
 #include "Quench/Codegen/CPU/Passes.h.inc"
 
+/// The pass `quench-select-kernels` with these options.
+std::unique_ptr<mlir::Pass>
+createSelectKernels(const CPUKernelOptions &options);
+
 } // namespace quench
 
 #endif // QUENCH_CODEGEN_CPU_PASSES_H

@@ -28,6 +28,10 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
     Ops without a kernel (a weight that is computed at run time, a dynamic number of channels)
     stay.
 
+    Kernels of linears say in `quench.schedule` how they go through rows and
+    channels. A cost model chooses that, unless a file of schedules has an entry
+    for the kernel.
+
     ```mlir
     %w = quench.param <"model"::"w"> : tensor<8x4xf32>
     %0 = quench.linear %x, %w : (tensor<?x4xf32>, tensor<8x4xf32>) -> tensor<?x8xf32>
@@ -55,7 +59,14 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
     Option<"tiles", "tiles", "bool", "false",
            "whether the target sums four products on tile registers, too">,
     Option<"compact", "compact", "bool", "false",
-           "whether kernels are short rather than fast: the same numbers">
+           "whether kernels are short rather than fast: the same numbers">,
+    Option<"schedules", "schedules", "std::string", "",
+           "file of schedules of kernels">,
+    Option<"level", "level", "std::string", "",
+           "processor whose schedules count">,
+    Option<"candidates", "candidates", "bool", "false",
+           "whether to write kernels with all schedules that are worth "
+           "measuring, too">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",

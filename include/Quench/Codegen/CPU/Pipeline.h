@@ -13,6 +13,11 @@
 
 namespace quench {
 
+/// Model ops to integer ops and calls of kernels, as far as there are some.
+/// Functions that entry points call are inlined.
+void buildCPUSelectionPipeline(mlir::OpPassManager &pm,
+                               const CPUKernelOptions &options);
+
 /// Model ops to calls of kernels and loops on tensors; parameters to views of
 /// the parameter bytes that `@quench_params` computes. Functions that entry
 /// points call are inlined.
