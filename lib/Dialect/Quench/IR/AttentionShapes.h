@@ -90,6 +90,33 @@ llvm::LogicalResult checkScoreSums(Adaptor op, ShapeInference &shapes) {
   return mlir::success();
 }
 
+/// Adds the result of attention to integers, `[batch, tokens, heads, channels
+/// of values]`, whose elements `op` names; `compute` by default.
+template <typename Adaptor>
+llvm::LogicalResult addAttentionResult(Adaptor op, ShapeInference &shapes,
+                                       mlir::Type compute) {
+  mlir::Type element = op.getElementType().value_or(compute);
+  if (!mlir::isa<mlir::Float16Type, mlir::BFloat16Type, mlir::Float32Type>(
+          element))
+    return shapes.fail("expected an element type of f16, bf16 or f32, found ",
+                       element);
+  auto dims = shapes.getDims(op.getQuery(), /*drop=*/1);
+  dims.push_back(shapes.getDim(op.getValue(), 3));
+  shapes.addResult(dims, element);
+  return mlir::success();
+}
+
+/// The products of attention, and one function for each score.
+template <typename Op>
+OpCost getAttentionCost(
+    Op op, llvm::function_ref<int64_t(mlir::Value, int64_t dim)> getSize) {
+  int64_t scores = getSize(op.getKey(), 1);
+  for (int64_t dim = 0; dim < 3; ++dim)
+    scores *= getSize(op.getQuery(), dim);
+  return {scores * (getSize(op.getQuery(), 3) + getSize(op.getValue(), 3)),
+          scores};
+}
+
 } // namespace quench
 
 #endif // QUENCH_LIB_DIALECT_QUENCH_IR_ATTENTIONSHAPES_H

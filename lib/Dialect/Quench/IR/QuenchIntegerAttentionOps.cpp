@@ -66,22 +66,12 @@ LogicalResult IntegerAttentionOp::inferShapes(Adaptor op,
                        probabilities);
   if (failed(checkScoreSums(op, shapes)))
     return failure();
-  Type element = op.getElementType().value_or(compute);
-  if (!isa<Float16Type, BFloat16Type, Float32Type>(element))
-    return shapes.fail("expected an element type of f16, bf16 or f32, found ",
-                       element);
-  SmallVector<Dim> dims = shapes.getDims(query, /*drop=*/1);
-  dims.push_back(shapes.getDim(value, 3));
-  shapes.addResult(dims, element);
-  return success();
+  return addAttentionResult(op, shapes, compute);
 }
 
 OpCost IntegerAttentionOp::getCost(
     llvm::function_ref<int64_t(Value value, int64_t dim)> getSize) {
-  int64_t scores = getSize(getKey(), 1);
-  for (int64_t dim = 0; dim < 3; ++dim)
-    scores *= getSize(getQuery(), dim);
-  return {scores * (getSize(getQuery(), 3) + getSize(getValue(), 3)), scores};
+  return getAttentionCost(*this, getSize);
 }
 
 #define GET_OP_CLASSES
