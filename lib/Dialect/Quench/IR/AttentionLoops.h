@@ -147,6 +147,24 @@ inline mlir::Value gatherScales(TensorBuilder &builder, mlir::Value scale,
   return scale;
 }
 
+/// What attention to integers reads of keys and values.
+struct KeysAndValues {
+  mlir::Value key, value, keyScale, valueScale;
+};
+
+/// `read` with a group for each head of `op`, where it says which.
+template <typename Op>
+KeysAndValues gatherGroups(TensorBuilder &builder, Op op, KeysAndValues read) {
+  std::optional<llvm::ArrayRef<int64_t>> groups = op.getHeadGroups();
+  if (!groups)
+    return read;
+  return {
+      gatherHeads(builder, read.key, *groups),
+      gatherHeads(builder, read.value, *groups),
+      gatherScales(builder, read.keyScale, op.getKeyQuantizer(), *groups),
+      gatherScales(builder, read.valueScale, op.getValueQuantizer(), *groups)};
+}
+
 /// The scales of a tensor of four dimensions as an input of loops, `loops[i]`
 /// those over dimension `i`: two where heads are split in `groups` and
 /// `repeats`.

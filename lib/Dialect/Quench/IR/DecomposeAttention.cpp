@@ -212,15 +212,8 @@ FailureOr<SmallVector<Value>>
 IntegerAttentionOp::decomposeOperation(OpBuilder &b) {
   using namespace score_loops;
   TensorBuilder builder(b, getLoc());
-  Value key = getKey(), value = getValue();
-  Value keyScale = getKeyScale(), valueScale = getValueScale();
-  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
-    key = gatherHeads(builder, key, *groups);
-    value = gatherHeads(builder, value, *groups);
-    keyScale = gatherScales(builder, keyScale, getKeyQuantizer(), *groups);
-    valueScale =
-        gatherScales(builder, valueScale, getValueQuantizer(), *groups);
-  }
+  auto [key, value, keyScale, valueScale] = gatherGroups(
+      builder, *this, {getKey(), getValue(), getKeyScale(), getValueScale()});
   Type integer = builder.getI32Type(), compute = builder.getF32Type();
   SmallVector<OpFoldResult> sizes = getScoreSizes(builder, *this, key);
 

@@ -192,18 +192,13 @@ LogIntAttentionOp::decomposeOperation(OpBuilder &b) {
   Type compute = builder.getF32Type();
   Value query = buildIntegers(builder, getQuery(), getQueryScale(),
                               getQueryZero(), getQueryQuantizer());
-  Value key = buildIntegers(builder, getKey(), getKeyScale(), getKeyZero(),
-                            getKeyQuantizer());
-  Value value = buildIntegers(builder, getValue(), getValueScale(),
-                              getValueZero(), getValueQuantizer());
-  Value keyScale = getKeyScale(), valueScale = getValueScale();
-  if (std::optional<ArrayRef<int64_t>> groups = getHeadGroups()) {
-    key = gatherHeads(builder, key, *groups);
-    value = gatherHeads(builder, value, *groups);
-    keyScale = gatherScales(builder, keyScale, getKeyQuantizer(), *groups);
-    valueScale =
-        gatherScales(builder, valueScale, getValueQuantizer(), *groups);
-  }
+  auto [key, value, keyScale, valueScale] =
+      gatherGroups(builder, *this,
+                   {buildIntegers(builder, getKey(), getKeyScale(),
+                                  getKeyZero(), getKeyQuantizer()),
+                    buildIntegers(builder, getValue(), getValueScale(),
+                                  getValueZero(), getValueQuantizer()),
+                    getKeyScale(), getValueScale()});
   SmallVector<OpFoldResult> sizes = getScoreSizes(builder, *this, key);
   Value sums = buildProducts(
       builder, query, key, sizes, builder.getI32Type(),
