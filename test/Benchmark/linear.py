@@ -10,9 +10,9 @@ A shape is rows x output x input channels. A scheme is W4A8, W8A8, W4A16 or W8A1
 then the size of a group; none is one scale for a channel.
 
 Up to 8 rows go through a chain of so many linears that no cache holds them, so
-the weights come from memory: the figure is the bandwidth of all that the weights
-are, codes, scales and sums, in parts of that of reading memory, and of reading a
-file of that size. More rows go through up to 16 linears that all read them, as
+the weights come from memory: the figure is the bandwidth of what has to be read,
+codes and scales of f32, in parts of that of reading as much memory, and of reading
+the file of the program. More rows go through up to 16 linears that all read them, as
 many as make the call long: the figure is the rate of products, encoding of the
 rows included, in parts of that of `vpdpbusd` and `tdpbusd` or, with floats, of
 FMA.
@@ -189,7 +189,7 @@ class Case:
         return program, source
 
     def run_round(self, ceilings):
-        bytes_read = machine.read_manifest(self.program)["params"]["bytes"] if self.is_chain else 0
+        bytes_read = self.linears.count * self.linears.bytes if self.is_chain else 0
         read = {"memory": bytes_read, "file": self.program} if self.is_chain else {}
         before = ceilings.measure(**read)
         for name, run in self.rounds.items():

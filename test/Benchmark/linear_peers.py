@@ -42,6 +42,12 @@ class Linears:
     activation_bits: int
     is_chain: bool
 
+    @property
+    def bytes(self):
+        """Of the codes of one linear and their scales, f32."""
+        groups = self.base.shape[1] // self.group if self.group else 1
+        return self.base.size * self.bits // 8 + 4 * len(self.base) * groups
+
     def turn(self, i, rows):
         """Rows of `base`, or what was made of them, in the order of linear `i`."""
         return np.roll(rows, 37 * i, axis=0)

@@ -120,12 +120,6 @@ def bench(command, calls):
     return float(re.search(r"median\s*:?\s*([0-9.]+)\s*ms", text).group(1))
 
 
-def read_manifest(program):
-    """The manifest of what `quench build` made."""
-    text = subprocess.run([program, "--info", "--json"], check=True, capture_output=True, text=True).stdout
-    return json.loads(text)
-
-
 def cosine(a, b):
     a, b = a.ravel().astype(float), b.ravel().astype(float)
     return float(a @ b / (a @ a * (b @ b)) ** 0.5)

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Weights stay codes in memory, of 4 bits or, beside floats, of 8. Few rows
-// unpack them in registers, where they are multiplied at once: one stream, at
+// unpack them in registers, where they are multiplied at once: two streams, at
 // the speed of memory. Many rows unpack a part of a panel, a group or what the
 // first level cache holds, into a small buffer that all tiles of a task read,
 // which the vector registers or the tile registers multiply. The sums of a task
@@ -23,12 +23,12 @@
 using namespace mlir;
 using namespace quench;
 
-/// Steps of few rows between asking for packed codes and reading them: 3 KiB,
-/// with which memory is read a quarter faster than without.
-static constexpr int64_t stepsAhead = 24;
+/// Bytes between the packed codes that few rows ask for and those that they
+/// read, in each stream.
+static constexpr int64_t bytesAhead = 1024;
 
-/// The same for what a group has, of which each one reads few lines: no stream
-/// that the processor would see.
+/// Groups between the same for scales and sums, of which each group reads few
+/// lines: no stream that the processor would see.
 static constexpr int64_t groupsAhead = 4;
 
 static constexpr int64_t lineBytes = 64;
@@ -46,15 +46,25 @@ public:
         stepCodes(k.weight.isNibbles ? wordCodes : depth),
         hasGroups(numGroups() > 1),
         hasTiles(usesTileRegisters(library, kernel)),
-        fewRows(getStreamedRows(library.options)), largestTile(schedule.rows),
+        fewRows(getStreamedRows(library.options)),
+        pairRows(b.registers() == 32 ? fewRows : 1), largestTile(schedule.rows),
         taskTiles(schedule.tiles), partCodes(schedule.part) {}
 
 private:
   void write() override;
-  /// Computes `size` rows, which are all.
-  void writeRows(int64_t size);
-  /// The products of all rows, row by row, without the bias.
-  SmallVector<Value> multiplyRows(int64_t size, const Weight &weight);
+
+  /// A panel that few rows multiply, from its first group to the last. Memory
+  /// gives more to two of them at a time than to one.
+  struct Stream {
+    const Weight &weight;
+    Value panel;
+  };
+  /// Computes `size` rows, which are all, for the panels that begin with
+  /// `first`.
+  void writeRows(int64_t size, Value first, int64_t numPanels);
+  /// The products of all rows with panels, all of the first one row by row,
+  /// then those of the next, without the bias.
+  SmallVector<Value> multiplyRows(int64_t size, ArrayRef<Stream> streams);
   /// Computes the tiles from `begin` to `end` of `numTiles`.
   void writeTask(Value begin, Value end, Value numTiles);
   /// Adds the products with part `part` of a panel, unpacked in `codes`, to
@@ -75,8 +85,9 @@ private:
   }
 
   /// Asks for what group `group` has beside codes, where there are some.
-  void prefetchGroup(Value group, const Weight &weight) {
-    for (Value parameters : {weight.scales, weight.sums, weight.zeros})
+  void prefetchGroup(Value group, const Weight &weight, bool readsSums) {
+    for (Value parameters :
+         {weight.scales, readsSums ? weight.sums : Value(), weight.zeros})
       for (int64_t v = 0; hasGroups && parameters && v < panelVectors; ++v)
         b.prefetch(parameters, {panelIndex, group, b.index(v * lanes)});
   }
@@ -87,6 +98,19 @@ private:
       return getShifts(size, row, group, weight);
     return SmallVector<Value>(size * panelVectors, b.splat(0.0));
   }
+  /// Whether few rows multiply codes of weights as they are and, once for a
+  /// group, take their zero points times the sum of the row from that. Rows on
+  /// quads are signed then, as what they stand for, so that nothing reads the
+  /// sums of weights.
+  bool sumsRows() const {
+    return k.isInteger() && k.weight.isNibbles &&
+           (k.weight.isSigned || k.weight.zero) &&
+           (k.input.dot == IntegerDot::Pairs ||
+            (k.input.isSigned && !k.input.zero));
+  }
+  /// What sums of rows are multiplied by: the zero points of a vector of
+  /// channels, as integers.
+  Value getZeroPoints(Value group, int64_t v, const Weight &weight);
   /// The sums of rows from `row` on as floats, and their scales.
   Factors getFactors(ArrayRef<Value> sums, Value row, Value group,
                      const Weight &weight);
@@ -141,7 +165,9 @@ private:
   const int64_t stepCodes; ///< Input channels of a packed vector.
   const bool hasGroups;
   const bool hasTiles; ///< Tile registers compute all but few rows.
-  const int64_t fewRows, largestTile, taskTiles;
+  const int64_t fewRows;
+  const int64_t pairRows; ///< Rows whose sums of two streams fit in registers.
+  const int64_t largestTile, taskTiles;
   const int64_t partCodes; ///< Input channels that are unpacked at once.
 };
 } // namespace
@@ -154,13 +180,24 @@ void FewBitWriter::write() {
   };
   Value isMany = b.min(b.floorDiv(rows, fewRows + 1), b.index(1));
   b.choose(isMany, {0, 1}, [&](int64_t isMany) {
-    if (!isMany)
-      return b.parallel({b.min(rows, b.index(1)), b.index(panels)},
-                        [&](ValueRange ids) {
-                          preparePanel(ids[1]);
-                          b.choose(rows, range(1, fewRows),
-                                   [&](int64_t size) { writeRows(size); });
-                        });
+    if (!isMany) {
+      // Two panels, or both of a gated product.
+      const int64_t taskPanels = std::min<int64_t>(panels, 2 / weights.size());
+      return b.parallel(
+          {b.min(rows, b.index(1)),
+           b.index(llvm::divideCeil(panels, taskPanels))},
+          [&](ValueRange ids) {
+            Value first = b.mul(ids[1], taskPanels);
+            b.choose(
+                b.min(b.sub(b.index(panels), first), b.index(taskPanels)),
+                range(panels % taskPanels == 0 ? taskPanels : 1, taskPanels),
+                [&](int64_t numPanels) {
+                  b.choose(rows, range(1, fewRows), [&](int64_t size) {
+                    writeRows(size, first, numPanels);
+                  });
+                });
+          });
+    }
     Value numTiles = b.ceilDiv(rows, largestTile),
           numTasks = b.ceilDiv(numTiles, taskTiles);
     // Panels that read the same rows follow each other.
@@ -205,6 +242,16 @@ FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
     }
   }
   return offsets;
+}
+
+Value FewBitWriter::getZeroPoints(Value group, int64_t v,
+                                  const Weight &weight) {
+  if (!weight.zeros)
+    return b.integerSplat(int64_t(8));
+  // Each element of a word has them.
+  Value zeros =
+      b.loadVector(weight.zeros, {panelIndex, group, b.index(v * lanes)});
+  return mask(zeros, 15);
 }
 
 Value FewBitWriter::unpack(Value packed, int64_t part, ArrayRef<Value> offsets,
@@ -284,58 +331,129 @@ FewBitWriter::Factors FewBitWriter::getFactors(ArrayRef<Value> sums, Value row,
 // Few rows
 //===----------------------------------------------------------------------===//
 
-void FewBitWriter::writeRows(int64_t size) {
-  SmallVector<Value> tiles;
-  for (const Weight &weight : weights) {
-    SmallVector<Value> sums = multiplyRows(size, weight);
+void FewBitWriter::writeRows(int64_t size, Value first, int64_t numPanels) {
+  preparePanel(first);
+  SmallVector<Stream> streams;
+  for (int64_t p = 0; p < numPanels; ++p)
+    for (const Weight &weight : weights)
+      streams.push_back({weight, b.add(first, p)});
+  const size_t width = size <= pairRows ? streams.size() : 1;
+  SmallVector<Value> sums;
+  for (ArrayRef<Stream> left = streams; !left.empty();
+       left = left.drop_front(width))
+    llvm::append_range(sums, multiplyRows(size, left.take_front(width)));
+
+  ArrayRef<Value> left = sums;
+  for (int64_t p = 0; p < numPanels; ++p) {
+    preparePanel(b.add(first, p));
+    SmallVector<Value> tiles;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      if (!isDirect())
+        tiles.push_back(b.scratch({size, panel}));
+      put(left.take_front(size * panelVectors), b.index(0),
+          isDirect() ? Value() : tiles.back());
+      left = left.drop_front(size * panelVectors);
+    }
     if (!isDirect())
-      tiles.push_back(b.scratch({size, panel}));
-    put(sums, b.index(0), isDirect() ? Value() : tiles.back());
+      finishTiles(tiles, b.index(0), b.index(size));
   }
-  if (!isDirect())
-    finishTiles(tiles, b.index(0), b.index(size));
 }
 
 // C30 and C33 of docs/spec.md.
 SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
-                                              const Weight &weight) {
+                                              ArrayRef<Stream> streams) {
   Value row = b.index(0);
+  const int64_t columns = streams.size() * panelVectors;
+  const int64_t panelSums = size * panelVectors;
+  // Sums of rows are those of a column of ones.
+  const int64_t allColumns = columns + (sumsRows() ? 1 : 0);
+  const bool isSwapped = sumsRows() && k.input.dot == IntegerDot::Quads;
   // Rows of integers go on behind their end, those of floats do not.
   int64_t steps = k.isInteger() ? llvm::divideCeil(k.weight.group, stepCodes)
                                 : k.weight.group / stepCodes;
   int64_t rest = k.weight.group - steps * stepCodes;
+  const int64_t stepsAhead = bytesAhead / (panel * packedBytes());
+
+  auto load = [&](Value step, int64_t part, int64_t r) -> Value {
+    Value at = b.add(b.mul(step, stepCodes), part * depth);
+    if (!k.isInteger())
+      return b.loadScalar(x, {b.index(r), at});
+    Value codes = b.loadRepeated(x, {b.index(r), at});
+    if (isSwapped)
+      codes = arith::XOrIOp::create(
+          b, codes, constant(cast<VectorType>(codes.getType()), 128));
+    return codes;
+  };
   auto multiplyGroup = [&](Value group) {
     Value first = b.mul(group, steps);
-    Offsets offsets = getOffsets(group, weight);
-    prefetchGroup(b.add(group, groupsAhead), weight);
-    auto contract = [&](int64_t numParts, Value first, int64_t steps,
-                        ArrayRef<Value> sums) {
-      return b.contractPacked(
-          k.input.dot, size, panelVectors, numParts, b.index(steps), sums,
+    SmallVector<Offsets> offsets(streams.size(), Offsets(panelVectors));
+    SmallVector<Value> sums(size * allColumns, b.integerSplat(int64_t(0)));
+    for (auto [s, stream] : llvm::enumerate(streams)) {
+      panelIndex = stream.panel;
+      prefetchGroup(b.add(group, groupsAhead), stream.weight, !sumsRows());
+      if (sumsRows())
+        continue;
+      offsets[s] = getOffsets(group, stream.weight);
+      // Contractions go row by row.
+      SmallVector<Value> init = getInit(size, row, group, stream.weight);
+      for (int64_t i = 0; i < panelSums; ++i)
+        sums[i / panelVectors * columns + s * panelVectors + i % panelVectors] =
+            init[i];
+    }
+    auto contract = [&](int64_t numParts, Value first, int64_t steps) {
+      sums = b.contractPacked(
+          k.input.dot, size, allColumns, numParts, b.index(steps), sums,
           [&](Value step, int64_t part, int64_t r) {
-            Value at =
-                b.add(b.mul(b.add(first, step), stepCodes), part * depth);
-            return k.isInteger() ? b.loadRepeated(x, {b.index(r), at})
-                                 : b.loadScalar(x, {b.index(r), at});
+            return load(b.add(first, step), part, r);
           },
-          [&](Value step, int64_t v) {
+          [&](Value step, int64_t column) -> Value {
+            if (column == columns)
+              return {};
+            const Stream &stream = streams[column / panelVectors];
+            const int64_t v = column % panelVectors;
             Value at = b.add(first, step);
-            b.prefetch(weight.matrix,
-                       {panelIndex, b.add(at, stepsAhead), b.index(v * lanes)});
-            return loadPacked(weight, at, v);
+            panelIndex = stream.panel;
+            b.prefetch(stream.weight.matrix,
+                       {panelIndex, b.add(at, stepsAhead), b.index(v * lanes)},
+                       CacheLevel::First);
+            return loadPacked(stream.weight, at, v);
           },
-          [&](Value packed, int64_t part, int64_t v) {
-            return unpack(packed, part, offsets[v], weight);
-          });
+          [&](Value packed, int64_t part, int64_t column) {
+            if (column == columns)
+              return constant(b.integers(32 / depth, depth), 1);
+            const int64_t s = column / panelVectors;
+            return unpack(packed, part, offsets[s][column % panelVectors],
+                          streams[s].weight);
+          },
+          isSwapped);
     };
-    SmallVector<Value> sums =
-        contract(numParts(), first, steps, getInit(size, row, group, weight));
+    contract(numParts(), first, steps);
     if (rest > 0)
-      sums = contract(rest, b.index(steps), 1, sums);
-    return getFactors(sums, row, group, weight);
+      contract(rest, b.index(steps), 1);
+
+    Factors factors;
+    for (auto [s, stream] : llvm::enumerate(streams)) {
+      panelIndex = stream.panel;
+      SmallVector<Value> streamSums;
+      for (int64_t r = 0; r < size; ++r)
+        for (int64_t v = 0; v < panelVectors; ++v) {
+          ArrayRef<Value> rowSums =
+              ArrayRef(sums).slice(r * allColumns, allColumns);
+          Value sum = rowSums[s * panelVectors + v];
+          if (sumsRows())
+            sum = arith::SubIOp::create(
+                b, sum,
+                arith::MulIOp::create(b, rowSums.back(),
+                                      getZeroPoints(group, v, stream.weight)));
+          streamSums.push_back(sum);
+        }
+      llvm::append_range(factors,
+                         getFactors(streamSums, row, group, stream.weight));
+    }
+    return factors;
   };
 
-  return addGroups(size, row, multiplyGroup);
+  return addGroups(size, row, multiplyGroup, streams.size());
 }
 
 //===----------------------------------------------------------------------===//
@@ -388,7 +506,7 @@ void FewBitWriter::writeTask(Value begin, Value end, Value numTiles) {
                            b.index(v * lanes * depth)});
         }
       });
-      prefetchGroup(b.add(part, 1), weight);
+      prefetchGroup(b.add(part, 1), weight, /*readsSums=*/true);
       b.loop(begin, end, 1, [&](Value tile) {
         Value row = getRow(tile, numTiles);
         Value size = b.sub(getRow(b.add(tile, 1), numTiles), row);

@@ -27,8 +27,8 @@ namespace {
 constexpr int64_t maxRadix = 8;
 
 std::string symbolName(const HadamardKernel &k) {
-  return llvm::formatv("kernel_hadamard_{0}x{1}_{2}_{3}", k.factor, k.powerOfTwo,
-                       k.size, typeName(k.element));
+  return llvm::formatv("kernel_hadamard_{0}x{1}_{2}_{3}", k.factor,
+                       k.powerOfTwo, k.size, typeName(k.element));
 }
 
 /// The butterflies among the lanes of `x`.

@@ -359,9 +359,12 @@ Value KernelBuilder::loadRepeated(Value buffer, ValueRange indices) {
       *this, VectorType::get({numLanes * count}, element), value);
 }
 
-void KernelBuilder::prefetch(Value buffer, ValueRange indices) {
+void KernelBuilder::prefetch(Value buffer, ValueRange indices,
+                             CacheLevel level) {
   memref::PrefetchOp::create(*this, buffer, indices, /*isWrite=*/false,
-                             /*localityHint=*/2, /*isDataCache=*/true);
+                             /*localityHint=*/level == CacheLevel::First ? 3
+                                                                         : 2,
+                             /*isDataCache=*/true);
 }
 
 Value KernelBuilder::mask(Value count) {
@@ -624,7 +627,7 @@ SmallVector<Value> KernelBuilder::contractPacked(
     ArrayRef<Value> accumulators,
     function_ref<Value(Value, int64_t, int64_t)> a,
     function_ref<Value(Value, int64_t)> b,
-    function_ref<Value(Value, int64_t, int64_t)> unpack) {
+    function_ref<Value(Value, int64_t, int64_t)> unpack, bool isSwapped) {
   if (dot == IntegerDot::None) {
     auto addFloats = [&](Value a, Value b) { return fadd(a, b); };
     auto multiplyAddFloats = [&](Value a, Value b, Value c) {
@@ -642,7 +645,7 @@ SmallVector<Value> KernelBuilder::contractPacked(
     return arith::AddIOp::create(*this, a, b);
   };
   auto multiplyAddIntegers = [&](Value a, Value b, Value c) {
-    return multiplyAdd(dot, a, b, c);
+    return isSwapped ? multiplyAdd(dot, b, a, c) : multiplyAdd(dot, a, b, c);
   };
   return contractPacked(
       {integerSplat(int64_t(0)), addIntegers, multiplyAddIntegers}, rows,

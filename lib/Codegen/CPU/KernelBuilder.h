@@ -48,6 +48,9 @@ inline constexpr int64_t panelVectors = 2;
 /// Chains of a loop over the channels of a row.
 inline constexpr int64_t channelChains = 4;
 
+/// Where a line is to be that is asked for.
+enum class CacheLevel { First, Second };
+
 /// Writes the body of one kernel: index arithmetic, loops, and arithmetic on
 /// vectors of the register width in the compute type (f64 for f64, else f32).
 /// Elements of another type are converted where they are loaded and stored.
@@ -146,7 +149,8 @@ public:
   /// lane.
   mlir::Value loadRepeated(mlir::Value buffer, mlir::ValueRange indices);
   /// Asks for the cache line of an element, which need not exist.
-  void prefetch(mlir::Value buffer, mlir::ValueRange indices);
+  void prefetch(mlir::Value buffer, mlir::ValueRange indices,
+                CacheLevel level = CacheLevel::Second);
   /// A mask of the first `count` lanes.
   mlir::Value mask(mlir::Value count);
   /// A mask for lanes [at, at + lanes) of `size` elements, null when all of
@@ -209,7 +213,8 @@ public:
 
   /// The same where `b` gives vectors that hold what `parts` consecutive steps
   /// multiply, and `unpack` gives one of them. `a` gives registers or, without
-  /// a `dot`, scalars, `b` packed vectors; `depth` counts these.
+  /// a `dot`, scalars, `b` packed vectors; `depth` counts these. Of quads that
+  /// are `isSwapped` what `unpack` gives is unsigned, in place of `a`.
   llvm::SmallVector<mlir::Value> contractPacked(
       IntegerDot dot, int64_t rows, int64_t columns, int64_t parts,
       mlir::Value depth, llvm::ArrayRef<mlir::Value> accumulators,
@@ -218,7 +223,8 @@ public:
       llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b,
       llvm::function_ref<mlir::Value(mlir::Value packed, int64_t part,
                                      int64_t column)>
-          unpack);
+          unpack,
+      bool isSwapped = false);
 
 private:
   /// What a contraction computes with.

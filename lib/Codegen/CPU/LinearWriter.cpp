@@ -234,14 +234,15 @@ SmallVector<Value> LinearWriter::getShifts(int64_t size, Value row, Value group,
 // C30 of docs/spec.md.
 SmallVector<Value>
 LinearWriter::addGroups(int64_t size, Value row,
-                        function_ref<Factors(Value group)> get) {
+                        function_ref<Factors(Value group)> get,
+                        int64_t numPanels) {
   SmallVector<Value> results;
   if (numGroups() == 1) {
     for (auto [sum, scale] : get(b.index(0)))
       results.push_back(b.fmul(sum, scale));
     return results;
   }
-  SmallVector<Value> zeros(size * panelVectors, b.splat(0.0));
+  SmallVector<Value> zeros(numPanels * size * panelVectors, b.splat(0.0));
   results =
       b.loop(b.index(0), b.index(numGroups()), 1, zeros,
              [&](Value group, ValueRange carried) {
@@ -255,8 +256,8 @@ LinearWriter::addGroups(int64_t size, Value row,
     return results;
   SmallVector<Value> inputScales = getInputScales(size, row);
   for (auto [place, result] : llvm::enumerate(results))
-    result = b.fmul(result,
-                    inputScales[k.input.rowScales ? place / panelVectors : 0]);
+    result =
+        b.fmul(result, inputScales[place / panelVectors % inputScales.size()]);
   return results;
 }
 

@@ -68,10 +68,11 @@ protected:
     return numGroups() > 1 ? weightScale : b.fmul(inputScale, weightScale);
   }
   /// The products of `size` rows from `row` on, of the factors that each group
-  /// has.
+  /// has: those of one panel for all rows, then those of the next.
   llvm::SmallVector<mlir::Value>
   addGroups(int64_t size, mlir::Value row,
-            llvm::function_ref<Factors(mlir::Value group)> get);
+            llvm::function_ref<Factors(mlir::Value group)> get,
+            int64_t numPanels = 1);
   /// Takes `sums`, of rows from `row` on, one row after the other, to the
   /// output, or into `tile` where finishTiles() does that.
   void put(mlir::ArrayRef<mlir::Value> sums, mlir::Value row, mlir::Value tile);

@@ -58,16 +58,18 @@ struct Format {
 };
 
 const Format formats[] = {
-    // Ragged in all dimensions, and more than one part without groups.
+    // Ragged in all dimensions, panels of odd and even number, and more than
+    // one
+    // part without groups.
     {1037, 45, 4, true, false, 0, true, false},
     {37, 21, 3, true, false, 0, true, true},
-    {512, 45, 4, true, false, 128, true, false},
+    {512, 77, 4, true, false, 128, true, false},
     {192, 70, 4, true, true, 64, true, true},
     {160, 33, 4, false, true, 32, false, false},
 };
 // Beside floats codes of 8 bits, too, which may need 9.
 const Format weightOnlyFormats[] = {
-    {397, 45, 4, false, true, 0, true, false},
+    {397, 77, 4, false, true, 0, true, false},
     {192, 70, 4, true, true, 64, true, true},
     {397, 21, 8, true, false, 0, true, false},
     {192, 40, 8, false, true, 64, false, false},
