@@ -23,12 +23,8 @@
 using namespace mlir;
 using namespace quench;
 
-/// Bytes between the packed codes that few rows ask for and those that they
-/// read, in each stream.
-static constexpr int64_t bytesAhead = 1024;
-
-/// Groups between the same for scales and sums, of which each group reads few
-/// lines: no stream that the processor would see.
+/// Groups between the scales and sums that are asked for and those that are
+/// read: few lines each, which are no stream that the processor would see.
 static constexpr int64_t groupsAhead = 4;
 
 static constexpr int64_t lineBytes = 64;
@@ -372,7 +368,6 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
   int64_t steps = k.isInteger() ? llvm::divideCeil(k.weight.group, stepCodes)
                                 : k.weight.group / stepCodes;
   int64_t rest = k.weight.group - steps * stepCodes;
-  const int64_t stepsAhead = bytesAhead / (panel * packedBytes());
 
   auto load = [&](Value step, int64_t part, int64_t r) -> Value {
     Value at = b.add(b.mul(step, stepCodes), part * depth);
@@ -413,9 +408,7 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
             const int64_t v = column % panelVectors;
             Value at = b.add(first, step);
             panelIndex = stream.panel;
-            b.prefetch(stream.weight.matrix,
-                       {panelIndex, b.add(at, stepsAhead), b.index(v * lanes)},
-                       CacheLevel::First);
+            prefetchAhead(stream.weight, at, b.index(v * lanes));
             return loadPacked(stream.weight, at, v);
           },
           [&](Value packed, int64_t part, int64_t column) {

@@ -22,8 +22,9 @@
 using namespace mlir;
 using namespace quench;
 
-/// Rows of so few products that the tile registers, which take as long for one
-/// row as for 16, would be slower.
+/// Rows that read weights faster than they multiply them: these are asked for
+/// ahead. Tile registers, which take as long for one row as for 16, would be
+/// slower.
 static constexpr int64_t fewRows = 2;
 
 namespace {
@@ -227,7 +228,10 @@ SmallVector<Value> TileWriter::multiply(int64_t size, Value row,
         return b.loadScalar(x, {b.add(row, r), depth});
       },
       [&](Value depth, int64_t v) {
-        return b.load(weight.matrix, {panelIndex, depth, b.index(v * lanes)});
+        Value column = b.index(v * lanes);
+        if (size <= fewRows)
+          prefetchAhead(weight, depth, column);
+        return b.load(weight.matrix, {panelIndex, depth, column});
       });
 }
 
@@ -248,10 +252,11 @@ SmallVector<Value> TileWriter::multiplyIntegers(int64_t size, Value row,
               x, {b.add(row, r), b.mul(b.add(first, step), depth)});
         },
         [&](Value step, int64_t v) -> Value {
-          Value codes = b.loadVector(
-              weight.matrix,
-              {panelIndex, b.add(first, step), b.index(v * lanes * depth)},
-              depth);
+          Value at = b.add(first, step), column = b.index(v * lanes * depth);
+          if (size <= fewRows)
+            prefetchAhead(weight, at, column);
+          Value codes =
+              b.loadVector(weight.matrix, {panelIndex, at, column}, depth);
           if (k.input.dot == IntegerDot::Quads || k.weight.wide)
             return codes;
           return arith::ExtSIOp::create(b, b.integers(16, depth), codes);

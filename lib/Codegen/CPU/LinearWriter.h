@@ -73,6 +73,10 @@ protected:
   addGroups(int64_t size, mlir::Value row,
             llvm::function_ref<Factors(mlir::Value group)> get,
             int64_t numPanels = 1);
+  /// Asks for the line that few rows read `bytesAhead` after the one in which
+  /// `column` of `step` of the panel lies.
+  void prefetchAhead(const Weight &weight, mlir::Value step,
+                     mlir::Value column);
   /// Takes `sums`, of rows from `row` on, one row after the other, to the
   /// output, or into `tile` where finishTiles() does that.
   void put(mlir::ArrayRef<mlir::Value> sums, mlir::Value row, mlir::Value tile);
