@@ -149,11 +149,22 @@ TEST_F(ScaleOps, OneScaleAndZeroForAllChannels) {
   EXPECT_THAT(run("quench.common_zero %w0 scales %w1 from -2 to 1",
                   {"tensor<4xf64>", "tensor<4xf64>"}, {zeros, scales}),
               ElementsAre(1));
+  EXPECT_THAT(run("quench.common_zero %w0 scales %w1 from -8 to 7",
+                  {"tensor<4xf64>", "tensor<4xf64>"}, {zeros, scales}),
+              ElementsAre(4));
+  EXPECT_THAT(run("quench.common_zero %w0 scales %w1 from -8 to -5",
+                  {"tensor<4xf64>", "tensor<4xf64>"}, {zeros, scales}),
+              ElementsAre(-5));
   resultType = "tensor<4xf64>";
   EXPECT_THAT(run("quench.fill_dead %w0 scales %w1 with %w2",
                   {"tensor<4xf64>", "tensor<4xf64>", "tensor<f64>"},
                   {zeros, scales, {4}}),
               ElementsAre(4, 3, 4, 6));
+  // Of no channels.
+  resultType = "tensor<f64>";
+  EXPECT_THAT(
+      run("quench.common_scale %w0 by mean", {"tensor<0xf64>"}, {Numbers()}),
+      ElementsAre(1));
 }
 
 TEST_F(ScaleOps, Ranges) {

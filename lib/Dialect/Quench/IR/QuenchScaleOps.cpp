@@ -11,7 +11,6 @@
 #include "Quench/Support/ScaleRules.h"
 
 #include <cmath>
-#include <cstring>
 #include <random>
 
 using namespace mlir;
@@ -23,12 +22,13 @@ using Dim = ShapeInference::Dim;
 /// The numbers of `bytes`, which may lie anywhere.
 static std::vector<double> getNumbers(Bytes bytes) {
   std::vector<double> numbers(bytes.size() / sizeof(double));
-  std::memcpy(numbers.data(), bytes.data(), bytes.size());
+  llvm::copy(bytes, reinterpret_cast<char *>(numbers.data()));
   return numbers;
 }
 
 static void setNumbers(MutableArrayRef<char> result, ArrayRef<double> numbers) {
-  std::memcpy(result.data(), numbers.data(), result.size());
+  std::copy_n(reinterpret_cast<const char *>(numbers.data()), result.size(),
+              result.data());
 }
 
 /// Fails unless `vector`, called `name`, has one number for each of the
@@ -291,7 +291,8 @@ LogicalResult CommonZeroOp::inferShapes(Adaptor op, ShapeInference &shapes) {
 LogicalResult CommonZeroOp::evaluateWeights(ArrayRef<Bytes> operands,
                                             MutableArrayRef<char> result) {
   double zero = getCommonZero(getNumbers(operands[0]), getNumbers(operands[1]),
-                              getLow(), getHigh());
+                              static_cast<int64_t>(getLow()),
+                              static_cast<int64_t>(getHigh()));
   setNumbers(result, zero);
   return success();
 }
