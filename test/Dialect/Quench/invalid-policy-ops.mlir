@@ -8,6 +8,14 @@ func.func @f(%w: tensor<2x3xf32>) {
 
 // -----
 
+func.func @f(%w: tensor<2x0xf32>) {
+  // expected-error @below {{'quench.moments' op expected vectors of at least one number along axis 1, found 'tensor<2x0xf32>'}}
+  %0 = quench.moments of %w axis 1 : (tensor<2x0xf32>) -> tensor<1x1xf64>
+  return
+}
+
+// -----
+
 func.func @f(%w: tensor<2x3xf32>) {
   // expected-error @below {{'quench.moments' op expected blocks and size, or neither}}
   %0 = quench.moments of %w axis 1 blocks 3 : (tensor<2x3xf32>) -> tensor<3x2x2xf64>

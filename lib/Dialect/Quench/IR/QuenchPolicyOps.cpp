@@ -108,6 +108,9 @@ LogicalResult MomentsOp::inferShapes(Adaptor op, ShapeInference &shapes) {
     if (failed(shapes.checkStatic(input, "a parameter", index)))
       return failure();
   int64_t length = getShape(input)[axis];
+  if (length == 0)
+    return shapes.fail("expected vectors of at least one number along axis ",
+                       axis, ", found ", input.getType());
   int64_t size = length;
   SmallVector<Dim> dims;
   if (op.getBlocks().has_value() != op.getSize().has_value())
