@@ -137,7 +137,8 @@ void quench::decodeFloats(DType dtype, const char *bytes,
   case DType::F32:
     return decodeF32(bytes, numbers.data(), numbers.size());
   case DType::F64:
-    std::memcpy(numbers.data(), bytes, numbers.size() * sizeof(double));
+    std::copy_n(bytes, numbers.size() * sizeof(double),
+                reinterpret_cast<char *>(numbers.data()));
     return;
   default:
     llvm_unreachable("expected a float type that is computed with");
@@ -154,7 +155,8 @@ void quench::encodeFloats(DType dtype, llvm::ArrayRef<double> numbers,
   case DType::F32:
     return encodeF32(numbers.data(), bytes, numbers.size());
   case DType::F64:
-    std::memcpy(bytes, numbers.data(), numbers.size() * sizeof(double));
+    std::copy_n(reinterpret_cast<const char *>(numbers.data()),
+                numbers.size() * sizeof(double), bytes);
     return;
   default:
     llvm_unreachable("expected a float type that is computed with");
@@ -164,7 +166,7 @@ void quench::encodeFloats(DType dtype, llvm::ArrayRef<double> numbers,
 void quench::convertFloats(DType from, const char *bytes, DType to,
                            char *result, size_t count) {
   if (from == to) {
-    std::memcpy(result, bytes, count * getBitWidth(from) / 8);
+    std::copy_n(bytes, count * getBitWidth(from) / 8, result);
     return;
   }
   auto isAligned = [](const char *place) {

@@ -118,7 +118,7 @@ TEST_F(PublishedFormats, LogSqrt2ByShifts) {
       auto code = static_cast<int>(codes[i]);
       auto value = static_cast<int>(values[2 * i + channel]);
       (code % 2 ? odd : even)[channel] +=
-          (value << fraction) >> ((code + 1) / 2);
+          (value * (1 << fraction)) >> ((code + 1) / 2);
       result[channel] += weights[i] * value;
     }
   EXPECT_EQ(even, published.numbers("acc_even"));

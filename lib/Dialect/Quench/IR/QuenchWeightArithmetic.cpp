@@ -134,8 +134,8 @@ static void mapVectors(Value input, AxisView view, ArrayRef<char> bytes,
   // Bands of adjacent vectors are turned, worked on and turned back.
   DType dtype = getFloatDType(input);
   int64_t width = getBitWidth(dtype) / 8;
-  int64_t band = std::clamp<int64_t>(chunkSize / view.size, 8, view.inner);
-  band = std::min(band, view.inner);
+  int64_t band =
+      std::min(std::max<int64_t>(chunkSize / view.size, 8), view.inner);
   std::vector<double> vectors(band * view.size), line(band);
   for (int64_t outer = 0; outer < view.outer; ++outer)
     for (int64_t begin = 0; begin < view.inner; begin += band) {
