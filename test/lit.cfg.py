@@ -92,8 +92,14 @@ if shutil.which("valgrind"):
 else:
     lit_config.note("programs are not run under valgrind, which is missing")
 
+# Variables for a program of others that loads libraries of this build: their
+# sanitizer must be the first, and what such programs leak is their own affair.
+preload = ""
 if config.sanitizers:
     config.available_features.add("sanitized")
+    options = "allow_user_poisoning=0:allocator_may_return_null=1:abort_on_error=1:detect_leaks=0"
+    preload = f"LD_PRELOAD={config.sanitizer_library} ASAN_OPTIONS={options}"
+config.substitutions.append(("%preload", preload))
 
 # Long tests: lit -Dexhaustive=1, and builds with sanitizers.
 if config.sanitizers or "exhaustive" in lit_config.params:

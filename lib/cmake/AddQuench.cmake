@@ -20,6 +20,14 @@ function(quench_set_sanitizer_options name)
   endif()
 endfunction()
 
+# quench_set_install_rpath(NAME FOLDER)
+#   An installed NAME finds libraries in FOLDER, where the packages of LLVM put
+#   theirs, and, where this build has sanitizers, theirs.
+function(quench_set_install_rpath name folder)
+  set(folders ${folder} ${LLVM_LIBRARY_DIRS} ${QUENCH_SANITIZER_FOLDER})
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH "${folders}")
+endfunction()
+
 # quench_add_tool(NAME source...)
 #   An executable over libQuenchCompiler.so that is installed. The libraries of
 #   MLIR are found beside it or where the packages put them.
@@ -29,9 +37,8 @@ function(quench_add_tool name)
   llvm_update_compile_flags(${name})
   add_dependencies(${name} quench-headers)
   target_link_libraries(${name} PRIVATE QuenchCompiler)
-  set_target_properties(${name} PROPERTIES
-    ENABLE_EXPORTS ON
-    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${LLVM_LIBRARY_DIRS}")
+  quench_set_install_rpath(${name} "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
   install(TARGETS ${name} EXPORT QuenchTargets
           RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
