@@ -209,9 +209,6 @@ llvm::Error AssignBitsCommand::get(const Environment &environment,
     return error;
   if (llvm::Error error = compile.get(phases, options.params))
     return error;
-  if (llvm::Error error =
-          compile.recipes.keepStatistics(phases, /*writesIR=*/false))
-    return error;
   if (compile.recipes.printsPipeline())
     return llvm::Error::success();
   if (phases.formats.scheme.empty())

@@ -270,7 +270,10 @@ llvm::Error BuildCommand::get(const Environment &environment,
   if (options.phases.startFrom == Phase::Link)
     return llvm::createStringError("--start-from link: a build starts from IR, "
                                    "at the latest from codegen");
-  if (llvm::Error error = compile.get(options.phases, options.params))
+  options.phases.dumpPhasesTo = dumpPhasesTo;
+  if (llvm::Error error =
+          compile.get(options.phases, options.params,
+                      options.phases.stopAfter < Phase::Codegen))
     return error;
   if (output.empty() && !compile.recipes.printsPipeline())
     return llvm::createStringError("no output: name it with -o");
@@ -280,10 +283,6 @@ llvm::Error BuildCommand::get(const Environment &environment,
   // Known here, so that a wrong name is a mistake of the command line.
   if (auto parsed = CPUTarget::parse(options.cpu, options.triple); !parsed)
     return parsed.takeError();
-  options.phases.dumpPhasesTo = dumpPhasesTo;
-  if (llvm::Error error = compile.recipes.keepStatistics(
-          options.phases, options.phases.stopAfter < Phase::Codegen))
-    return error;
   options.emit = emit;
   options.weights = weights;
   options.linker = linker;

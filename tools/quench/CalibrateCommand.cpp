@@ -77,9 +77,6 @@ public:
       return badCommandLine(llvm::toString(std::move(error)));
     if (llvm::Error error = compile.get(phases, options.params))
       return badCommandLine(llvm::toString(std::move(error)));
-    if (llvm::Error error =
-            compile.recipes.keepStatistics(phases, /*writesIR=*/false))
-      return badCommandLine(llvm::toString(std::move(error)));
     if (compile.recipes.printsPipeline())
       return printPipeline(phases);
     if (data.empty())

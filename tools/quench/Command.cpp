@@ -298,12 +298,15 @@ static llvm::StringRef explainScope(llvm::StringRef scope) {
 }
 
 llvm::Error RecipeOptions::get(PhaseOptions &phases,
-                               llvm::StringMap<std::string> &archives) {
+                               llvm::StringMap<std::string> &archives,
+                               bool writesIR) {
   if (llvm::Error error = getRecipes(phases, archives))
     return error;
   if (llvm::Error error = getCalibration(phases, archives))
     return error;
-  return getFormats(phases);
+  if (llvm::Error error = getFormats(phases))
+    return error;
+  return keepStatistics(phases, writesIR);
 }
 
 /// Fails where `phase`, which does what `option` asks for, is not among those
@@ -410,8 +413,9 @@ CodeOptions::CodeOptions(cl::SubCommand &sub)
       equivalence(sub) {}
 
 llvm::Error CodeOptions::get(PhaseOptions &phases,
-                             llvm::StringMap<std::string> &archives) {
-  if (llvm::Error error = recipes.get(phases, archives))
+                             llvm::StringMap<std::string> &archives,
+                             bool writesIR) {
+  if (llvm::Error error = recipes.get(phases, archives, writesIR))
     return error;
   phases.calibration.optimize = !quick;
   using Position = PhaseExtensions::Position;

@@ -150,15 +150,11 @@ public:
   explicit RecipeOptions(llvm::cl::SubCommand &sub);
 
   /// Fills what `phases` says about recipes, formats and calibration, and
-  /// `params` with the archives that none of them reads. Fails with a mistake
-  /// in the command line.
+  /// `params` with the archives that none of them reads. IR, which `writesIR`
+  /// says is written, names the statistics that are taken on the way. Fails
+  /// with a mistake in the command line.
   llvm::Error get(quench::PhaseOptions &phases,
-                  llvm::StringMap<std::string> &params);
-
-  /// Chooses where statistics are written that are taken on the way. IR, which
-  /// `writesIR` says is written, names them. Fails with a mistake in the
-  /// command line.
-  llvm::Error keepStatistics(quench::PhaseOptions &phases, bool writesIR);
+                  llvm::StringMap<std::string> &params, bool writesIR = false);
 
   /// Whether only the pipeline is asked for.
   bool printsPipeline() const { return printPipeline; }
@@ -169,6 +165,8 @@ private:
   llvm::Error getFormats(quench::PhaseOptions &phases) const;
   llvm::Error getCalibration(quench::PhaseOptions &phases,
                              const llvm::StringMap<std::string> &params);
+  /// Chooses where statistics are written that are taken on the way.
+  llvm::Error keepStatistics(quench::PhaseOptions &phases, bool writesIR);
 
   llvm::cl::list<std::string> recipes;
   llvm::cl::list<std::string> params;
@@ -194,10 +192,11 @@ class CodeOptions {
 public:
   explicit CodeOptions(llvm::cl::SubCommand &sub);
 
-  /// Fills `params` and the extensions of `phases`. Fails with a mistake in
-  /// the command line.
+  /// Fills `params` and what `phases` says about recipes and extensions.
+  /// `writesIR` says whether IR is written. Fails with a mistake in the command
+  /// line.
   llvm::Error get(quench::PhaseOptions &phases,
-                  llvm::StringMap<std::string> &params);
+                  llvm::StringMap<std::string> &params, bool writesIR = false);
 
   /// Lets `phases` check passes that claim equivalence where that was asked
   /// for; `model` and `params` are what is compiled. `collector`, unless it is

@@ -93,9 +93,6 @@ llvm::Error CompareCommand::get(const Environment &environment,
     return error;
   if (llvm::Error error = compile.get(phases, params))
     return error;
-  if (llvm::Error error =
-          compile.recipes.keepStatistics(phases, /*writesIR=*/false))
-    return error;
   if (compile.recipes.printsPipeline())
     return llvm::Error::success();
   if (llvm::Error error = data.get(options))

@@ -97,9 +97,6 @@ ExitStatus EvalCommand::run(const Environment &environment) {
     return badCommandLine(llvm::toString(std::move(error)));
   if (llvm::Error error = compile.get(phases, first.params))
     return badCommandLine(llvm::toString(std::move(error)));
-  if (llvm::Error error =
-          compile.recipes.keepStatistics(phases, /*writesIR=*/false))
-    return badCommandLine(llvm::toString(std::move(error)));
   if (compile.recipes.printsPipeline())
     return printPipeline(phases);
   if (llvm::Error error = data.get(options))

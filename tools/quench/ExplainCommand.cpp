@@ -63,8 +63,6 @@ ExitStatus ExplainCommand::run(const Environment &environment) {
   llvm::Expected<std::vector<QuantRule>> rules = getRules(options.formats);
   if (!rules)
     return badCommandLine("--scheme: " + llvm::toString(rules.takeError()));
-  if (llvm::Error error = recipes.keepStatistics(options, /*writesIR=*/false))
-    return badCommandLine(llvm::toString(std::move(error)));
   if (recipes.printsPipeline())
     return printPipeline(options);
   // The plan needs the model before it is quantized.

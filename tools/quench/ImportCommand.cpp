@@ -43,7 +43,7 @@ public:
     if (llvm::Error error = model.get(environment, options))
       return badCommandLine(llvm::toString(std::move(error)));
     llvm::StringMap<std::string> params;
-    if (llvm::Error error = recipes.get(options, params))
+    if (llvm::Error error = recipes.get(options, params, /*writesIR=*/true))
       return badCommandLine(llvm::toString(std::move(error)));
     if (!options.formats.scheme.empty() || !options.formats.rules.empty())
       options.stopAfter = Phase::Quantize;
@@ -56,8 +56,6 @@ public:
     if (!params.empty())
       return badCommandLine("--param: no recipe needs an archive of scope '" +
                             params.begin()->getKey() + "'");
-    if (llvm::Error error = recipes.keepStatistics(options, /*writesIR=*/true))
-      return badCommandLine(llvm::toString(std::move(error)));
     if (recipes.printsPipeline())
       return printPipeline(options);
     if (failed(model.configure(environment.context)))

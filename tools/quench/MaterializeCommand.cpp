@@ -112,8 +112,6 @@ public:
       return badCommandLine(llvm::toString(std::move(error)));
     if (llvm::Error error = recipes.get(phases, params))
       return badCommandLine(llvm::toString(std::move(error)));
-    if (llvm::Error error = recipes.keepStatistics(phases, /*writesIR=*/false))
-      return badCommandLine(llvm::toString(std::move(error)));
     if (recipes.printsPipeline())
       return printPipeline(phases);
     if (output.empty())

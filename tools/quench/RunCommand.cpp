@@ -41,9 +41,6 @@ public:
       return badCommandLine(llvm::toString(std::move(error)));
     if (llvm::Error error = compile.get(options, params))
       return badCommandLine(llvm::toString(std::move(error)));
-    if (llvm::Error error =
-            compile.recipes.keepStatistics(options, /*writesIR=*/false))
-      return badCommandLine(llvm::toString(std::move(error)));
     if (compile.recipes.printsPipeline())
       return printPipeline(options);
     if (llvm::Error error = compile.verify(options, model.path(), params))
