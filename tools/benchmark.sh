@@ -40,7 +40,7 @@ case $row in
     benchmark models.py "$row" --work "build/benchmark/$row" --schemes W8A8 W4A8 "$@" ;;
   llama-3.2-1b)
     benchmark models.py "$row" --work "build/benchmark/$row" --schemes W4A8 \
-      --length 512 --calls 3 --group 32 --zero-points --weight-method rtn "$@" ;;
+      --length 512 --calls 3 --group 32 --zero-points "$@" ;;
   linear)
     benchmark linear.py --work build/benchmark/linear "$@" ;;
   build)

@@ -5,7 +5,7 @@ Usage: models.py MODEL [--schemes float W8A8 W4A8] [--batch 1] [--length 128]
                  [--attention i8] [--threads 1] [--rounds 7] [--calls 20]
                  [--group 128] [--zero-points] [--weight-method mse]
                  [--libraries onnxruntime openvino llama.cpp]
-                 [--quench build/bin/quench] [--work FOLDER] [--plot FILE.svg]
+                 [--quench build/bin/quench] [--work FOLDER] [--reuse] [--plot FILE.svg]
 
 MODEL is the folder of a BERT, ViT or LLaMA checkpoint, or the name of a published
 configuration, which gets random weights (checkpoints.py). W4A8 has weights in
@@ -50,6 +50,7 @@ parser.add_argument("--libraries", nargs="+")
 parser.add_argument("--layers", type=int, help="of a published configuration, for a trial")
 parser.add_argument("--quench", default="build/bin/quench")
 parser.add_argument("--work", help="keep checkpoints, graphs and programs here for the next run")
+parser.add_argument("--reuse", action="store_true", help="our programs, too, where the compiler has not changed")
 parser.add_argument("--plot", help="the SVG file")
 arguments = parser.parse_args()
 machine.pin(arguments.threads)
@@ -78,8 +79,10 @@ save_file(inputs, work / "inputs.safetensors")
 
 
 def build(scheme):
-    """The program; made anew, since quench may have changed."""
+    """The program; made anew unless told otherwise, since quench may have changed."""
     program = work / f"quench-{scheme}"
+    if arguments.reuse and program.exists():
+        return program
     command = [arguments.quench, "build", model, "-o", program, "--force"]
     if scheme != "float":
         command += ["--scheme", scheme + ("{attention=i8}" if arguments.attention == "i8" else "")]
