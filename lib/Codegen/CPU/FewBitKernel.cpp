@@ -104,9 +104,25 @@ private:
            (k.input.dot == IntegerDot::Pairs ||
             (k.input.isSigned && !k.input.zero));
   }
+  /// Whether codes of weights are the unsigned operand.
+  bool isSwapped() const {
+    return sumsRows() && k.input.dot == IntegerDot::Quads;
+  }
   /// What sums of rows are multiplied by: the zero points of a vector of
   /// channels, as integers.
   Value getZeroPoints(Value group, int64_t v, const Weight &weight);
+  /// Vectors of few rows that a step of `streams` multiplies.
+  int64_t countColumns(ArrayRef<Stream> streams) const {
+    return streams.size() * panelVectors + (sumsRows() ? 1 : 0);
+  }
+  /// What the sums of few rows and a group begin with, and what becomes of
+  /// them: those of a stream follow each other.
+  SmallVector<Value> beginSums(int64_t size, Value group,
+                               ArrayRef<Stream> streams);
+  Factors takeFactors(ArrayRef<Value> sums, Value group,
+                      ArrayRef<Stream> streams);
+  /// What a step multiplies at `at` of a row of few.
+  Value loadInput(Value row, Value at);
   /// The sums of rows from `row` on as floats, and their scales.
   Factors getFactors(ArrayRef<Value> sums, Value row, Value group,
                      const Weight &weight);
@@ -355,54 +371,88 @@ void FewBitWriter::writeRows(int64_t size, Value first, int64_t numPanels) {
   }
 }
 
+// Contractions go row by row, through all columns of one before the next. The
+// last column of rows that are summed has ones.
+SmallVector<Value> FewBitWriter::beginSums(int64_t size, Value group,
+                                           ArrayRef<Stream> streams) {
+  const int64_t columns = countColumns(streams);
+  SmallVector<Value> sums(size * columns, b.integerSplat(int64_t(0)));
+  if (sumsRows())
+    return sums;
+  for (auto [s, stream] : llvm::enumerate(streams)) {
+    panelIndex = stream.panel;
+    for (auto [i, sum] : llvm::enumerate(
+             getInit(size, /*row=*/b.index(0), group, stream.weight)))
+      sums[i / panelVectors * columns + s * panelVectors + i % panelVectors] =
+          sum;
+  }
+  return sums;
+}
+
+FewBitWriter::Factors FewBitWriter::takeFactors(ArrayRef<Value> sums,
+                                                Value group,
+                                                ArrayRef<Stream> streams) {
+  Factors factors;
+  for (auto [s, stream] : llvm::enumerate(streams)) {
+    panelIndex = stream.panel;
+    SmallVector<Value> streamSums;
+    for (ArrayRef<Value> left = sums; !left.empty();
+         left = left.drop_front(countColumns(streams)))
+      for (int64_t v = 0; v < panelVectors; ++v) {
+        Value sum = left[s * panelVectors + v];
+        if (sumsRows())
+          sum = arith::SubIOp::create(
+              b, sum,
+              arith::MulIOp::create(b, left[streams.size() * panelVectors],
+                                    getZeroPoints(group, v, stream.weight)));
+        streamSums.push_back(sum);
+      }
+    llvm::append_range(factors, getFactors(streamSums, /*row=*/b.index(0),
+                                           group, stream.weight));
+  }
+  return factors;
+}
+
+Value FewBitWriter::loadInput(Value row, Value at) {
+  if (!k.isInteger())
+    return b.loadScalar(x, {row, at});
+  Value codes = b.loadRepeated(x, {row, at});
+  if (isSwapped())
+    codes = arith::XOrIOp::create(
+        b, codes,
+        constant(cast<VectorType>(codes.getType()), k.input.offset()));
+  return codes;
+}
+
 // C30 and C33 of docs/spec.md.
 SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
                                               ArrayRef<Stream> streams) {
-  Value row = b.index(0);
-  const int64_t columns = streams.size() * panelVectors;
-  const int64_t panelSums = size * panelVectors;
-  // Sums of rows are those of a column of ones.
-  const int64_t allColumns = columns + (sumsRows() ? 1 : 0);
-  const bool isSwapped = sumsRows() && k.input.dot == IntegerDot::Quads;
+  const size_t ones = streams.size() * panelVectors;
   // Rows of integers go on behind their end, those of floats do not.
   int64_t steps = k.isInteger() ? llvm::divideCeil(k.weight.group, stepCodes)
                                 : k.weight.group / stepCodes;
   int64_t rest = k.weight.group - steps * stepCodes;
-
-  auto load = [&](Value step, int64_t part, int64_t r) -> Value {
-    Value at = b.add(b.mul(step, stepCodes), part * depth);
-    if (!k.isInteger())
-      return b.loadScalar(x, {b.index(r), at});
-    Value codes = b.loadRepeated(x, {b.index(r), at});
-    if (isSwapped)
-      codes = arith::XOrIOp::create(
-          b, codes, constant(cast<VectorType>(codes.getType()), 128));
-    return codes;
-  };
   auto multiplyGroup = [&](Value group) {
-    Value first = b.mul(group, steps);
     SmallVector<Offsets> offsets(streams.size(), Offsets(panelVectors));
-    SmallVector<Value> sums(size * allColumns, b.integerSplat(int64_t(0)));
     for (auto [s, stream] : llvm::enumerate(streams)) {
       panelIndex = stream.panel;
-      prefetchGroup(b.add(group, groupsAhead), stream.weight, !sumsRows());
-      if (sumsRows())
-        continue;
-      offsets[s] = getOffsets(group, stream.weight);
-      // Contractions go row by row.
-      SmallVector<Value> init = getInit(size, row, group, stream.weight);
-      for (int64_t i = 0; i < panelSums; ++i)
-        sums[i / panelVectors * columns + s * panelVectors + i % panelVectors] =
-            init[i];
+      prefetchGroup(b.add(group, groupsAhead), stream.weight,
+                    /*readsSums=*/!sumsRows());
+      if (!sumsRows())
+        offsets[s] = getOffsets(group, stream.weight);
     }
+    SmallVector<Value> sums = beginSums(size, group, streams);
     auto contract = [&](int64_t numParts, Value first, int64_t steps) {
       sums = b.contractPacked(
-          k.input.dot, size, allColumns, numParts, b.index(steps), sums,
+          k.input.dot, size, countColumns(streams), numParts, b.index(steps),
+          sums,
           [&](Value step, int64_t part, int64_t r) {
-            return load(b.add(first, step), part, r);
+            return loadInput(
+                b.index(r),
+                b.add(b.mul(b.add(first, step), stepCodes), part * depth));
           },
-          [&](Value step, int64_t column) -> Value {
-            if (column == columns)
+          [&](Value step, size_t column) -> Value {
+            if (column == ones)
               return {};
             const Stream &stream = streams[column / panelVectors];
             const int64_t v = column % panelVectors;
@@ -411,42 +461,22 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
             prefetchAhead(stream.weight, at, b.index(v * lanes));
             return loadPacked(stream.weight, at, v);
           },
-          [&](Value packed, int64_t part, int64_t column) {
-            if (column == columns)
+          [&](Value packed, int64_t part, size_t column) {
+            if (column == ones)
               return constant(b.integers(32 / depth, depth), 1);
             const int64_t s = column / panelVectors;
             return unpack(packed, part, offsets[s][column % panelVectors],
                           streams[s].weight);
           },
-          isSwapped);
+          isSwapped());
     };
-    contract(numParts(), first, steps);
+    contract(numParts(), b.mul(group, steps), steps);
     if (rest > 0)
       contract(rest, b.index(steps), 1);
-
-    Factors factors;
-    for (auto [s, stream] : llvm::enumerate(streams)) {
-      panelIndex = stream.panel;
-      SmallVector<Value> streamSums;
-      for (int64_t r = 0; r < size; ++r)
-        for (int64_t v = 0; v < panelVectors; ++v) {
-          ArrayRef<Value> rowSums =
-              ArrayRef(sums).slice(r * allColumns, allColumns);
-          Value sum = rowSums[s * panelVectors + v];
-          if (sumsRows())
-            sum = arith::SubIOp::create(
-                b, sum,
-                arith::MulIOp::create(b, rowSums.back(),
-                                      getZeroPoints(group, v, stream.weight)));
-          streamSums.push_back(sum);
-        }
-      llvm::append_range(factors,
-                         getFactors(streamSums, row, group, stream.weight));
-    }
-    return factors;
+    return takeFactors(sums, group, streams);
   };
 
-  return addGroups(size, row, multiplyGroup, streams.size());
+  return addGroups(size, /*row=*/b.index(0), multiplyGroup, streams.size());
 }
 
 //===----------------------------------------------------------------------===//
