@@ -100,6 +100,13 @@ private:
   void weigh(Value first);
   /// and the sums of values.
   void addValues(Value first);
+
+  /// Whether codes of four vectors are merged and stored as one line: a third
+  /// of the permutations that narrowing each would take, and a quarter of the
+  /// stores.
+  bool mergesCodes() const { return lanes == 16 && integer.getWidth() == 8; }
+  /// The codes of weights that lie next to each other, a line.
+  Value mergeCodes(ArrayRef<Value> found);
   /// Stores the results.
   void finish();
   /// The keys of the block from `first` on.
@@ -610,6 +617,30 @@ Value Writer::getGreatest(Value values) {
   return values;
 }
 
+Value Writer::mergeCodes(ArrayRef<Value> found) {
+  // Byte `v` of a lane is the code of vector `v`.
+  Value words;
+  for (auto [v, weight] : llvm::enumerate(found)) {
+    const int64_t distance =
+        8 * static_cast<int64_t>(v) - integer_attention::weightBits;
+    Value code = weight;
+    if (distance < 0)
+      code = arith::ShRUIOp::create(b, code, b.integerSplat(-distance));
+    else if (distance > 0)
+      code = arith::ShLIOp::create(b, code, b.integerSplat(distance));
+    code = arith::AndIOp::create(
+        b, code, b.integerSplat(int64_t(int32_t(uint32_t(255) << 8 * v))));
+    words = words ? Value(arith::OrIOp::create(b, words, code)) : code;
+  }
+  const int64_t numVectors = found.size();
+  auto order =
+      llvm::map_to_vector(llvm::seq<int64_t>(0, lineBytes), [&](int64_t place) {
+        return place % lanes * numVectors + place / lanes;
+      });
+  Value bytes = bitcast(words, b.integers(8, numVectors));
+  return vector::ShuffleOp::create(b, bytes, bytes, order);
+}
+
 void Writer::weigh(Value first) {
   // Adding this leaves the integer next to a number in the low bits.
   constexpr double toInteger = 12582912.0;
@@ -623,28 +654,51 @@ void Writer::weigh(Value first) {
 
   b.loop(zero, rows, 1, [&](Value row) {
     Value greatest = getGreatest(b.load(maxima, {row, zero}));
+    // The weight at `column`, with its code in the second byte.
+    auto getWeight = [&](Value column) {
+      Value octaves = b.fmax(
+          b.splat(integer_attention::leastOctave),
+          b.fsub(toNumbers(b.loadVector(scores, {row, column})), greatest));
+      Value shifted = b.fadd(octaves, b.splat(toInteger));
+      Value rest = b.fsub(octaves, b.fsub(shifted, b.splat(toInteger)));
+      // The contract has two roundings here, not one.
+      Value power = b.splat(polynomial.back());
+      for (float c : llvm::reverse(ArrayRef(polynomial).drop_back()))
+        power = b.fadd(b.fmul(power, rest), b.splat(c));
+      Value bits = arith::AddIOp::create(
+          b, toBits(power),
+          arith::ShLIOp::create(b, toBits(shifted),
+                                b.integerSplat(int64_t(23))));
+      return toBits(b.fadd(toNumbers(bits), b.splat(weightToBits)));
+    };
     SmallVector<Value> total(panelVectors, b.integerSplat(int64_t(0)));
-    total = b.loop(
-        zero, padded, panel, total, [&](Value column, ValueRange carried) {
-          SmallVector<Value> next;
-          for (int64_t v = 0; v < panelVectors; ++v) {
-            Value at[] = {row, b.add(column, v * lanes)};
-            Value octaves =
-                b.fmax(b.splat(integer_attention::leastOctave),
-                       b.fsub(toNumbers(b.loadVector(scores, at)), greatest));
-            Value shifted = b.fadd(octaves, b.splat(toInteger));
-            Value rest = b.fsub(octaves, b.fsub(shifted, b.splat(toInteger)));
-            // The contract has two roundings here, not one.
-            Value power = b.splat(polynomial.back());
-            for (float c : llvm::reverse(ArrayRef(polynomial).drop_back()))
-              power = b.fadd(b.fmul(power, rest), b.splat(c));
-            Value bits = arith::AddIOp::create(
-                b, toBits(power),
-                arith::ShLIOp::create(b, toBits(shifted),
-                                      b.integerSplat(int64_t(23))));
-            Value weight =
-                toBits(b.fadd(toNumbers(bits), b.splat(weightToBits)));
-            next.push_back(arith::AddIOp::create(b, carried[v], weight));
+    /// Weighs from `begin` to `end`, `numVectors` at a time, which `store`
+    /// takes.
+    auto weighColumns = [&](Value begin, Value end, int64_t numVectors,
+                            function_ref<void(ArrayRef<Value>, Value)> store) {
+      total = b.loop(begin, end, numVectors * lanes, total,
+                     [&](Value column, ValueRange carried) {
+                       SmallVector<Value> next(carried), found;
+                       for (int64_t v = 0; v < numVectors; ++v) {
+                         found.push_back(getWeight(b.add(column, v * lanes)));
+                         Value &sum = next[v % panelVectors];
+                         sum = arith::AddIOp::create(b, sum, found.back());
+                       }
+                       store(found, column);
+                       return next;
+                     });
+    };
+    Value whole = zero;
+    if (mergesCodes()) {
+      whole = b.mul(b.floorDiv(padded, lineBytes), lineBytes);
+      weighColumns(zero, whole, lineBytes / lanes,
+                   [&](ArrayRef<Value> found, Value column) {
+                     b.storeVector(mergeCodes(found), weights, {row, column});
+                   });
+    }
+    weighColumns(
+        whole, padded, panelVectors, [&](ArrayRef<Value> found, Value column) {
+          for (auto [v, weight] : llvm::enumerate(found)) {
             Value code = arith::ShRUIOp::create(
                 b, weight, b.integerSplat(integer_attention::weightBits));
             if (integer.getWidth() != 8)
@@ -652,9 +706,8 @@ void Writer::weigh(Value first) {
                   arith::AndIOp::create(b, code, b.integerSplat(int64_t(255)));
             code = arith::TruncIOp::create(b, b.integers(integer.getWidth()),
                                            code);
-            b.storeVector(code, weights, at);
+            b.storeVector(code, weights, {row, b.add(column, v * lanes)});
           }
-          return next;
         });
     Value sum = vector::ReductionOp::create(
         b, vector::CombiningKind::ADD,
