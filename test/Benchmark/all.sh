@@ -50,8 +50,8 @@ for threads in 1 2; do
 done
 # In groups of 32 with zero points, as accurate as llama.cpp, and of 128.
 row llama-2 llama-3.2-1b --threads 2 --rounds "$rounds" --calls 1
+row llama-1 llama-3.2-1b --threads 1 --rounds "$rounds" --calls 1 --reuse
 row llama-2-128 llama-3.2-1b --threads 2 --rounds "$rounds" --calls 1 --group 128
-row llama-1 llama-3.2-1b --threads 1 --rounds "$rounds" --calls 1
 row build build --rounds "$rounds"
 for threads in 1 2; do
   row "minilm-32-$threads" minilm --threads "$threads" --batch 32 --calls 3 --rounds "$rounds"

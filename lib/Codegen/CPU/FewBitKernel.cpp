@@ -29,6 +29,9 @@ static constexpr int64_t groupsAhead = 4;
 
 static constexpr int64_t lineBytes = 64;
 
+/// What a nibble has for the code 0 of a signed format.
+static constexpr int64_t signedZero = 8;
+
 /// Bits of a number in which codes are unpacked to floats.
 static constexpr int64_t mantissaBits = 23, exponentBias = 127;
 
@@ -131,6 +134,13 @@ private:
   /// a word are in two places where they become floats.
   using Offsets = SmallVector<SmallVector<Value, 2>, panelVectors>;
   Offsets getOffsets(Value group, const Weight &weight);
+  /// The zero points of a vector of channels, the same in each element of a
+  /// word; null where there are none.
+  Value loadZeros(Value group, int64_t v, const Weight &weight) {
+    if (!weight.zeros)
+      return Value();
+    return b.loadVector(weight.zeros, {panelIndex, group, b.index(v * lanes)});
+  }
   Value loadPacked(const Weight &weight, Value step, int64_t v) {
     return b.loadVector(weight.matrix, {panelIndex, step, b.index(v * lanes)});
   }
@@ -233,16 +243,13 @@ FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
   if (!k.weight.isNibbles || k.weight.isTable)
     return offsets;
   for (int64_t v = 0; v < panelVectors; ++v) {
-    Value zero;
-    if (weight.zeros)
-      zero =
-          b.loadVector(weight.zeros, {panelIndex, group, b.index(v * lanes)});
+    Value zero = loadZeros(group, v, weight);
     if (k.isInteger()) {
       VectorType type = b.integers(32 / depth, depth);
       if (zero)
         offsets[v].push_back(vector::BitCastOp::create(b, type, zero));
       else if (k.weight.isSigned)
-        offsets[v].push_back(constant(type, 8));
+        offsets[v].push_back(constant(type, signedZero));
       continue;
     }
     for (int64_t place : {0, 1}) {
@@ -250,7 +257,8 @@ FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
       if (zero)
         offsets[v].push_back(b.fadd(b.toFloats(zero), b.splat(offset)));
       else
-        offsets[v].push_back(b.splat(offset + (k.weight.isSigned ? 8 : 0)));
+        offsets[v].push_back(
+            b.splat(offset + (k.weight.isSigned ? signedZero : 0)));
     }
   }
   return offsets;
@@ -258,12 +266,8 @@ FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
 
 Value FewBitWriter::getZeroPoints(Value group, int64_t v,
                                   const Weight &weight) {
-  if (!weight.zeros)
-    return b.integerSplat(int64_t(8));
-  // Each element of a word has them.
-  Value zeros =
-      b.loadVector(weight.zeros, {panelIndex, group, b.index(v * lanes)});
-  return mask(zeros, 15);
+  Value zeros = loadZeros(group, v, weight);
+  return zeros ? mask(zeros, 15) : b.integerSplat(signedZero);
 }
 
 Value FewBitWriter::unpack(Value packed, int64_t part, ArrayRef<Value> offsets,
@@ -308,7 +312,7 @@ Value FewBitWriter::unpackFloats(Value packed, int64_t part,
 Value FewBitWriter::getIntegers() {
   SmallVector<float> integers;
   for (int64_t code = 0; code < tableSize; ++code)
-    integers.push_back(code - (k.weight.isSigned ? 8 : 0));
+    integers.push_back(code - (k.weight.isSigned ? signedZero : 0));
   return arith::ConstantOp::create(
       b, DenseElementsAttr::get(b.vector(), ArrayRef<float>(integers)));
 }
@@ -318,7 +322,8 @@ Value FewBitWriter::lookup(Value packed, int64_t part, const Weight &weight) {
     return b.lookup(weight.numbers, packed, 4 * part);
   Value places = arith::ExtSIOp::create(b, b.integers(), packed);
   if (k.weight.isSigned)
-    places = arith::AddIOp::create(b, places, constant(b.integers(), 8));
+    places =
+        arith::AddIOp::create(b, places, constant(b.integers(), signedZero));
   return b.lookup(weight.numbers, places, /*shift=*/0);
 }
 

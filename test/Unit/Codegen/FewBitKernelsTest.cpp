@@ -59,8 +59,7 @@ struct Format {
 
 const Format formats[] = {
     // Ragged in all dimensions, panels of odd and even number, and more than
-    // one
-    // part without groups.
+    // one part without groups.
     {1037, 45, 4, true, false, 0, true, false},
     {37, 21, 3, true, false, 0, true, true},
     {512, 77, 4, true, false, 128, true, false},
