@@ -247,18 +247,18 @@ def round_to_book(numbers, t):
 class Format:
     """`#quench.uniform<i4, axis = 0, group = 32>`, `#quench.small_float<e2m1, token,
     group = 16, scale = e4m3>`, `#quench.code_book<nf4, axis = 0>`, `#quench.ternary<axis = 0>`,
-    `#quench.log<u4, step = 1 : 2, zero = last>`."""
+    `#quench.log<u4, step = 1 : 2, zero = last>`, `#quench.tangent<u4, a = 2.4, b = 1.2>`."""
 
     def __init__(self, text):
         kind, body = re.fullmatch(r"#quench\.(\w+)(?:<(.*)>)?", text).groups()
         words = split(body or "")
         self.kind, self.text = kind, text
         self.is_integer = kind in ("uniform", "ternary")
-        assert self.is_integer or kind in ("small_float", "code_book", "log"), text
+        assert self.is_integer or kind in ("small_float", "code_book", "log", "tangent"), text
         element = words.pop(0) if kind != "ternary" else "ternary"
         self.element, self.axis, self.group, self.scales = element, None, None, None
         self.token = self.sequence = self.asymmetric = False
-        step, zero = ["1", "1"], None
+        step, unit, zero, curve = ["1", "1"], 0, None, {}
         for word in words:
             key, _, value = word.partition(" = ")
             if key == "axis":
@@ -269,8 +269,12 @@ class Format:
                 self.scales = value
             elif key == "step":
                 step = value.split(":")
+            elif key == "unit":
+                unit = int(value)
             elif key == "zero":
                 zero = value
+            elif key in ("a", "b"):
+                curve[key] = float(value)
             else:
                 assert key in ("token", "sequence", "asymmetric"), text
                 setattr(self, key, True)
@@ -284,10 +288,11 @@ class Format:
         elif kind == "code_book":
             assert element == "nf4", text
             self.table = np.array(NF4)
-        elif kind == "log":
+        elif kind in ("log", "tangent"):
             # In exact arithmetic, a number at a time.
-            self.log = formats.Log(int(element[1:]), *map(int, step), zero=zero)
-            self.table = np.array(sorted(self.log.numbers.values()))
+            bits = int(element[1:])
+            self.exact = formats.Tangent(bits, **curve) if curve else formats.Log(bits, *map(int, step), unit=unit, zero=zero)
+            self.table = np.array(sorted(self.exact.numbers.values()))
         else:
             self.table = SMALL_FLOATS[element]
         # The greatest number at scale 1; the least is as great.
@@ -377,8 +382,10 @@ class Format:
             t = x / self.spread(scale, x.shape)
         if self.kind == "code_book":
             return round_to_book(self.table, t)
-        if self.kind == "log":
-            return np.vectorize(lambda x: self.log.numbers[self.log.quantize(float(x), None)])(t)
+        if self.kind in ("log", "tangent"):
+            different, places = np.unique(t, return_inverse=True)
+            found = [self.exact.numbers[self.exact.quantize(float(x), None)] for x in different]
+            return np.array(found)[places].reshape(t.shape)
         if not self.is_integer:
             return round_to_table(self.table, t)
         z = np.int64(0) if zero is None else self.spread(self.unsign(zero), x.shape)
@@ -449,8 +456,9 @@ def integer_linear(x, x_scale, x_zero, x_format, w, w_scale, w_zero, w_format, b
     return result.reshape(*x.shape[:-1], len(b))
 
 
-def attention_weights(scores, high):
-    """C35: the weights of each row of scores in octaves; hidden keys have -inf."""
+def attention_weights(scores, unit):
+    """C35: the weights of each row of scores in octaves, `unit` that of the greatest;
+    hidden keys have -inf."""
     f32 = np.float32
     known = np.where(np.isnan(scores), f32(-np.inf), scores)
     greatest = np.maximum(known.max(-1, keepdims=True, initial=-np.inf), f32(-2.0**100))
@@ -459,15 +467,32 @@ def attention_weights(scores, high):
     t = np.where(t > f32(-64), t, f32(-64))
     whole = np.rint(t)
     rest = t - whole
-    c0, c1, c2, c3 = (f32(high * 256 * c) for c in (1, 0.69328293, 0.24221096, 0.05500892))
+    c0, c1, c2, c3 = (f32(unit * c) for c in (1, 0.69328293, 0.24221096, 0.05500892))
     power = ((c3 * rest + c2) * rest + c1) * rest + c0
     assert power.dtype == f32
     return np.rint(np.ldexp(power, whole.astype(int))).astype(np.int64)
 
 
-def integer_attention(q, q_scale, k, k_scale, v, v_scale, bias, seen, factor, high):
-    """C35 and C36: integers and scales, each `[B, tokens, H, channels]`, a bias and
-    which keys are seen, both `[B, H, T, L]`, the factor of scores, the highest code."""
+def probability_integers(form):
+    """C41: the numbers of a format of probabilities, their integers, what these are
+    multiples of, and how many bytes they have."""
+    if form.is_integer:
+        numbers = np.arange(form.high + 1, dtype=np.float64)
+        return numbers, numbers.astype(np.int64), np.float32(1), 1
+    numbers = np.unique(form.table.astype(np.float64))
+    for count in (1, 2, 3):
+        unit = 2.0**(1 - 8 * count) * numbers[-1]
+        integers = np.rint(numbers / unit)
+        if (np.abs(integers * unit - numbers)[1:] <= np.diff(numbers) / 64).all() and \
+           (np.abs(integers * unit - numbers)[:-1] <= np.diff(numbers) / 64).all():
+            break
+    return numbers, integers.astype(np.int64), np.float32(unit), count
+
+
+def integer_attention(q, q_scale, k, k_scale, v, v_scale, bias, seen, factor, form, scale):
+    """C35, C36, C40 and C41: integers and scales, each `[B, tokens, H, channels]`, a bias
+    and which keys are seen, both `[B, H, T, L]`, the factor of scores, the format of
+    probabilities and, where it is given, their scale."""
     f32 = np.float32
     heads = [x.astype(np.float64).swapaxes(1, 2) for x in (q, k, v)]
     # f64 holds these integers, whatever the order.
@@ -478,15 +503,39 @@ def integer_attention(q, q_scale, k, k_scale, v, v_scale, bias, seen, factor, hi
         scores = sums * ((q_scale * octaves)[..., None] * k_scale[:, :, None, :])
         if bias is not None:
             scores = scores + bias * f32(1.4426950408889634)
-    weights = attention_weights(np.where(seen, scores, f32(-np.inf)), high)
-    codes = (weights + 128) // 256
-    total = np.zeros(weights.shape[:-1], f32)
-    result = np.zeros((*weights.shape[:-1], v.shape[-1]), f32)
-    for begin in range(0, k.shape[1], 256):
-        part = slice(begin, begin + 256)
-        total = total + weights[..., part].sum(-1).astype(f32)
-        result = result + (codes[..., part].astype(np.float64) @ heads[2][:, :, part]).astype(f32)
-    unit = f32(256) / np.maximum(total, f32(1))
+    has_codes = scale is None and form.is_integer
+    weights = attention_weights(np.where(seen, scores, f32(-np.inf)), 256 * form.high if has_codes else 2**22)
+    blocks = [slice(begin, begin + 256) for begin in range(0, k.shape[1], 256)]
+
+    def add(numbers):
+        total = np.zeros_like(numbers[..., 0, :], dtype=f32)
+        for block in blocks:
+            total = total + numbers[..., block, :].sum(-2).astype(f32)
+        return total
+
+    def add_values(codes):
+        result = np.zeros((*codes.shape[:-1], v.shape[-1]), f32)
+        for block in blocks:
+            result = result + (codes[..., block].astype(np.float64) @ heads[2][:, :, block]).astype(f32)
+        return result
+
+    total = np.maximum(add(weights[..., None])[..., 0], f32(1))
+    if has_codes:
+        result, unit = add_values((weights + 128) // 256), f32(256) / total
+    else:
+        with np.errstate(all="ignore"):
+            numbers, integers, unit, count = probability_integers(form)
+            factor = f32(2.0**-22) * f32(numbers[-1]) if scale is None else (f32(1) / (total * scale))[..., None]
+            x = weights.astype(f32) * factor
+            found = form.encode(x, f32(1)).astype(np.float64)
+        places = np.minimum(np.searchsorted(numbers, found), len(numbers) - 1)
+        assert (numbers[places] == found)[weights > 0].all()
+        codes = np.where(weights == 0, 0, integers[places])
+        result = None
+        for byte in reversed(range(count)):
+            part = add_values(codes >> 8 * byte & 255)
+            result = part if result is None else result * f32(256) + part
+        unit = f32(2.0**(23 - 8 * count)) / total if scale is None else np.broadcast_to(unit * scale, total.shape)
     return (result * (unit * v_scale[:, :, :1])[..., None]).swapaxes(1, 2)
 
 
@@ -623,7 +672,7 @@ class Interpreter:
         return np.concatenate(list(map(self.get, op.operands)), int(op["axis"].split()[0]))
 
     def fill(self, op):
-        element = DTYPES[re.search(r"x([a-z]+\d+)>$", op.result_types[0])[1]]
+        element = DTYPES[re.search(r"(?:x|<)([a-z]+\d+)>$", op.result_types[0])[1]]
         return np.full(self.shape_of(op), float(op["value"].split()[0]), element)
 
     def quant_scale(self, op):
@@ -710,10 +759,10 @@ class Interpreter:
         return *parts, bias, seen, float(op["scale"].split()[0])
 
     def integer_attention(self, op):
-        *operands, mask, bias = map(self.get, op.segments())
-        values = [(codes, scale, None) for codes, scale in zip(operands[::2], operands[1::2])]
+        *operands, scale, mask, bias = map(self.get, op.segments())
+        values = list(zip(operands[::3], operands[1::3], operands[2::3]))
         return integer_attention(*self.attention_operands(op, values, mask, bias),
-                                 Format(op["probability_quantizer"]).high)
+                                 Format(op["probability_quantizer"]), scale)
 
     def log_int_attention(self, op):
         *operands, mask, bias = map(self.get, op.segments())

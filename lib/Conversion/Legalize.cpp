@@ -134,10 +134,9 @@ struct QuantizedAttention {
 } // namespace
 
 /// Why the codes of `name`, what `input` rounds, cannot be summed as integers
-/// over dimension `dim`; empty where they can. Zero points are an obstacle
-/// unless `takesZeros`.
+/// over dimension `dim`; empty where they can.
 static std::string getOperandObstacle(FakeQuantOp input, StringRef name,
-                                      int64_t dim, bool takesZeros = false) {
+                                      int64_t dim) {
   if (!input)
     return ("its " + name + " has no quantizer").str();
   QuantizerAttrInterface quantizer = input.getQuantizer();
@@ -148,11 +147,8 @@ static std::string getOperandObstacle(FakeQuantOp input, StringRef name,
   SmallVector<QuantAxis> axes;
   quantizer.getQuantAxes(4, axes);
   Value zero = input.getZero();
-  if (zero && !takesZeros)
-    os << quantizer << " has zero points";
-  else if (zero && !cast<RankedTensorType>(zero.getType())
-                        .getElementType()
-                        .isInteger(8))
+  if (zero &&
+      !cast<RankedTensorType>(zero.getType()).getElementType().isInteger(8))
     os << "zero points of fewer than 8 bits have no bytes";
   else if (llvm::any_of(axes, [&](QuantAxis axis) {
              return axis.dim == dim || axis.block != 1;
@@ -191,21 +187,18 @@ static std::string getObstacle(QuantizedAttention attention) {
     if (!reason.empty())
       return reason;
   }
-  reason = getOperandObstacle(attention.weights, "softmax", 3);
-  if (!reason.empty())
-    return reason;
   QuantizerAttrInterface weights = attention.weights.getQuantizer();
-  SmallVector<QuantAxis> axes;
-  weights.getQuantAxes(4, axes);
-  llvm::raw_string_ostream os(reason);
-  if (weights.hasSignedCodes() || axes.size() != 3 ||
-      weights.getScaling().form != numerics::ScaleForm::Any ||
-      !attention.weights.getScale().getDefiningOp<DynamicScaleOp>()) {
-    os << weights
-       << " of its probabilities is not unsigned with a scale for each row "
-          "that is computed at run time";
-    return reason;
-  }
+  reason = integer_attention::getProbabilityObstacle(weights);
+  if (!reason.empty())
+    return "of its probabilities, " + reason;
+  bool hasRows = integer_attention::hasRowScales(weights),
+       isDynamic = isa_and_nonnull<DynamicScaleOp>(
+           attention.weights.getScale().getDefiningOp());
+  if (hasRows && !isDynamic)
+    return "scales of rows of its probabilities are not computed at run time";
+  if (!hasRows && isDynamic)
+    return "the one scale of its probabilities is computed from all of them at "
+           "run time";
   return getScoreObstacle(attention.query, attention.key);
 }
 
@@ -325,15 +318,18 @@ void Legalize::legalize(AttentionValuesOp values) {
   TypeAttr element;
   if (!type.getElementType().isF32())
     element = TypeAttr::get(type.getElementType());
-  Value codes[] = {encode(rewriter, attention.query),
-                   encode(rewriter, attention.key),
-                   encode(rewriter, attention.value)};
+  FakeQuantOp query = attention.query, key = attention.key,
+              value = attention.value;
+  Value codes[] = {encode(rewriter, query), encode(rewriter, key),
+                   encode(rewriter, value)};
+  QuantizerAttrInterface format = attention.weights.getQuantizer();
+  bool hasRows = integer_attention::hasRowScales(format);
   auto integers = IntegerAttentionOp::create(
-      rewriter, loc, codes[0], attention.query.getScale(), codes[1],
-      attention.key.getScale(), codes[2], attention.value.getScale(),
-      softmax.getMask(), softmax.getBias(), attention.query.getQuantizer(),
-      attention.key.getQuantizer(), attention.value.getQuantizer(),
-      attention.weights.getQuantizer(), softmax.getScaleAttr(),
+      rewriter, loc, codes[0], query.getScale(), query.getZero(), codes[1],
+      key.getScale(), key.getZero(), codes[2], value.getScale(),
+      value.getZero(), hasRows ? Value() : attention.weights.getScale(),
+      softmax.getMask(), softmax.getBias(), query.getQuantizer(),
+      key.getQuantizer(), value.getQuantizer(), format, softmax.getScaleAttr(),
       softmax.getMaskKindAttr(), softmax.getWindowAttr(),
       softmax.getHeadGroupsAttr(), element);
   remark::passed(loc, remarkOpts("integer"))
@@ -342,11 +338,12 @@ void Legalize::legalize(AttentionValuesOp values) {
   // What nobody else reads goes, the last first. One may be two operands.
   llvm::SmallSetVector<Operation *, 6> ops;
   ops.insert(attention.weights);
-  ops.insert(attention.weights.getScale().getDefiningOp());
+  if (hasRows)
+    ops.insert(attention.weights.getScale().getDefiningOp());
   ops.insert(softmax);
-  ops.insert(attention.query);
-  ops.insert(attention.key);
-  ops.insert(attention.value);
+  ops.insert(query);
+  ops.insert(key);
+  ops.insert(value);
   for (Operation *op : ops)
     if (op->use_empty())
       rewriter.eraseOp(op);
@@ -365,7 +362,7 @@ void Legalize::legalize(AttentionValuesOp values,
     reason = "sums of integers become f32, the model has f64";
   for (auto [input, name, dim] : operands)
     if (reason.empty())
-      reason = getOperandObstacle(input, name, dim, /*takesZeros=*/true);
+      reason = getOperandObstacle(input, name, dim);
   FakeQuantOp query = std::get<0>(operands[0]), key = std::get<0>(operands[1]),
               value = std::get<0>(operands[2]);
   if (reason.empty())

@@ -493,14 +493,6 @@ Value QuantizerBuilder::decodeSmallFloat(Value codes, Type type,
 // Tables
 //===----------------------------------------------------------------------===//
 
-/// The least number of the element type of `type` that is not below `bound`.
-static double roundUp(Type type, double bound) {
-  if (getElementTypeOrSelf(type).isF64())
-    return bound;
-  auto nearest = static_cast<float>(bound);
-  return nearest < bound ? std::nextafter(nearest, HUGE_VALF) : nearest;
-}
-
 /// `choose(rank)` for the rank of `input` (C12). A NaN has rank 0.
 static Value selectByRank(QuantizerBuilder &builder, const QuantTable &table,
                           Value input, Value scale,
@@ -508,10 +500,12 @@ static Value selectByRank(QuantizerBuilder &builder, const QuantTable &table,
   Type type = input.getType();
   Value steps = arith::DivFOp::create(builder, input, scale);
   Value result = choose(0);
-  for (auto [index, bound] : llvm::enumerate(table.bounds)) {
-    Value isAbove =
-        arith::CmpFOp::create(builder, CmpFPredicate::OGE, steps,
-                              builder.getNumber(type, roundUp(type, bound)));
+  SmallVector<double> bounds(table.bounds);
+  if (!getElementTypeOrSelf(type).isF64())
+    llvm::copy(table.getFloatBounds(), bounds.begin());
+  for (auto [index, bound] : llvm::enumerate(bounds)) {
+    Value isAbove = arith::CmpFOp::create(builder, CmpFPredicate::OGE, steps,
+                                          builder.getNumber(type, bound));
     result =
         arith::SelectOp::create(builder, isAbove, choose(index + 1), result);
   }

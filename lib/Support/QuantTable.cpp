@@ -8,6 +8,8 @@
 
 #include "Quench/Support/QuantTable.h"
 
+#include "llvm/ADT/SmallVectorExtras.h"
+
 #include <cmath>
 
 using namespace llvm;
@@ -111,6 +113,13 @@ static Wide arctangent(Wide value) {
 //===----------------------------------------------------------------------===//
 // Tables
 //===----------------------------------------------------------------------===//
+
+SmallVector<float> QuantTable::getFloatBounds() const {
+  return llvm::map_to_vector(bounds, [](double bound) {
+    auto nearest = static_cast<float>(bound);
+    return nearest < bound ? std::nextafter(nearest, HUGE_VALF) : nearest;
+  });
+}
 
 QuantTable QuantTable::getNearest(ArrayRef<double> numbers) {
   QuantTable table;

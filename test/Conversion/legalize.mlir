@@ -152,16 +152,33 @@ func.func @attention(%q: tensor<?x?x4x8xf32>, %k: tensor<?x?x2x8xf32>, %m: tenso
   return %4 : tensor<?x?x4x8xf32>
 }
 
+// So it is with zero points, and with probabilities whose scale is given.
+// CHECK-LABEL: func.func @given_attention
+// CHECK: quench.integer_attention %{{.*}} scale %[[S:.*]] zero %[[Z:.*]] by(#quench.uniform<u8, asymmetric>), %{{.*}} scale %[[S]] zero %[[Z]] by(#quench.uniform<u8, asymmetric>), %{{.*}} scale %[[S]] by(#quench.uniform<i8>) probabilities scale %[[S]] by(#quench.log<u4, zero = last>) scale 2.500000e-01 full
+// CHECK-NOT: quench.fake_quant
+// CHECK: return
+// REMARK: [Passed] integer | {{.*}}attention sums products of codes as integers
+func.func @given_attention(%q: tensor<?x?x4x8xf32>, %s: tensor<f32>, %z: tensor<i8>) -> tensor<?x?x4x8xf32> {
+  %0 = quench.fake_quant %q, %s, %z by(#quench.uniform<u8, asymmetric>) : (tensor<?x?x4x8xf32>, tensor<f32>, tensor<i8>) -> tensor<?x?x4x8xf32>
+  %1 = quench.fake_quant %q, %s by(#quench.uniform<i8>) : (tensor<?x?x4x8xf32>, tensor<f32>) -> tensor<?x?x4x8xf32>
+  %p = quench.attention_probabilities %0, %0 scale 0.25 full : (tensor<?x?x4x8xf32>, tensor<?x?x4x8xf32>) -> tensor<?x4x?x?xf32>
+  %2 = quench.fake_quant %p, %s by(#quench.log<u4, zero = last>) : (tensor<?x4x?x?xf32>, tensor<f32>) -> tensor<?x4x?x?xf32>
+  %3 = quench.attention_values %2, %1 : (tensor<?x4x?x?xf32>, tensor<?x?x4x8xf32>) -> tensor<?x?x4x8xf32>
+  return %3 : tensor<?x?x4x8xf32>
+}
+
 // What keeps it in floats.
 // CHECK-LABEL: func.func @float_attention
 // CHECK-NOT: quench.integer_attention
 // REMARK: [Missed] float | {{.*}}attention stays in floats: its key has no quantizer
 // REMARK: [Missed] float | {{.*}}attention stays in floats: scales of #quench.uniform<i8, token> differ within a sum
-// REMARK: [Missed] float | {{.*}}attention stays in floats: #quench.uniform<u8> of its probabilities is not unsigned with a scale for each row that is computed at run time
+// REMARK: [Missed] float | {{.*}}attention stays in floats: of its probabilities, the numbers of #quench.uniform<i8> are neither unsigned integers nor a table from 0 on
 // REMARK: [Missed] float | {{.*}}attention stays in floats: its probabilities are computed elsewhere
 // REMARK: [Missed] float | {{.*}}attention stays in floats: its softmax is clipped, and codes are made of weights that are not normalized yet
-func.func @float_attention(%q: tensor<2x5x4x8xf32>, %w: tensor<2x4x5x5xf32>, %u: tensor<f32>)
-    -> (tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>) {
+// REMARK: [Missed] float | {{.*}}attention stays in floats: scales of rows of its probabilities are not computed at run time
+// REMARK: [Missed] float | {{.*}}attention stays in floats: the one scale of its probabilities is computed from all of them at run time
+func.func @float_attention(%q: tensor<2x5x4x8xf32>, %w: tensor<2x4x5x5xf32>, %u: tensor<f32>, %n: tensor<2x4x5xf32>)
+    -> (tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>) {
   %r = quench.dynamic_scale %q by(#quench.uniform<i8, token>) : (tensor<2x5x4x8xf32>) -> tensor<2x5x4xf32>
   %0 = quench.fake_quant %q, %r by(#quench.uniform<i8, token>) : (tensor<2x5x4x8xf32>, tensor<2x5x4xf32>) -> tensor<2x5x4x8xf32>
   %v = quench.fake_quant %q, %u by(#quench.uniform<i8>) : (tensor<2x5x4x8xf32>, tensor<f32>) -> tensor<2x5x4x8xf32>
@@ -171,7 +188,7 @@ func.func @float_attention(%q: tensor<2x5x4x8xf32>, %w: tensor<2x4x5x5xf32>, %u:
   %1 = quench.fake_quant %a, %s by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>, tensor<2x4x5xf32>) -> tensor<2x4x5x5xf32>
   %t = quench.dynamic_scale %b by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>) -> tensor<2x4x5xf32>
   %2 = quench.fake_quant %b, %t by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>, tensor<2x4x5xf32>) -> tensor<2x4x5x5xf32>
-  %3 = quench.fake_quant %b, %u by(#quench.uniform<u8>) : (tensor<2x4x5x5xf32>, tensor<f32>) -> tensor<2x4x5x5xf32>
+  %3 = quench.fake_quant %b, %u by(#quench.uniform<i8>) : (tensor<2x4x5x5xf32>, tensor<f32>) -> tensor<2x4x5x5xf32>
   %4 = quench.fake_quant %w, %u by(#quench.uniform<u8>) : (tensor<2x4x5x5xf32>, tensor<f32>) -> tensor<2x4x5x5xf32>
   %5 = quench.attention_values %1, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
   %6 = quench.attention_values %2, %0 : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
@@ -181,5 +198,10 @@ func.func @float_attention(%q: tensor<2x5x4x8xf32>, %w: tensor<2x4x5x5xf32>, %u:
   %x = quench.dynamic_scale %c by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>) -> tensor<2x4x5xf32>
   %9 = quench.fake_quant %c, %x by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>, tensor<2x4x5xf32>) -> tensor<2x4x5x5xf32>
   %10 = quench.attention_values %9, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
-  return %5, %6, %7, %8, %10 : tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>
+  %11 = quench.fake_quant %b, %n by(#quench.uniform<u8, token>) : (tensor<2x4x5x5xf32>, tensor<2x4x5xf32>) -> tensor<2x4x5x5xf32>
+  %12 = quench.attention_values %11, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
+  %y = quench.dynamic_scale %b by(#quench.log<u4>) : (tensor<2x4x5x5xf32>) -> tensor<f32>
+  %13 = quench.fake_quant %b, %y by(#quench.log<u4>) : (tensor<2x4x5x5xf32>, tensor<f32>) -> tensor<2x4x5x5xf32>
+  %14 = quench.attention_values %13, %v : (tensor<2x4x5x5xf32>, tensor<2x5x4x8xf32>) -> tensor<2x5x4x8xf32>
+  return %5, %6, %7, %8, %10, %12, %14 : tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>, tensor<2x5x4x8xf32>
 }

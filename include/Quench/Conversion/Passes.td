@@ -50,11 +50,12 @@ def QuenchLegalize : Pass<"quench-legalize"> {
 
     `quench.attention_values` of quantized values and of what a quantizer makes of
     `quench.attention_probabilities`, with quantized queries and keys, becomes
-    `quench.integer_attention` (C35 and C36): the codes of probabilities are rounded
-    from weights that sum to the same, not from the probabilities. Its formats have
-    integers without zero points, scales that are the same within a sum, and
-    probabilities are unsigned with a scale for each row that is computed at run time;
-    where something else is found it stays in floats, with a remark that says what.
+    `quench.integer_attention`. Formats of queries, keys and values have integers and
+    scales that are the same within a sum. Probabilities are uniform and unsigned, or a
+    table, such as powers of two; they have a scale for each row that is computed at run
+    time or a given one for all. Their codes follow from weights that sum to the same,
+    not from the probabilities (C35, C36, C40 and C41). Where something else is found it
+    stays in floats, with a remark that says what.
 
     Where the probabilities are those of `quench.log_int_probabilities`, and queries,
     keys and values have integers, with zero points or without, it becomes

@@ -39,6 +39,10 @@ struct QuantTable {
   /// The code of every number.
   llvm::SmallVector<int32_t> codes;
 
+  /// The least f32 that is not below each bound: what numbers of f32 are
+  /// compared with.
+  llvm::SmallVector<float> getFloatBounds() const;
+
   /// For the functions of Numerics.h.
   numerics::Table view() const {
     return {numbers.data(), bounds.data(), codes.data(),

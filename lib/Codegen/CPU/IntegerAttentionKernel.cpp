@@ -10,11 +10,17 @@
 // linear are. A task takes some queries of one head: scores of a block of keys
 // have a row for each query, so that what is computed of a row lies side
 // by side and probabilities are the rows of the second product. The greatest
-// score is known before the first probability gets its code; where there is
-// more than one block of keys, scores are computed twice, which costs less than
-// to keep them.
+// score is known before the first probability gets its code and, where their
+// scale is given, the sum of weights; where there is more than one block of
+// keys, scores are computed again each time, which costs less than to keep
+// them.
 //
-// C35 and C36 of docs/spec.md say what is computed.
+// Products are those of signed bytes. Zero points, and 128 of unsigned codes,
+// are taken off sums: sum((q - x) (k - y)) = sum(q k) - y sum(q) - x sum(k) +
+// n x y. Integers of probabilities that do not fit a byte are multiplied byte
+// by byte.
+//
+// C35, C36, C40 and C41 of docs/spec.md say what is computed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +30,8 @@
 #include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "TileProduct.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/bit.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace quench;
@@ -37,20 +45,58 @@ static constexpr int64_t taskRows = taskBlocks * blockRows;
 static constexpr int64_t keyStep = 64;
 static constexpr int64_t lineBytes = 64;
 static constexpr int64_t block = integer_attention::block;
+/// Adding it to a number leaves its integer in the low bits.
+static constexpr double weightBias = 0x1p23;
+
+/// Whether scales of `format`, of an operand, are given, and not computed.
+static bool hasGivenScales(QuantizerAttrInterface format) {
+  SmallVector<QuantAxis> axes;
+  format.getQuantAxes(4, axes);
+  return axes.size() < 2;
+}
+
+/// The shape of the parameters of an operand with `heads` heads.
+static SmallVector<int64_t> getParameterShape(QuantizerAttrInterface format,
+                                              int64_t heads) {
+  SmallVector<QuantAxis> axes;
+  format.getQuantAxes(4, axes);
+  return SmallVector<int64_t>(axes.size(), heads);
+}
+
+/// What a symbol calls `format`, of an operand.
+static std::string getSymbolPart(QuantizerAttrInterface format) {
+  std::string name = format.hasSignedCodes() ? "i" : "u";
+  name += std::to_string(format.getStorageType().getWidth());
+  if (!hasGivenScales(format))
+    return name;
+  name += getParameterShape(format, 1).empty() ? "s" : "h";
+  return name + (format.hasZeroPoint() ? "z" : "");
+}
 
 static std::string symbolName(const IntegerAttentionKernel &k) {
   std::string name = "kernel_integer_" + getSymbolPart(k.attention);
   name += k.tiles                      ? "_tiles_"
           : k.dot == IntegerDot::Quads ? "_quads_"
                                        : "_pairs_";
-  for (QuantizerAttrInterface format :
-       {k.query, k.key, k.value, k.probabilities})
-    name += (format.hasSignedCodes() ? "i" : "u") +
-            std::to_string(format.getStorageType().getWidth());
-  return name;
+  for (QuantizerAttrInterface format : {k.query, k.key, k.value})
+    name += getSymbolPart(format);
+  if (!k.tableSlots)
+    return name + getSymbolPart(k.probabilities);
+  return name + "t" + std::to_string(k.tableSlots) + "x" +
+         std::to_string(k.numBytes) +
+         (integer_attention::hasRowScales(k.probabilities) ? "" : "s");
 }
 
 namespace {
+/// One of queries, keys and values.
+struct Operand {
+  QuantizerAttrInterface format;
+  int64_t channels;
+  Value numbers = {};
+  /// Given parameters, one or one for each head; null where there are none.
+  Value scales = {}, zeros = {};
+};
+
 /// Writes one kernel.
 class Writer {
 public:
@@ -66,17 +112,32 @@ private:
   void packValues(Value batch, Value group, Value place);
   void preparePenalties(Value batch, Value place);
 
-  /// Gives the rows of `x` from `first` on, as many as a register has lanes,
-  /// codes with a scale each; the row `last` stands in for those behind it.
-  /// `store` takes the codes of a vector of channels.
+  /// Gives the rows of `operand` from `first` on, as many as a register has
+  /// lanes, codes; the row `last` stands in for those behind it. `store` takes
+  /// the codes of a vector of channels, `useScales` the scale of each row, and
+  /// `useSums` the sum of its codes, unless it is null.
   void
-  encodeRows(Value x, QuantizerAttrInterface format, int64_t size, Value batch,
-             Value head, Value first, Value last,
+  encodeRows(const Operand &operand, Value batch, Value head, Value first,
+             Value last,
              function_ref<void(Value row, Value channel, Value codes)> store,
-             function_ref<void(Value scales)> useScales);
-  /// The codes of `x`; `inverse` is null where there are divisions.
-  Value getCodes(QuantizerAttrInterface format, Value x, Value scale,
-                 Value inverse);
+             function_ref<void(Value scales)> useScales,
+             function_ref<void(Value sums)> useSums);
+  /// The codes of `x`, as signed bytes; `inverse` is null where there are
+  /// divisions, `zero` where there are no zero points.
+  Value getCodes(const Operand &operand, Value x, Value scale, Value inverse,
+                 Value zero);
+  /// Given parameters of `head`: the scale in all lanes, the zero point in all
+  /// bytes, null where there is none,
+  Value loadScale(const Operand &operand, Value head);
+  Value loadZero(const Operand &operand, Value head);
+  /// and the signed byte that stands for 0, as i32; null where all are 0.
+  Value loadOrigin(const Operand &operand, Value head);
+  Value toSigned(const Operand &operand, Value codes);
+  /// 128 more or less than each byte.
+  Value flipSigns(Value codes);
+  static bool hasOrigin(const Operand &operand) {
+    return !operand.format.hasSignedCodes() || operand.format.hasZeroPoint();
+  }
   /// Writes `body` for ordinary numbers and for others.
   void chooseDivision(Value largest, function_ref<void(bool isOrdinary)> body);
   /// Codes, signed bytes, as elements of rows that are multiplied.
@@ -100,13 +161,47 @@ private:
   void weigh(Value first);
   /// and the sums of values.
   void addValues(Value first);
+  /// Where the scale is given, weights take the place of scores first,
+  void sumWeights(Value first);
+  /// then factors make numbers of them,
+  void prepareFactors();
+  /// the integers of which are stored.
+  void encodeWeights(Value first);
+  /// The integer of a weight that `factor` makes the number of.
+  Value getInteger(Value weight, Value factor);
+  /// The same of the number `x`.
+  Value getInteger(Value x);
+  void loadTables();
+  /// Elements of a table of f32 at `places`.
+  Value find(Value buffer, const LookupTable &table, Value places);
 
-  /// Whether codes of four vectors are merged and stored as one line: a third
+  /// The weight of the score at `column` of `row`, whose greatest score is
+  /// `greatest`, plus `bias`, of 2^23 and more: as an integer it is in the low
+  /// bits.
+  Value getWeight(Value row, Value column, Value greatest, double bias);
+  /// Adds `sum`, of `padded` weights with the bits of `bias`, to those of
+  /// `row`.
+  void addTotal(Value row, ArrayRef<Value> sum, Value padded, double bias);
+  /// Stores bytes of what `getWord` has for the vectors of keys of `row`, from
+  /// bit `shift` on, and their sums where values have zero points. `carried` is
+  /// what `getWord` adds to.
+  void storeBytes(Value row, Value padded, int64_t shift,
+                  SmallVectorImpl<Value> &carried,
+                  function_ref<Value(Value column, int64_t vector,
+                                     MutableArrayRef<Value> carried)>
+                      getWord);
+  /// Clears what tile registers take beyond the keys of a block.
+  void clearTail(Value first);
+
+  /// Whether bytes of four vectors are merged and stored as one line: a third
   /// of the permutations that narrowing each would take, and a quarter of the
   /// stores.
-  bool mergesCodes() const { return lanes == 16 && integer.getWidth() == 8; }
-  /// The codes of weights that lie next to each other, a line.
-  Value mergeCodes(ArrayRef<Value> found);
+  bool mergesBytes() const { return lanes == 16 && integer.getWidth() == 8; }
+  /// The bytes of words that lie next to each other, from bit `shift` on, a
+  /// line.
+  Value mergeBytes(ArrayRef<Value> words, int64_t shift);
+  /// The byte of each of `words` from bit `shift` on, as an element of weights.
+  Value narrow(Value words, int64_t shift);
   /// Stores the results.
   void finish();
   /// The keys of the block from `first` on.
@@ -125,8 +220,8 @@ private:
   Value toNumbers(Value bits) {
     return arith::BitcastOp::create(b, b.vector(), bits);
   }
-  /// The greatest integer of row i in lane i.
-  Value getRowMaxima(Value buffer);
+  /// What `combine` makes of the integers of row i, in lane i.
+  Value foldRows(Value buffer, function_ref<Value(Value, Value)> combine);
   /// The greatest lane, no NaN, in all lanes.
   Value getGreatest(Value values);
   Value negativeInfinity() {
@@ -146,19 +241,33 @@ private:
   /// Rows of a tile of vectors.
   const int64_t tile;
   const IntegerType integer;
+  /// Whether each row of probabilities has a scale.
+  const bool hasRows;
 
-  Value query, key, value, scale, mask, bias, out;
+  Operand query, key, value;
+  Value scale, mask, bias, out;
+  /// Of probabilities: the given scale, of a table the greatest number, bounds
+  /// and integers.
+  Value probabilityScale, greatestNumber, bounds, integers;
   Value queries, keys;
-  // Of all groups: panels, scales and what hides keys.
-  Value keyPanels, valuePanels, keyScales, valueScales, penalties;
+  // Of all groups: panels, scales, sums of codes and what hides keys.
+  Value keyPanels, valuePanels, keyScales, valueScales, keySums, penalties;
   Value paddedKeys, numKeyPanels;
   // Of a task.
   Value batch, head, place, firstRow;
+  /// The bytes that stand for 0, and what those of keys take off a row.
+  Value queryOrigin, keyOrigin, valueOrigin, queryTerms;
   // Of a block: the first query, its row among those of the task, and what it
   // sees.
   Value firstQuery, queryRow, rows, begin, end, shift;
-  /// Scores are sums of integers first, then the bits of floats.
-  Value queryRows, factors, scores, maxima, weights, totals, sums, results;
+  /// Scores are sums of integers first, then the bits of floats, and of weights
+  /// where the scale is given.
+  Value queryRows, factors, scores, maxima, totals, sums, numberFactors;
+  /// For each byte of the integers of probabilities, the low one first: rows of
+  /// bytes, their sums, and the sums of values.
+  SmallVector<Value> weights, byteSums, results;
+  /// In registers, while they are used.
+  LookupTable boundTable, integerTable;
   std::optional<TileProduct> product;
 };
 } // namespace
@@ -171,22 +280,37 @@ Writer::Writer(const IntegerAttentionKernel &kernel, KernelBuilder &builder,
                        : llvm::divideCeil(a.keySize, depth)),
       numValuePanels(llvm::divideCeil(a.valueSize, panel)),
       tile(b.registers() == 32 && !b.isCompact() ? 8 : 4),
-      integer(IntegerRows{k.dot, a.keySize}.element(b.getContext())) {
+      integer(IntegerRows{k.dot, a.keySize}.element(b.getContext())),
+      hasRows(integer_attention::hasRowScales(k.probabilities)),
+      query{k.query, a.keySize}, key{k.key, a.keySize},
+      value{k.value, a.valueSize} {
   unsigned next = 0;
   auto take = [&] { return function.getArgument(next++); };
-  query = take(), key = take(), value = take(), scale = take();
+  query.numbers = take(), key.numbers = take(), value.numbers = take();
+  scale = take();
+  for (Operand *operand : {&query, &key, &value}) {
+    if (!hasGivenScales(operand->format))
+      continue;
+    operand->scales = take();
+    if (operand->format.hasZeroPoint())
+      operand->zeros = take();
+  }
+  if (!hasRows)
+    probabilityScale = take();
+  if (k.tableSlots)
+    greatestNumber = take(), bounds = take(), integers = take();
   if (a.mask)
     mask = take();
   if (a.biasRank)
     bias = take();
   out = take();
-  queries = b.dim(query, 1);
-  keys = b.dim(key, 1);
+  queries = b.dim(query.numbers, 1);
+  keys = b.dim(key.numbers, 1);
 }
 
 void Writer::write() {
   constexpr int64_t dynamic = ShapedType::kDynamic;
-  Value batches = b.dim(query, 0), places = b.mul(batches, a.groups);
+  Value batches = b.dim(query.numbers, 0), places = b.mul(batches, a.groups);
   paddedKeys = alignTo(keys, keyStep);
   numKeyPanels = b.floorDiv(paddedKeys, panel);
   auto allocate = [&](ArrayRef<int64_t> shape, Type element,
@@ -200,6 +324,9 @@ void Writer::write() {
       allocate({dynamic, dynamic, panel * depth}, integer,
                {b.mul(places, numValuePanels), b.floorDiv(paddedKeys, depth)});
   keyScales = allocate({dynamic, dynamic}, b.compute(), {places, paddedKeys});
+  if (hasOrigin(query))
+    keySums =
+        allocate({dynamic, dynamic}, b.getI32Type(), {places, paddedKeys});
   penalties = allocate({dynamic, dynamic}, b.compute(), {places, paddedKeys});
   valueScales = allocate({dynamic}, b.compute(), places);
 
@@ -226,12 +353,54 @@ void Writer::write() {
 // Codes
 //===----------------------------------------------------------------------===//
 
-Value Writer::getCodes(QuantizerAttrInterface format, Value x, Value scale,
-                       Value inverse) {
-  if (!inverse)
-    return emitCodes(b, b.getLoc(), format, x, scale, Value());
-  return emitCodes(b, b.getLoc(), format, getQuotient(b, x, scale, inverse),
-                   b.splat(1.0), Value());
+Value Writer::loadScale(const Operand &operand, Value head) {
+  bool isShared = cast<MemRefType>(operand.scales.getType()).getRank() == 0;
+  return b.splat(
+      b.loadScalar(operand.scales, isShared ? ValueRange() : ValueRange(head)));
+}
+
+Value Writer::loadZero(const Operand &operand, Value head) {
+  if (!operand.zeros)
+    return Value();
+  bool isShared = cast<MemRefType>(operand.zeros.getType()).getRank() == 0;
+  Value zero =
+      b.loadScalar(operand.zeros, isShared ? ValueRange() : ValueRange(head));
+  return vector::BroadcastOp::create(b, b.integers(8), zero);
+}
+
+Value Writer::toSigned(const Operand &operand, Value codes) {
+  if (operand.format.hasSignedCodes())
+    return codes;
+  // What is 128 less has the highest bit flipped.
+  return flipSigns(codes);
+}
+
+Value Writer::flipSigns(Value codes) {
+  return arith::XOrIOp::create(
+      b, codes,
+      arith::ConstantOp::create(
+          b, DenseElementsAttr::get(cast<ShapedType>(codes.getType()),
+                                    int8_t(-128))));
+}
+
+Value Writer::loadOrigin(const Operand &operand, Value head) {
+  if (!hasOrigin(operand))
+    return Value();
+  Value zero = loadZero(operand, head);
+  if (!zero)
+    zero = arith::ConstantOp::create(b, b.getZeroAttr(b.integers(8)));
+  zero = vector::ExtractOp::create(b, toSigned(operand, zero), int64_t(0));
+  return arith::ExtSIOp::create(b, b.getI32Type(), zero);
+}
+
+Value Writer::getCodes(const Operand &operand, Value x, Value scale,
+                       Value inverse, Value zero) {
+  if (inverse) {
+    x = getQuotient(b, x, scale, inverse);
+    scale = b.splat(1.0);
+  }
+  return toSigned(operand,
+                  emitCodes(b, b.getLoc(), operand.format, x, scale, zero));
 }
 
 void Writer::chooseDivision(Value largest,
@@ -248,7 +417,8 @@ Value Writer::toElements(Value codes) {
   return arith::ExtSIOp::create(b, b.integers(integer.getWidth()), codes);
 }
 
-Value Writer::getRowMaxima(Value buffer) {
+Value Writer::foldRows(Value buffer,
+                       function_ref<Value(Value, Value)> combine) {
   SmallVector<Value> rows;
   for (int64_t row = 0; row < lanes; ++row)
     rows.push_back(b.loadVector(buffer, {b.index(row), b.index(0)}));
@@ -263,9 +433,8 @@ Value Writer::getRowMaxima(Value buffer) {
       }
     for (size_t i = 0; i < rows.size() / 2; ++i) {
       Value first = rows[2 * i], second = rows[2 * i + 1];
-      rows[i] = arith::MaxSIOp::create(
-          b, vector::ShuffleOp::create(b, first, second, low),
-          vector::ShuffleOp::create(b, first, second, high));
+      rows[i] = combine(vector::ShuffleOp::create(b, first, second, low),
+                        vector::ShuffleOp::create(b, first, second, high));
     }
     rows.resize(rows.size() / 2);
   }
@@ -273,41 +442,74 @@ Value Writer::getRowMaxima(Value buffer) {
 }
 
 void Writer::encodeRows(
-    Value x, QuantizerAttrInterface format, int64_t size, Value batch,
-    Value head, Value first, Value last,
+    const Operand &operand, Value batch, Value head, Value first, Value last,
     function_ref<void(Value row, Value channel, Value codes)> store,
-    function_ref<void(Value scales)> useScales) {
-  Value zero = b.index(0), count = b.index(lanes);
-  Value parts = b.scratch({lanes, lanes}, b.getI32Type());
-  Value scales = b.scratch({lanes}), inverses = b.scratch({lanes});
+    function_ref<void(Value scales)> useScales,
+    function_ref<void(Value sums)> useSums) {
+  const int64_t size = operand.channels;
+  const bool isGiven = hasGivenScales(operand.format);
+  Value zero = b.index(0), count = b.index(lanes), origin;
+  Value parts;
+  if (useSums || !isGiven)
+    parts = b.scratch({lanes, lanes}, b.getI32Type());
   auto load = [&](Value row, int64_t channel) {
     return b.load(
-        x, {batch, b.min(b.add(first, row), last), head, b.index(channel)},
+        operand.numbers,
+        {batch, b.min(b.add(first, row), last), head, b.index(channel)},
         b.tailMask(channel, size));
   };
-  b.loop(zero, count, 1, [&](Value row) {
-    Value largest = b.integerSplat(int64_t(0));
-    for (int64_t channel = 0; channel < size; channel += lanes)
-      largest = foldMagnitude(b, load(row, channel), largest);
-    b.storeVector(largest, parts, {row, zero});
-  });
-  // The scales of all rows at once: a row alone would wait for its divisions.
-  Value largest = getRowMaxima(parts);
-  Value scale = format.emitScale(
-      b, b.getLoc(), arith::BitcastOp::create(b, b.vector(), largest));
-  b.store(scale, scales, zero);
-  b.store(b.fdiv(b.splat(1.0), scale), inverses, zero);
-  useScales(scale);
-  chooseDivision(largest, [&](bool isOrdinary) {
+  auto encode = [&](Value row, Value scale, Value inverse) {
+    Value sum = b.integerSplat(int64_t(0));
+    for (int64_t channel = 0; channel < size; channel += lanes) {
+      Value codes =
+          getCodes(operand, load(row, channel), scale, inverse, origin);
+      // Channels that do not exist have no part in sums.
+      Value mask = b.tailMask(channel, size);
+      if (mask && hasOrigin(operand))
+        codes = arith::SelectOp::create(
+            b, mask, codes,
+            arith::ConstantOp::create(b, b.getZeroAttr(b.integers(8))));
+      store(row, b.index(channel), codes);
+      if (useSums)
+        sum = arith::AddIOp::create(
+            b, sum, arith::ExtSIOp::create(b, b.integers(), codes));
+    }
+    if (useSums)
+      b.storeVector(sum, parts, {row, zero});
+  };
+  if (isGiven) {
+    Value scale = loadScale(operand, head);
+    origin = loadZero(operand, head);
+    useScales(scale);
+    b.loop(zero, count, 1, [&](Value row) { encode(row, scale, Value()); });
+  } else {
+    Value scales = b.scratch({lanes}), inverses = b.scratch({lanes});
     b.loop(zero, count, 1, [&](Value row) {
-      Value scale = b.splat(b.loadScalar(scales, row)), inverse;
-      if (isOrdinary)
-        inverse = b.splat(b.loadScalar(inverses, row));
+      Value largest = b.integerSplat(int64_t(0));
       for (int64_t channel = 0; channel < size; channel += lanes)
-        store(row, b.index(channel),
-              getCodes(format, load(row, channel), scale, inverse));
+        largest = foldMagnitude(b, load(row, channel), largest);
+      b.storeVector(largest, parts, {row, zero});
     });
-  });
+    // The scales of all rows at once: a row alone would wait for its divisions.
+    Value largest = foldRows(parts, [&](Value x, Value y) -> Value {
+      return arith::MaxSIOp::create(b, x, y);
+    });
+    Value scale = operand.format.emitScale(
+        b, b.getLoc(), arith::BitcastOp::create(b, b.vector(), largest));
+    b.store(scale, scales, zero);
+    b.store(b.fdiv(b.splat(1.0), scale), inverses, zero);
+    useScales(scale);
+    chooseDivision(largest, [&](bool isOrdinary) {
+      b.loop(zero, count, 1, [&](Value row) {
+        encode(row, b.splat(b.loadScalar(scales, row)),
+               isOrdinary ? b.splat(b.loadScalar(inverses, row)) : Value());
+      });
+    });
+  }
+  if (useSums)
+    useSums(foldRows(parts, [&](Value x, Value y) -> Value {
+      return arith::AddIOp::create(b, x, y);
+    }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -325,12 +527,16 @@ void Writer::packKeys(Value batch, Value group, Value place) {
       b.storeVector(noWords, staged, {row, b.index(word * depth)});
   });
   b.loop(zero, paddedKeys, lanes, [&](Value first) {
+    auto storeSums = [&](Value sums) {
+      b.storeVector(sums, keySums, {place, first});
+    };
     encodeRows(
-        key, k.key, a.keySize, batch, group, first, last,
+        key, batch, group, first, last,
         [&](Value row, Value channel, Value codes) {
           b.storeVector(toElements(codes), staged, {row, channel});
         },
-        [&](Value scales) { b.store(scales, keyScales, {place, first}); });
+        [&](Value scales) { b.store(scales, keyScales, {place, first}); },
+        keySums ? function_ref<void(Value)>(storeSums) : nullptr);
     // A word of a key to a lane.
     Value panelOfRow = b.floorDiv(first, panel);
     Value column = b.sub(first, b.mul(panelOfRow, panel));
@@ -354,37 +560,19 @@ void Writer::packValues(Value batch, Value group, Value place) {
   const int64_t chains = std::min(vectors, channelChains);
   Value zero = b.index(0), last = b.sub(keys, b.index(1));
   auto load = [&](Value row, int64_t vector) {
-    return b.load(value, {batch, row, group, b.index(vector * lanes)},
+    return b.load(value.numbers, {batch, row, group, b.index(vector * lanes)},
                   b.tailMask(vector * lanes, a.valueSize));
   };
-  SmallVector<Value> largest(chains, b.integerSplat(int64_t(0)));
-  largest = b.loop(zero, keys, 1, largest, [&](Value row, ValueRange carried) {
-    SmallVector<Value> next(carried);
-    for (int64_t vector = 0; vector < vectors; ++vector) {
-      Value &chain = next[vector % chains];
-      chain = foldMagnitude(b, load(row, vector), chain);
-    }
-    return next;
-  });
-  for (Value other : ArrayRef(largest).drop_front())
-    largest.front() = arith::MaxSIOp::create(b, largest.front(), other);
-  Value bits = vector::ReductionOp::create(b, vector::CombiningKind::MAXSI,
-                                           largest.front());
-  Value number = k.value.emitScale(
-      b, b.getLoc(), arith::BitcastOp::create(b, b.compute(), bits));
-  b.storeScalar(number, valueScales, place);
-  Value scales = b.splat(number), inverses = b.fdiv(b.splat(1.0), scales);
-
-  // The codes of a word belong to keys in a row.
   Value firstPanel = b.mul(place, numValuePanels);
-  chooseDivision(bits, [&](bool isOrdinary) {
+  auto pack = [&](Value scales, Value inverses, Value origin) {
+    // The codes of a word belong to keys in a row.
     b.loop(zero, b.floorDiv(paddedKeys, depth), 1, [&](Value word) {
       for (int64_t vector = 0; vector < vectors; ++vector) {
         Value all;
         for (int64_t i = 0; i < depth; ++i) {
           Value row = b.min(b.add(b.mul(word, depth), i), last);
-          Value codes = toElements(getCodes(k.value, load(row, vector), scales,
-                                            isOrdinary ? inverses : Value()));
+          Value codes = toElements(
+              getCodes(value, load(row, vector), scales, inverses, origin));
           codes = arith::ExtUIOp::create(b, b.integers(), codes);
           if (i == 0) {
             all = codes;
@@ -401,6 +589,32 @@ void Writer::packValues(Value batch, Value group, Value place) {
                        b.index(channel % panel * depth)});
       }
     });
+  };
+  if (hasGivenScales(value.format)) {
+    Value scales = loadScale(value, group);
+    b.storeScalar(vector::ExtractOp::create(b, scales, int64_t(0)), valueScales,
+                  place);
+    return pack(scales, Value(), loadZero(value, group));
+  }
+  SmallVector<Value> largest(chains, b.integerSplat(int64_t(0)));
+  largest = b.loop(zero, keys, 1, largest, [&](Value row, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      Value &chain = next[vector % chains];
+      chain = foldMagnitude(b, load(row, vector), chain);
+    }
+    return next;
+  });
+  for (Value other : ArrayRef(largest).drop_front())
+    largest.front() = arith::MaxSIOp::create(b, largest.front(), other);
+  Value bits = vector::ReductionOp::create(b, vector::CombiningKind::MAXSI,
+                                           largest.front());
+  Value number = value.format.emitScale(
+      b, b.getLoc(), arith::BitcastOp::create(b, b.compute(), bits));
+  b.storeScalar(number, valueScales, place);
+  Value scales = b.splat(number), inverses = b.fdiv(b.splat(1.0), scales);
+  chooseDivision(bits, [&](bool isOrdinary) {
+    pack(scales, isOrdinary ? inverses : Value(), Value());
   });
 }
 
@@ -431,7 +645,11 @@ void Writer::preparePenalties(Value batch, Value place) {
 
 void Writer::prepareTask(Value batchIndex, Value headIndex) {
   batch = batchIndex, head = headIndex;
-  place = b.add(b.mul(batch, a.groups), getHeadGroup(b, a, head));
+  Value group = getHeadGroup(b, a, head);
+  place = b.add(b.mul(batch, a.groups), group);
+  queryOrigin = loadOrigin(query, head);
+  keyOrigin = loadOrigin(key, group);
+  valueOrigin = loadOrigin(value, group);
   const int64_t stride = llvm::alignTo(
       std::max<int64_t>(keyWords * depth, llvm::alignTo(a.keySize, lanes)),
       lineBytes);
@@ -441,10 +659,19 @@ void Writer::prepareTask(Value batchIndex, Value headIndex) {
   factors = b.scratch({taskRows});
   scores = b.scratch({blockRows, block + gap}, b.getI32Type());
   maxima = b.scratch({blockRows, lanes});
-  weights = b.scratch({blockRows, block + lineBytes}, integer);
   totals = b.scratch({blockRows});
   sums = b.scratch({blockRows, numValuePanels * panel + gap}, b.getI32Type());
-  results = b.scratch({blockRows, numValuePanels * panel});
+  if (keyOrigin)
+    queryTerms = b.scratch({taskRows}, b.getI32Type());
+  if (!hasRows)
+    numberFactors = b.scratch({blockRows});
+  weights.clear(), results.clear(), byteSums.clear();
+  for (int64_t byte = 0; byte < k.numBytes; ++byte) {
+    weights.push_back(b.scratch({blockRows, block + lineBytes}, integer));
+    results.push_back(b.scratch({blockRows, numValuePanels * panel}));
+    if (valueOrigin)
+      byteSums.push_back(b.scratch({blockRows}, b.getI32Type()));
+  }
   product.reset();
   if (!k.tiles)
     return;
@@ -454,22 +681,31 @@ void Writer::prepareTask(Value batchIndex, Value headIndex) {
 
 void Writer::encodeQueries(Value first, Value end) {
   firstRow = first;
+  auto multiply = [&](Value x, Value y) -> Value {
+    return arith::MulIOp::create(b, x, y);
+  };
   b.loop(b.index(0), b.sub(end, first), lanes, [&](Value row) {
+    auto storeTerms = [&](Value sums) {
+      // A key that stands for 0 takes this off, and gives that.
+      Value term = multiply(b.integerSplat(keyOrigin), sums);
+      Value all = b.integerSplat(int64_t(0));
+      if (queryOrigin)
+        all = multiply(b.integerSplat(multiply(queryOrigin, keyOrigin)),
+                       b.integerSplat(a.keySize));
+      b.storeVector(arith::SubIOp::create(b, all, term), queryTerms, row);
+    };
     encodeRows(
-        query, k.query, a.keySize, batch, head, b.add(first, row),
-        b.sub(queries, b.index(1)),
+        query, batch, head, b.add(first, row), b.sub(queries, b.index(1)),
         [&](Value r, Value channel, Value codes) {
-          // Vectors multiply unsigned bytes: adding 128 flips the highest bit.
+          // Vectors multiply unsigned bytes.
           if (k.dot == IntegerDot::Quads && !k.tiles)
-            codes = arith::XOrIOp::create(
-                b, codes,
-                arith::ConstantOp::create(
-                    b, DenseElementsAttr::get(b.integers(8), int8_t(-128))));
+            codes = flipSigns(codes);
           b.storeVector(toElements(codes), queryRows, {b.add(row, r), channel});
         },
         [&](Value scales) {
           b.store(b.fmul(scales, b.splat(scale)), factors, row);
-        });
+        },
+        keyOrigin ? function_ref<void(Value)>(storeTerms) : nullptr);
   });
 }
 
@@ -481,8 +717,9 @@ void Writer::attend(Value first) {
   b.loop(zero, b.index(blockRows), 1, [&](Value row) {
     b.store(b.splat(integer_attention::leastMaximum), maxima, {row, zero});
     b.storeScalar(f32(0), totals, row);
-    for (int64_t at = 0; at < numValuePanels * panel; at += lanes)
-      b.store(b.splat(0.0), results, {row, b.index(at)});
+    for (Value result : results)
+      for (int64_t at = 0; at < numValuePanels * panel; at += lanes)
+        b.store(b.splat(0.0), result, {row, b.index(at)});
   });
 
   // Query i has position keys - queries + i.
@@ -495,12 +732,37 @@ void Writer::attend(Value first) {
         b.max(zero, b.sub(b.add(shift, firstQuery), b.index(*a.window - 1)));
     begin = b.mul(b.floorDiv(begin, block), block);
   }
-  b.loop(begin, end, block, [&](Value first) { score(first); });
   Value isSplit = b.less(b.add(begin, block), end);
-  b.loop(begin, end, block, [&](Value first) {
-    b.ifThen(isSplit, [&] { score(first); });
-    weigh(first);
-    addValues(first);
+  if (hasRows) {
+    b.loop(begin, end, block, [&](Value first) { score(first); });
+    b.loop(begin, end, block, [&](Value first) {
+      b.ifThen(isSplit, [&] { score(first); });
+      weigh(first);
+      addValues(first);
+    });
+    return finish();
+  }
+  // The greatest scores, the sums of weights, and those of values. What an
+  // earlier pass found stays as it is where it is found again.
+  enum Pass : int64_t { Greatest, Totals, Values, NumPasses };
+  b.loop(zero, b.index(NumPasses), 1, [&](Value pass) {
+    auto isPass = [&](Pass which) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, pass,
+                                   b.index(which));
+    };
+    Value isGreatest = isPass(Greatest), isValues = isPass(Values);
+    Value scores = arith::OrIOp::create(b, isGreatest, isSplit);
+    Value weighs = arith::OrIOp::create(
+        b, isPass(Totals), arith::AndIOp::create(b, isValues, isSplit));
+    b.ifThen(isValues, [&] { prepareFactors(); });
+    b.loop(begin, end, block, [&](Value first) {
+      b.ifThen(scores, [&] { score(first); });
+      b.ifThen(weighs, [&] { sumWeights(first); });
+      b.ifThen(isValues, [&] {
+        encodeWeights(first);
+        addValues(first);
+      });
+    });
   });
   finish();
 }
@@ -577,6 +839,16 @@ void Writer::score(Value first) {
 }
 
 Value Writer::finishScore(Value sum, Value row, Value factor, Value position) {
+  if (keyOrigin) {
+    Value term = b.loadScalar(queryTerms, b.add(queryRow, row));
+    sum = arith::AddIOp::create(b, sum, b.integerSplat(term));
+  }
+  if (queryOrigin) {
+    Value term =
+        arith::MulIOp::create(b, b.integerSplat(queryOrigin),
+                              b.loadVector(keySums, {place, position}));
+    sum = arith::SubIOp::create(b, sum, term);
+  }
   Value score = b.fmul(b.toFloats(sum),
                        b.fmul(factor, b.load(keyScales, {place, position})));
   if (bias) {
@@ -617,171 +889,334 @@ Value Writer::getGreatest(Value values) {
   return values;
 }
 
-Value Writer::mergeCodes(ArrayRef<Value> found) {
-  // Byte `v` of a lane is the code of vector `v`.
-  Value words;
-  for (auto [v, weight] : llvm::enumerate(found)) {
-    const int64_t distance =
-        8 * static_cast<int64_t>(v) - integer_attention::weightBits;
-    Value code = weight;
+Value Writer::mergeBytes(ArrayRef<Value> words, int64_t shift) {
+  // Byte `v` of a lane is that of vector `v`.
+  Value merged;
+  for (auto [v, word] : llvm::enumerate(words)) {
+    const int64_t distance = 8 * static_cast<int64_t>(v) - shift;
+    Value byte = word;
     if (distance < 0)
-      code = arith::ShRUIOp::create(b, code, b.integerSplat(-distance));
+      byte = arith::ShRUIOp::create(b, byte, b.integerSplat(-distance));
     else if (distance > 0)
-      code = arith::ShLIOp::create(b, code, b.integerSplat(distance));
-    code = arith::AndIOp::create(
-        b, code, b.integerSplat(int64_t(int32_t(uint32_t(255) << 8 * v))));
-    words = words ? Value(arith::OrIOp::create(b, words, code)) : code;
+      byte = arith::ShLIOp::create(b, byte, b.integerSplat(distance));
+    byte = arith::AndIOp::create(
+        b, byte, b.integerSplat(int64_t(int32_t(uint32_t(255) << 8 * v))));
+    merged = merged ? Value(arith::OrIOp::create(b, merged, byte)) : byte;
   }
-  const int64_t numVectors = found.size();
+  const int64_t numVectors = words.size();
   auto order =
       llvm::map_to_vector(llvm::seq<int64_t>(0, lineBytes), [&](int64_t place) {
         return place % lanes * numVectors + place / lanes;
       });
-  Value bytes = bitcast(words, b.integers(8, numVectors));
+  Value bytes = bitcast(merged, b.integers(8, numVectors));
   return vector::ShuffleOp::create(b, bytes, bytes, order);
 }
 
-void Writer::weigh(Value first) {
+Value Writer::narrow(Value words, int64_t shift) {
+  if (shift)
+    words = arith::ShRUIOp::create(b, words, b.integerSplat(shift));
+  if (integer.getWidth() != 8)
+    words = arith::AndIOp::create(b, words, b.integerSplat(int64_t(255)));
+  return arith::TruncIOp::create(b, b.integers(integer.getWidth()), words);
+}
+
+Value Writer::getWeight(Value row, Value column, Value greatest, double bias) {
   // Adding this leaves the integer next to a number in the low bits.
   constexpr double toInteger = 12582912.0;
-  // The same for weights, with the half that rounds them to codes.
-  constexpr int64_t half = int64_t(1) << (integer_attention::weightBits - 1);
-  constexpr double weightToBits = 8388608.0 + half;
-  constexpr int64_t weightBase = 0x4B000000 + half;
   std::array<float, 4> polynomial =
       integer_attention::getWeightPolynomial(k.probabilities);
-  Value zero = b.index(0), padded = alignTo(count(first), panel);
+  Value octaves =
+      b.fmax(b.splat(integer_attention::leastOctave),
+             b.fsub(toNumbers(b.loadVector(scores, {row, column})), greatest));
+  Value shifted = b.fadd(octaves, b.splat(toInteger));
+  Value rest = b.fsub(octaves, b.fsub(shifted, b.splat(toInteger)));
+  // The contract has two roundings here, not one.
+  Value power = b.splat(polynomial.back());
+  for (float c : llvm::reverse(ArrayRef(polynomial).drop_back()))
+    power = b.fadd(b.fmul(power, rest), b.splat(c));
+  Value bits = arith::AddIOp::create(
+      b, toBits(power),
+      arith::ShLIOp::create(b, toBits(shifted), b.integerSplat(int64_t(23))));
+  return b.fadd(toNumbers(bits), b.splat(bias));
+}
 
-  b.loop(zero, rows, 1, [&](Value row) {
-    Value greatest = getGreatest(b.load(maxima, {row, zero}));
-    // The weight at `column`, with its code in the second byte.
-    auto getWeight = [&](Value column) {
-      Value octaves = b.fmax(
-          b.splat(integer_attention::leastOctave),
-          b.fsub(toNumbers(b.loadVector(scores, {row, column})), greatest));
-      Value shifted = b.fadd(octaves, b.splat(toInteger));
-      Value rest = b.fsub(octaves, b.fsub(shifted, b.splat(toInteger)));
-      // The contract has two roundings here, not one.
-      Value power = b.splat(polynomial.back());
-      for (float c : llvm::reverse(ArrayRef(polynomial).drop_back()))
-        power = b.fadd(b.fmul(power, rest), b.splat(c));
-      Value bits = arith::AddIOp::create(
-          b, toBits(power),
-          arith::ShLIOp::create(b, toBits(shifted),
-                                b.integerSplat(int64_t(23))));
-      return toBits(b.fadd(toNumbers(bits), b.splat(weightToBits)));
-    };
-    SmallVector<Value> total(panelVectors, b.integerSplat(int64_t(0)));
-    /// Weighs from `begin` to `end`, `numVectors` at a time, which `store`
-    /// takes.
-    auto weighColumns = [&](Value begin, Value end, int64_t numVectors,
-                            function_ref<void(ArrayRef<Value>, Value)> store) {
-      total = b.loop(begin, end, numVectors * lanes, total,
-                     [&](Value column, ValueRange carried) {
-                       SmallVector<Value> next(carried), found;
-                       for (int64_t v = 0; v < numVectors; ++v) {
-                         found.push_back(getWeight(b.add(column, v * lanes)));
-                         Value &sum = next[v % panelVectors];
-                         sum = arith::AddIOp::create(b, sum, found.back());
-                       }
-                       store(found, column);
-                       return next;
-                     });
-    };
-    Value whole = zero;
-    if (mergesCodes()) {
-      whole = b.mul(b.floorDiv(padded, lineBytes), lineBytes);
-      weighColumns(zero, whole, lineBytes / lanes,
-                   [&](ArrayRef<Value> found, Value column) {
-                     b.storeVector(mergeCodes(found), weights, {row, column});
-                   });
-    }
-    weighColumns(
-        whole, padded, panelVectors, [&](ArrayRef<Value> found, Value column) {
-          for (auto [v, weight] : llvm::enumerate(found)) {
-            Value code = arith::ShRUIOp::create(
-                b, weight, b.integerSplat(integer_attention::weightBits));
-            if (integer.getWidth() != 8)
-              code =
-                  arith::AndIOp::create(b, code, b.integerSplat(int64_t(255)));
-            code = arith::TruncIOp::create(b, b.integers(integer.getWidth()),
-                                           code);
-            b.storeVector(code, weights, {row, b.add(column, v * lanes)});
+void Writer::addTotal(Value row, ArrayRef<Value> parts, Value padded,
+                      double bias) {
+  Value sum = parts.front();
+  for (Value part : parts.drop_front())
+    sum = arith::AddIOp::create(b, sum, part);
+  sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, sum);
+  const int32_t bits = llvm::bit_cast<int32_t>(static_cast<float>(bias));
+  Value base = arith::MulIOp::create(
+      b, arith::IndexCastOp::create(b, b.getI32Type(), padded),
+      arith::ConstantOp::create(b, b.getI32IntegerAttr(bits)));
+  sum = arith::SIToFPOp::create(b, b.compute(),
+                                arith::SubIOp::create(b, sum, base));
+  b.storeScalar(b.fadd(b.loadScalar(totals, row), sum), totals, row);
+}
+
+void Writer::storeBytes(Value row, Value padded, int64_t shift,
+                        SmallVectorImpl<Value> &carried,
+                        function_ref<Value(Value column, int64_t vector,
+                                           MutableArrayRef<Value> carried)>
+                            getWord) {
+  // Behind what `getWord` carries stand the sums of bytes.
+  const size_t numCarried = carried.size();
+  carried.append(byteSums.size(), b.integerSplat(int64_t(0)));
+  auto storeVectors = [&](Value begin, Value end, int64_t numVectors,
+                          bool isMerged) {
+    carried = b.loop(
+        begin, end, numVectors * lanes, carried,
+        [&](Value column, ValueRange values) {
+          SmallVector<Value> next(values), words;
+          for (int64_t v = 0; v < numVectors; ++v)
+            words.push_back(
+                getWord(b.add(column, v * lanes), v,
+                        MutableArrayRef(next).take_front(numCarried)));
+          for (auto [byte, target] : llvm::enumerate(weights)) {
+            const int64_t first = shift + 8 * static_cast<int64_t>(byte);
+            if (isMerged)
+              b.storeVector(mergeBytes(words, first), target, {row, column});
+            for (auto [v, word] : llvm::enumerate(words)) {
+              if (!isMerged)
+                b.storeVector(narrow(word, first), target,
+                              {row, b.add(column, v * lanes)});
+              if (byteSums.empty())
+                continue;
+              Value digit =
+                  arith::ShRUIOp::create(b, word, b.integerSplat(first));
+              digit =
+                  arith::AndIOp::create(b, digit, b.integerSplat(int64_t(255)));
+              Value &sum = next[numCarried + byte];
+              sum = arith::AddIOp::create(b, sum, digit);
+            }
           }
+          return next;
         });
-    Value sum = vector::ReductionOp::create(
-        b, vector::CombiningKind::ADD,
-        arith::AddIOp::create(b, total[0], total[1]));
-    Value base = arith::MulIOp::create(
-        b, arith::IndexCastOp::create(b, b.getI32Type(), padded),
-        arith::ConstantOp::create(b, b.getI32IntegerAttr(weightBase)));
-    sum = arith::SIToFPOp::create(b, b.compute(),
-                                  arith::SubIOp::create(b, sum, base));
-    b.storeScalar(b.fadd(b.loadScalar(totals, row), sum), totals, row);
-  });
+  };
+  Value whole = b.index(0);
+  if (mergesBytes()) {
+    whole = b.mul(b.floorDiv(padded, lineBytes), lineBytes);
+    storeVectors(b.index(0), whole, lineBytes / lanes, /*isMerged=*/true);
+  }
+  storeVectors(whole, padded, panelVectors, /*isMerged=*/false);
+  for (auto [byte, target] : llvm::enumerate(byteSums))
+    b.storeScalar(vector::ReductionOp::create(b, vector::CombiningKind::ADD,
+                                              carried[numCarried + byte]),
+                  target, row);
+  carried.truncate(numCarried);
+}
+
+void Writer::clearTail(Value first) {
   if (!product)
     return;
   // The tile registers take whole steps.
   Value none =
       arith::ConstantOp::create(b, b.getZeroAttr(b.integers(8, panelVectors)));
-  b.loop(padded, alignTo(count(first), keyStep), panel, [&](Value column) {
-    b.loop(zero, rows, 1,
-           [&](Value row) { b.storeVector(none, weights, {row, column}); });
+  b.loop(alignTo(count(first), panel), alignTo(count(first), keyStep), panel,
+         [&](Value column) {
+           b.loop(b.index(0), rows, 1, [&](Value row) {
+             for (Value target : weights)
+               b.storeVector(none, target, {row, column});
+           });
+         });
+}
+
+void Writer::weigh(Value first) {
+  // The integers of weights are in the low bits, of those that become uniform
+  // codes with the half that rounds them.
+  constexpr int64_t bits = integer_attention::weightBits;
+  const double bias =
+      weightBias + (k.tableSlots ? 0 : int64_t(1) << (bits - 1));
+  Value zero = b.index(0), padded = alignTo(count(first), panel), factor;
+  if (k.tableSlots) {
+    loadTables();
+    factor = b.splat(b.fmul(greatestNumber,
+                            f32(1.0 / double(integer_attention::numberUnit))));
+  }
+  b.loop(zero, rows, 1, [&](Value row) {
+    Value greatest = getGreatest(b.load(maxima, {row, zero}));
+    SmallVector<Value> total(panelVectors, b.integerSplat(int64_t(0)));
+    storeBytes(
+        row, padded, k.tableSlots ? 0 : bits, total,
+        [&](Value column, int64_t v, MutableArrayRef<Value> carried) -> Value {
+          Value weight = getWeight(row, column, greatest, bias);
+          Value &sum = carried[v % panelVectors];
+          sum = arith::AddIOp::create(b, sum, toBits(weight));
+          if (!k.tableSlots)
+            return toBits(weight);
+          return getInteger(b.fsub(weight, b.splat(bias)), factor);
+        });
+    addTotal(row, total, padded, bias);
   });
+  clearTail(first);
+}
+
+void Writer::sumWeights(Value first) {
+  Value zero = b.index(0), padded = alignTo(count(first), panel);
+  b.loop(zero, rows, 1, [&](Value row) {
+    Value greatest = getGreatest(b.load(maxima, {row, zero}));
+    SmallVector<Value> total(panelVectors, b.integerSplat(int64_t(0)));
+    total = b.loop(
+        zero, padded, panel, total, [&](Value column, ValueRange carried) {
+          SmallVector<Value> next(carried);
+          for (auto [v, sum] : llvm::enumerate(next)) {
+            Value at = b.add(column, v * lanes);
+            Value weight = getWeight(row, at, greatest, weightBias);
+            sum = arith::AddIOp::create(b, sum, toBits(weight));
+            b.storeVector(toBits(b.fsub(weight, b.splat(weightBias))), scores,
+                          {row, at});
+          }
+          return next;
+        });
+    addTotal(row, total, padded, weightBias);
+  });
+}
+
+void Writer::prepareFactors() {
+  Value scale = b.loadScalar(probabilityScale, {});
+  b.loop(b.index(0), rows, 1, [&](Value row) {
+    Value total = b.fmax(f32(1), b.loadScalar(totals, row));
+    b.storeScalar(b.fdiv(f32(1), b.fmul(total, scale)), numberFactors, row);
+  });
+}
+
+Value Writer::find(Value buffer, const LookupTable &table, Value places) {
+  if (k.tableSlots == tableSize)
+    return b.lookup(table, places, /*shift=*/0);
+  return b.gather(buffer, places);
+}
+
+Value Writer::getInteger(Value x) {
+  if (!k.tableSlots)
+    return arith::ExtUIOp::create(
+        b, b.integers(),
+        emitCodes(b, b.getLoc(), k.probabilities, x, b.splat(1.0), Value()));
+  Value none = b.integerSplat(int64_t(0)), place = none;
+  for (int64_t step = k.tableSlots / 2; step > 0; step /= 2) {
+    Value last = arith::AddIOp::create(b, place, b.integerSplat(step - 1));
+    Value isBeyond = arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, x,
+                                           find(bounds, boundTable, last));
+    place = arith::AddIOp::create(
+        b, place,
+        arith::SelectOp::create(b, isBeyond, b.integerSplat(step), none));
+  }
+  return toBits(find(integers, integerTable, place));
+}
+
+Value Writer::getInteger(Value weight, Value factor) {
+  Value integer = getInteger(b.fmul(weight, factor));
+  if (!k.tableSlots)
+    return integer;
+  // What is not seen adds nothing, even where the format has no 0.
+  Value isSeen =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, weight, b.splat(0.0));
+  return arith::SelectOp::create(b, isSeen, integer,
+                                 b.integerSplat(int64_t(0)));
+}
+
+void Writer::loadTables() {
+  if (k.tableSlots != tableSize)
+    return;
+  boundTable = b.loadTable(bounds);
+  integerTable = b.loadTable(integers);
+}
+
+void Writer::encodeWeights(Value first) {
+  Value zero = b.index(0), padded = alignTo(count(first), panel);
+  loadTables();
+  b.loop(zero, rows, 1, [&](Value row) {
+    Value factor = b.splat(b.loadScalar(numberFactors, row));
+    SmallVector<Value> carried;
+    storeBytes(row, padded, /*shift=*/0, carried,
+               [&](Value column, int64_t, MutableArrayRef<Value>) -> Value {
+                 return getInteger(
+                     toNumbers(b.loadVector(scores, {row, column})), factor);
+               });
+  });
+  clearTail(first);
 }
 
 void Writer::addValues(Value first) {
   Value zero = b.index(0), firstPanel = b.mul(place, numValuePanels);
   Value firstWord = b.floorDiv(first, depth);
-  b.loop(zero, b.index(numValuePanels), 1, [&](Value index) {
-    Value at = b.add(firstPanel, index), column = b.mul(index, panel);
-    if (product) {
-      TileProductForm form;
-      form.firstWeight = first;
-      form.channels = alignTo(count(first), keyStep);
-      form.column = column;
-      product->multiply(weights, zero, rows, valuePanels, at, zero, sums, form);
-      return;
-    }
-    Value words = b.floorDiv(alignTo(count(first), panel), depth);
-    b.loop(zero, rows, tile, [&](Value row) {
-      SmallVector<Value> all(tile * panelVectors, b.integerSplat(int64_t(0)));
-      all = b.contract(
-          k.dot, tile, panelVectors, words, all,
-          [&](Value word, int64_t r) {
-            return b.loadRepeated(weights, {b.add(row, r), b.mul(word, depth)});
-          },
-          [&](Value word, int64_t v) {
-            return b.loadVector(
-                valuePanels,
-                {at, b.add(firstWord, word), b.index(v * lanes * depth)},
-                depth);
-          });
-      for (auto [i, sum] : llvm::enumerate(all))
-        b.storeVector(sum, sums,
-                      {b.add(row, i / panelVectors),
-                       b.add(column, i % panelVectors * lanes)});
+  for (auto [byte, bytes] : llvm::enumerate(weights)) {
+    b.loop(zero, b.index(numValuePanels), 1, [&](Value index) {
+      Value at = b.add(firstPanel, index), column = b.mul(index, panel);
+      if (product) {
+        TileProductForm form;
+        form.firstWeight = first;
+        form.channels = alignTo(count(first), keyStep);
+        form.column = column;
+        product->multiply(bytes, zero, rows, valuePanels, at, zero, sums, form);
+        return;
+      }
+      Value words = b.floorDiv(alignTo(count(first), panel), depth);
+      b.loop(zero, rows, tile, [&](Value row) {
+        SmallVector<Value> all(tile * panelVectors, b.integerSplat(int64_t(0)));
+        all = b.contract(
+            k.dot, tile, panelVectors, words, all,
+            [&](Value word, int64_t r) {
+              return b.loadRepeated(bytes, {b.add(row, r), b.mul(word, depth)});
+            },
+            [&](Value word, int64_t v) {
+              return b.loadVector(
+                  valuePanels,
+                  {at, b.add(firstWord, word), b.index(v * lanes * depth)},
+                  depth);
+            });
+        for (auto [i, sum] : llvm::enumerate(all))
+          b.storeVector(sum, sums,
+                        {b.add(row, i / panelVectors),
+                         b.add(column, i % panelVectors * lanes)});
+      });
     });
-  });
-  b.loop(zero, rows, 1, [&](Value row) {
-    for (int64_t column = 0; column < numValuePanels * panel; column += lanes) {
-      Value at[] = {row, b.index(column)};
-      Value sum = b.toFloats(b.loadVector(sums, at));
-      b.store(b.fadd(b.load(results, at), sum), results, at);
-    }
-  });
+    b.loop(zero, rows, 1, [&](Value row) {
+      Value offset;
+      if (valueOrigin)
+        offset = b.integerSplat(arith::MulIOp::create(
+            b, valueOrigin, b.loadScalar(byteSums[byte], row)));
+      for (int64_t column = 0; column < numValuePanels * panel;
+           column += lanes) {
+        Value at[] = {row, b.index(column)};
+        Value sum = b.loadVector(sums, at);
+        if (offset)
+          sum = arith::SubIOp::create(b, sum, offset);
+        b.store(b.fadd(b.load(results[byte], at), b.toFloats(sum)),
+                results[byte], at);
+      }
+    });
+  }
 }
 
 void Writer::finish() {
+  // Integers are multiples of this part of the greatest number.
+  const double part = std::ldexp(1.0, 1 - 8 * static_cast<int>(k.numBytes));
+  Value valueScale = b.loadScalar(valueScales, place), given;
+  if (!hasRows) {
+    Value unit = k.tableSlots ? b.fmul(greatestNumber, f32(part)) : f32(1);
+    given = b.splat(
+        b.fmul(b.fmul(unit, b.loadScalar(probabilityScale, {})), valueScale));
+  }
   b.loop(b.index(0), rows, 1, [&](Value row) {
-    Value total = b.fmax(f32(1), b.loadScalar(totals, row));
-    Value unit = f32(int64_t(1) << integer_attention::weightBits);
-    Value factor =
-        b.splat(b.fmul(b.fdiv(unit, total), b.loadScalar(valueScales, place)));
-    for (int64_t channel = 0; channel < a.valueSize; channel += lanes)
-      b.store(b.fmul(b.load(results, {row, b.index(channel)}), factor), out,
+    Value factor = given;
+    if (hasRows) {
+      Value total = b.fmax(f32(1), b.loadScalar(totals, row));
+      // In units of weights.
+      Value unit =
+          f32(k.tableSlots ? part * integer_attention::numberUnit
+                           : int64_t(1) << integer_attention::weightBits);
+      factor = b.splat(b.fmul(b.fdiv(unit, total), valueScale));
+    }
+    for (int64_t channel = 0; channel < a.valueSize; channel += lanes) {
+      Value at[] = {row, b.index(channel)};
+      Value result = b.load(results.back(), at);
+      for (Value lower : llvm::reverse(ArrayRef(results).drop_back()))
+        result = b.fadd(b.fmul(result, b.splat(256.0)), b.load(lower, at));
+      b.store(b.fmul(result, factor), out,
               {batch, b.add(firstQuery, row), head, b.index(channel)},
               b.tailMask(channel, a.valueSize));
+    }
   });
 }
 
@@ -795,6 +1230,22 @@ func::FuncOp quench::getKernel(const KernelLibrary &library,
       rowsType({dynamic, dynamic, a.groups, a.keySize}, a.element),
       rowsType({dynamic, dynamic, a.groups, a.valueSize}, a.element),
       b.compute()};
+  const std::pair<QuantizerAttrInterface, int64_t> operands[] = {
+      {k.query, a.heads}, {k.key, a.groups}, {k.value, a.groups}};
+  for (auto [format, heads] : operands) {
+    if (!hasGivenScales(format))
+      continue;
+    SmallVector<int64_t> shape = getParameterShape(format, heads);
+    inputs.push_back(denseType(shape, b.compute()));
+    if (format.hasZeroPoint())
+      inputs.push_back(denseType(shape, b.getI8Type()));
+  }
+  if (!integer_attention::hasRowScales(k.probabilities))
+    inputs.push_back(denseType({}, b.compute()));
+  if (k.tableSlots) {
+    inputs.push_back(b.compute());
+    inputs.append(2, denseType({k.tableSlots}, b.compute()));
+  }
   addAttentionTypes(a, inputs);
   return library.getOrCreate(
       symbolName(k), inputs, b,

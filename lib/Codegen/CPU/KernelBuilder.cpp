@@ -467,6 +467,16 @@ Value KernelBuilder::callIntrinsic(StringRef name, Type type,
 static constexpr int64_t placeBits = 4;
 static_assert(tableSize == 1 << placeBits);
 
+Value KernelBuilder::gather(Value buffer, Value places) {
+  SmallVector<Value> numbers;
+  for (int64_t lane = 0; lane < numLanes; ++lane) {
+    Value place = vector::ExtractOp::create(*this, places, lane);
+    place = arith::IndexCastUIOp::create(*this, getIndexType(), place);
+    numbers.push_back(loadScalar(buffer, place));
+  }
+  return vector::FromElementsOp::create(*this, vector(), numbers);
+}
+
 LookupTable KernelBuilder::loadTable(Value buffer) {
   if (options.vectorBytes == 16)
     return {buffer};
@@ -478,22 +488,12 @@ LookupTable KernelBuilder::loadTable(Value buffer) {
 
 Value KernelBuilder::lookup(const LookupTable &table, Value integers,
                             int64_t shift) {
-  if (options.vectorBytes == 16) {
-    SmallVector<Value> numbers;
-    for (int64_t lane = 0; lane < numLanes; ++lane) {
-      auto constant = [&](int64_t value) {
-        return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
-      };
-      Value place = vector::ExtractOp::create(*this, integers, lane);
-      place = arith::ShRUIOp::create(*this, place, constant(shift));
-      place = arith::AndIOp::create(*this, place, constant(tableSize - 1));
-      place = arith::IndexCastUIOp::create(*this, getIndexType(), place);
-      numbers.push_back(loadScalar(table.front(), place));
-    }
-    return vector::FromElementsOp::create(*this, vector(), numbers);
-  }
-  // The instructions ignore bits above those that tell their lanes apart.
   Value places = arith::ShRUIOp::create(*this, integers, integerSplat(shift));
+  if (options.vectorBytes == 16)
+    return gather(
+        table.front(),
+        arith::AndIOp::create(*this, places, integerSplat(tableSize - 1)));
+  // The instructions ignore bits above those that tell their lanes apart.
   if (table.size() == 1)
     return callIntrinsic("llvm.x86.avx512.permvar.sf.512", vector(),
                          {table.front(), places});

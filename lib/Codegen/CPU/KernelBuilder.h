@@ -176,6 +176,9 @@ public:
   /// As numbers of the compute type.
   mlir::Value toFloats(mlir::Value integers);
 
+  /// The elements of `buffer`, of the compute type, at `places`, of i32, one
+  /// lane after the other.
+  mlir::Value gather(mlir::Value buffer, mlir::Value places);
   /// The table of f32 in `buffer`.
   LookupTable loadTable(mlir::Value buffer);
   /// The number of `table` for the 4 bits of each lane of `integers`, of i32,

@@ -205,16 +205,27 @@ mlir::func::FuncOp getKernel(const KernelLibrary &library,
 
 /// Attention as `quench.integer_attention` defines it, of codes that it gives
 /// to queries and keys for each token and head, to values for each sequence
-/// and head, and to probabilities for each row. Elements are f16, bf16 or f32.
+/// and head, and to probabilities for each row, or with given scales.
+/// Elements are f16, bf16 or f32.
 struct IntegerAttentionKernel {
   AttentionKernel attention;
   IntegerDot dot;
   bool tiles = false; ///< Many queries are multiplied on tile registers.
-  /// Uniform formats, the last one unsigned.
+  /// Uniform formats but the last one. Those of operands are signed where
+  /// scales follow from the numbers; given ones are those of the tensor or of
+  /// each head.
   QuantizerAttrInterface query, key, value, probabilities;
+  /// Of a table of probabilities its numbers, up to the next power of two from
+  /// 16 on; 0 where they are uniform.
+  int64_t tableSlots = 0;
+  int64_t numBytes = 1; ///< Of the integers of probabilities.
 };
 
-/// Operands: query, key, value, f32 the scale in octaves, mask, bias; output.
+/// Operands: query, key, value, f32 the scale in octaves; given scales and zero
+/// points of these three, f32 and i8, `[]` or `[heads]`; where probabilities
+/// have a given scale, that, f32 `[]`; of a table its greatest number, f32,
+/// and, `[tableSlots]`, what each number ends before and, as bits, its integer;
+/// mask, bias; output.
 mlir::func::FuncOp getKernel(const KernelLibrary &library,
                              const IntegerAttentionKernel &kernel);
 

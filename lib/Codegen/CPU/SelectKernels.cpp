@@ -311,6 +311,10 @@ struct Selector {
   void selectLinear(LinearOpT linear);
   void select(AttentionOp attention);
   void select(IntegerAttentionOp attention);
+  /// Adds what the kernel needs of probabilities that it does not compute.
+  void addProbabilities(IntegerAttentionOp attention,
+                        IntegerAttentionKernel &kernel,
+                        SmallVectorImpl<Value> &inputs);
   void select(SelectiveScanOp scan);
   void select(CausalConv1DOp conv);
   void select(DepthwiseConv2DOp conv);
@@ -697,45 +701,94 @@ void Selector::select(AttentionOp attention) {
                      call(loc, getKernel(library, *kernel), inputs, output));
 }
 
-/// What `codes` of `quantizer` are computed from, if a kernel can compute them
-/// anew: signed, with a scale that comes from the numbers themselves.
-static Value getEncodedFloats(Value codes, Value scale,
-                              QuantizerAttrInterface quantizer,
-                              ArrayRef<int64_t> axes) {
+/// What codes that a kernel computes anew are computed from: numbers and, where
+/// they are given, scale and zero point.
+struct EncodedFloats {
+  Value numbers;
+  SmallVector<Value, 2> parameters;
+};
+
+/// What `codes` of `quantizer`, a uniform format, are computed from, if a
+/// kernel of attention can compute them anew: signed with a scale that comes
+/// from the numbers themselves, for the indices of dimensions `axes`, or with
+/// given parameters, of the tensor or of each head.
+static std::optional<EncodedFloats>
+getEncodedFloats(Value codes, Value scale, Value zero,
+                 QuantizerAttrInterface quantizer, ArrayRef<int64_t> axes) {
   auto encode = codes.getDefiningOp<EncodeOp>();
-  auto dynamic = scale.getDefiningOp<DynamicScaleOp>();
+  if (!encode || encode.getScale() != scale || encode.getZero() != zero ||
+      encode.getQuantizer() != quantizer || !isa<UniformAttr>(quantizer) ||
+      quantizer.getScaling().form != numerics::ScaleForm::Any)
+    return std::nullopt;
   SmallVector<QuantAxis> found;
   quantizer.getQuantAxes(4, found);
+  EncodedFloats floats{encode.getInput(), {}};
+  constexpr int64_t headDim = 2;
+  if (found.empty() || (found.size() == 1 && found.front().dim == headDim)) {
+    floats.parameters.push_back(scale);
+    if (zero)
+      floats.parameters.push_back(zero);
+    return floats;
+  }
   auto dims =
       llvm::map_to_vector(found, [](QuantAxis axis) { return axis.dim; });
-  bool fits = encode && dynamic && encode.getScale() == scale &&
-              encode.getInput() == dynamic.getInput() &&
-              encode.getQuantizer() == quantizer &&
-              dynamic.getQuantizer() == quantizer &&
-              isa<UniformAttr>(quantizer) && quantizer.hasSignedCodes() &&
-              quantizer.getScaling().form == numerics::ScaleForm::Any &&
-              ArrayRef(dims) == axes;
-  return fits ? Value(encode.getInput()) : Value();
+  auto dynamic = scale.getDefiningOp<DynamicScaleOp>();
+  if (!dynamic || dynamic.getInput() != encode.getInput() ||
+      dynamic.getQuantizer() != quantizer || !quantizer.hasSignedCodes() ||
+      ArrayRef(dims) != axes)
+    return std::nullopt;
+  return floats;
+}
+
+void Selector::addProbabilities(IntegerAttentionOp attention,
+                                IntegerAttentionKernel &kernel,
+                                SmallVectorImpl<Value> &inputs) {
+  Location loc = attention.getLoc();
+  integer_attention::ProbabilityIntegers numbers =
+      integer_attention::getProbabilityIntegers(kernel.probabilities);
+  kernel.numBytes = numbers.bytes;
+  if (Value scale = attention.getProbabilityScale())
+    inputs.push_back(scale);
+  if (numbers.integers.empty())
+    return;
+  inputs.push_back(scalar(loc, kernel.probabilities.getNumberRange().second,
+                          rewriter.getF32Type()));
+  kernel.tableSlots =
+      std::max<int64_t>(tableSize, llvm::PowerOf2Ceil(numbers.integers.size()));
+  SmallVector<float> bounds = kernel.probabilities.getTable().getFloatBounds();
+  bounds.resize(kernel.tableSlots, std::numeric_limits<float>::infinity());
+  SmallVector<float> bits =
+      llvm::map_to_vector(numbers.integers, [](int32_t integer) {
+        return llvm::bit_cast<float>(integer);
+      });
+  bits.resize(kernel.tableSlots, bits.back());
+  for (ArrayRef<float> table : {ArrayRef(bounds), ArrayRef(bits)})
+    inputs.push_back(arith::ConstantOp::create(
+        rewriter, loc,
+        DenseElementsAttr::get(
+            RankedTensorType::get({kernel.tableSlots}, rewriter.getF32Type()),
+            table)));
 }
 
 void Selector::select(IntegerAttentionOp attention) {
-  Value query =
-      getEncodedFloats(attention.getQuery(), attention.getQueryScale(),
-                       attention.getQueryQuantizer(), {0, 1, 2});
-  Value key = getEncodedFloats(attention.getKey(), attention.getKeyScale(),
-                               attention.getKeyQuantizer(), {0, 1, 2});
-  Value value =
-      getEncodedFloats(attention.getValue(), attention.getValueScale(),
-                       attention.getValueQuantizer(), {0, 2});
-  if (!query || !key || !value || library.options.dot == IntegerDot::None ||
-      !isa<UniformAttr>(attention.getProbabilityQuantizer()))
+  auto query = getEncodedFloats(attention.getQuery(), attention.getQueryScale(),
+                                attention.getQueryZero(),
+                                attention.getQueryQuantizer(), {0, 1, 2});
+  auto key = getEncodedFloats(attention.getKey(), attention.getKeyScale(),
+                              attention.getKeyZero(),
+                              attention.getKeyQuantizer(), {0, 1, 2});
+  auto value = getEncodedFloats(attention.getValue(), attention.getValueScale(),
+                                attention.getValueZero(),
+                                attention.getValueQuantizer(), {0, 2});
+  if (!query || !key || !value || library.options.dot == IntegerDot::None)
     return;
   auto typeOf = [](Value value) {
     return cast<RankedTensorType>(value.getType());
   };
   SmallVector<Value> added;
-  auto kernel = describeAttention(attention, typeOf(query), typeOf(key),
-                                  typeOf(value), added);
+  auto kernel =
+      describeAttention(attention, typeOf(query->numbers), typeOf(key->numbers),
+                        typeOf(value->numbers), added);
   Value bias = attention.getBias();
   if (!kernel ||
       attention.getResult().getType().getElementType() != kernel->element ||
@@ -745,9 +798,10 @@ void Selector::select(IntegerAttentionOp attention) {
   Location loc = attention.getLoc();
   double scale =
       attention.getScale().convertToDouble() * integer_attention::octaves;
-  SmallVector<Value> inputs{query, key, value,
+  SmallVector<Value> inputs{query->numbers, key->numbers, value->numbers,
                             scalar(loc, scale, rewriter.getF32Type())};
-  inputs.append(added);
+  for (const EncodedFloats &floats : {*query, *key, *value})
+    inputs.append(floats.parameters);
   IntegerAttentionKernel integers{*kernel,
                                   library.options.dot,
                                   library.options.tiles,
@@ -755,7 +809,9 @@ void Selector::select(IntegerAttentionOp attention) {
                                   attention.getKeyQuantizer(),
                                   attention.getValueQuantizer(),
                                   attention.getProbabilityQuantizer()};
-  Value output = createAttentionResult(rewriter, loc, query, *kernel);
+  addProbabilities(attention, integers, inputs);
+  inputs.append(added);
+  Value output = createAttentionResult(rewriter, loc, query->numbers, *kernel);
   rewriter.replaceOp(attention,
                      call(loc, getKernel(library, integers), inputs, output));
 }

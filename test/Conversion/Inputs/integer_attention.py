@@ -26,13 +26,23 @@ import levels  # noqa: E402
 import tensorfile  # noqa: E402
 
 LOG_INT = "by(#quench.log<u4, zero = extra>) step 6.25e-02 "
-# Name, heads, groups, channels of keys and values, words of the op, codes, bias.
+NAMED = "{{head_groups = array<i64: 1, 0, 1>}}"
+# Name, heads, groups, channels of keys and values, words of the op, codes of operands,
+# those of probabilities.
 CASES = [
-    ("mask", 2, 2, 32, 32, "mask {mask} scale 0.17 full", 8, False),
-    ("causal", 4, 2, 20, 37, "scale 0.21 causal", 8, False),
-    ("sliding", 3, 2, 70, 9, "{bias} scale 0.125 sliding {{window = 5 : i64, head_groups = array<i64: 1, 0, 1>}}", 5, True),
-    ("logint", 3, 2, 9, 5, LOG_INT + "{bias} scale 0.25 causal {{head_groups = array<i64: 1, 0, 1>}}", 8, True),
-    ("zeros", 2, 1, 6, 3, "by(#quench.log<u3, zero = last>) step 2.000000e-02 mask {mask} scale 0.2 full", 8, False),
+    ("mask", 2, 2, 32, 32, "mask {mask} scale 0.17 full", "i8", "u8, token"),
+    ("causal", 4, 2, 20, 37, "scale 0.21 causal", "i8", "u8, token"),
+    ("sliding", 3, 2, 70, 9, "{bias} scale 0.125 sliding {{window = 5 : i64, head_groups = array<i64: 1, 0, 1>}}", "i5", "u5, token"),
+    ("logint", 3, 2, 9, 5, LOG_INT + "{bias} scale 0.25 causal " + NAMED, "i8", None),
+    ("zeros", 2, 1, 6, 3, "by(#quench.log<u3, zero = last>) step 2.000000e-02 mask {mask} scale 0.2 full", "u8, asymmetric", None),
+    # Given scales and zero points, and in each of these a table of another size.
+    ("log", 4, 2, 32, 40, "mask {mask} scale 0.19 full", "u8, asymmetric, given", "#quench.log<u4, zero = last>"),
+    ("roots", 3, 2, 19, 21, "scale 0.25 causal " + NAMED, "u8, asymmetric, given", "#quench.log<u4, step = 1 : 2, zero = extra>"),
+    ("least", 2, 1, 16, 16, "scale 0.25 full", "i8", "#quench.log<u3, token>"),
+    ("rows", 2, 2, 11, 17, "mask {mask} scale 0.25 causal", "i8", "#quench.log<u4, step = 1 : 2, zero = last, token>"),
+    ("units", 3, 3, 12, 8, "{bias} scale 0.3 causal", "i8, given", "#quench.log<u3, step = 13 : 37, unit = 14, zero = last>"),
+    ("tangent", 2, 2, 8, 33, "scale 0.3 sliding {{window = 9 : i64}}", "u8, given", "#quench.tangent<u6, a = 2.9, b = 1.5>"),
+    ("uniform", 4, 2, 7, 6, "scale 0.3 full", "u8, asymmetric, heads", "u8"),
 ]
 # Sequences, queries, keys: one block of keys, ragged ones, more than one.
 SHAPES = [(2, 7, 7), (1, 35, 71), (1, 3, 300)]
@@ -52,30 +62,50 @@ def quantize(lines, name, source, kind, form, parameters):
     lines.append(f"%{name} = quench.fake_quant %{source}, %{name}s by({form}) : ({kind}, {parameters}) -> {kind}")
 
 
-def build_case(name, heads, groups, keys, values, words, bits, has_bias):
+def quantize_with(lines, arguments, name, source, kind, form, parameters):
+    """With given scales and zero points, arguments that are called so."""
+    operands, kinds = [f"%{source}", f"%{name}scale"], [kind, parameters]
+    if "asymmetric" in form:
+        operands.append(f"%{name}zero")
+        kinds.append(parameters.replace("f32", "i8"))
+    arguments += [(operand[1:], kind, "") for operand, kind in zip(operands[1:], kinds[1:])]
+    lines.append(f"%{name} = quench.fake_quant {', '.join(operands)} by({form}) : ({', '.join(kinds)}) -> {kind}")
+
+
+def build_case(name, heads, groups, keys, values, words, codes, probabilities):
     """The arguments, lines and the result of a case."""
     q, k, v = tensor("?", "?", heads, keys), tensor("?", "?", groups, keys), tensor("?", "?", groups, values)
     p, y = tensor("?", heads, "?", "?"), tensor("?", "?", heads, values)
     arguments = [(f"{name}q", q, '"b", "t"'), (f"{name}k", k, '"b", "l"'), (f"{name}v", v, '"b", "l"')]
     kinds, lines = [q, k], []
-    codes = f"u{bits}, asymmetric" if name == "zeros" else f"i{bits}"
-    token, sequence = f"#quench.uniform<{codes}, token>", f"#quench.uniform<{codes}, sequence>"
-    quantize(lines, f"{name}0", f"{name}q", q, token, tensor("?", "?", heads))
-    quantize(lines, f"{name}1", f"{name}k", k, token, tensor("?", "?", groups))
-    quantize(lines, f"{name}2", f"{name}v", v, sequence, tensor("?", groups))
+    codes, given, _ = codes.partition(", given")
+    for i, (source, kind, count) in enumerate((("q", q, heads), ("k", k, groups), ("v", v, groups))):
+        places = lines, f"{name}{i}", f"{name}{source}", kind
+        if "heads" in codes:
+            form = f"#quench.uniform<{codes.replace('heads', 'axis = 2')}>"
+            quantize_with(lines, arguments, *places[1:], form, tensor(count))
+        elif given:
+            quantize_with(lines, arguments, *places[1:], f"#quench.uniform<{codes}>", "tensor<f32>")
+        else:
+            quantize(*places, f"#quench.uniform<{codes}, {'sequence' if source == 'v' else 'token'}>",
+                     tensor("?", count) if source == "v" else tensor("?", "?", count))
     operands = f"%{name}0, %{name}1"
     if "{mask}" in words:
         arguments.append((f"{name}m", "tensor<?x?xi64>", '"b", "l"'))
         kinds.append("tensor<?x?xi64>")
-    if has_bias:
+    if "{bias}" in words:
         arguments.append((f"{name}b", tensor(heads, "?", "?"), '"t", "l"'))
         kinds.append(tensor(heads, "?", "?"))
     text = words.format(mask=f"%{name}m", bias=f"bias %{name}b")
-    if "step" in words:
+    if not probabilities:
         lines.append(f"%{name}w = quench.log_int_probabilities {operands} {text} : ({', '.join(kinds)}) -> {p}")
     else:
         lines.append(f"%{name}p = quench.attention_probabilities {operands} {text} : ({', '.join(kinds)}) -> {p}")
-        quantize(lines, f"{name}w", f"{name}p", p, f"#quench.uniform<u{bits}, token>", tensor("?", heads, "?"))
+        form = probabilities if "#" in probabilities else f"#quench.uniform<{probabilities}>"
+        if "token" in form:
+            quantize(lines, f"{name}w", f"{name}p", p, form, tensor("?", heads, "?"))
+        else:
+            quantize_with(lines, arguments, f"{name}w", f"{name}p", p, form, "tensor<f32>")
     order = "{head_groups = array<i64: 1, 0, 1>} " if "head_groups" in words else ""
     lines.append(f"%{name}y = quench.attention_values %{name}w, %{name}2 {order}: ({p}, {v}) -> {y}")
     return arguments, lines, (f"{name}y", y)
@@ -87,6 +117,14 @@ def make_inputs(arguments, sizes, generator):
         *words, element = kind[len("tensor<"):-1].split("x")
         symbols = iter([word.strip(' "') for word in dims.split(",")])
         shape = [sizes[next(symbols)] if word == "?" else int(word) for word in words]
+        if name.endswith("zero"):
+            values[name] = generator.integers(-128, 128, shape).astype(np.int8)
+            continue
+        if name.endswith("scale"):
+            # Of probabilities near the greatest code, or number, for 1.
+            scale = {"uniformwscale": 1 / 250}.get(name, generator.uniform(0.8, 1)) if name.endswith("wscale") else generator.uniform(0.01, 0.05, shape)
+            values[name] = np.array(scale, np.float32)
+            continue
         if element == "i64":
             # The last sequence sees nothing where there is more than one.
             values[name] = generator.integers(0, 2, shape)
@@ -112,7 +150,7 @@ def make_inputs(arguments, sizes, generator):
 
 
 def write(path, values):
-    kinds = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64"}
+    kinds = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64", np.dtype(np.int8): "I8"}
     tensors = {name: tensorfile.Tensor(kinds[x.dtype], list(x.shape), x.tobytes()) for name, x in values.items()}
     with open(path, "wb") as stream:
         tensorfile.write_header(stream, [(name, t.dtype, t.shape, len(t.data)) for name, t in tensors.items()])

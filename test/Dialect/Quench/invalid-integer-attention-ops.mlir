@@ -10,7 +10,7 @@ func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: ten
 // -----
 
 func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
-  // expected-error @below {{'quench.integer_attention' op expected a format without zero points, found #quench.uniform<u8, asymmetric>}}
+  // expected-error @below {{'quench.integer_attention' op expected a zero point for #quench.uniform<u8, asymmetric>}}
   %0 = quench.integer_attention %q scale %s by(#quench.uniform<u8, asymmetric>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities(#quench.uniform<u8, token>) scale 0.25 full
     : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>) -> tensor<2x5x4x8xf32>
   return
@@ -46,7 +46,7 @@ func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: ten
 // -----
 
 func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
-  // expected-error @below {{'quench.integer_attention' op expected unsigned probabilities with a scale for each row, found #quench.uniform<i8, token>}}
+  // expected-error @below {{'quench.integer_attention' op cannot take such probabilities: the numbers of #quench.uniform<i8, token> are neither unsigned integers nor a table from 0 on}}
   %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities(#quench.uniform<i8, token>) scale 0.25 full
     : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>) -> tensor<2x5x4x8xf32>
   return
@@ -55,7 +55,7 @@ func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: ten
 // -----
 
 func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
-  // expected-error @below {{'quench.integer_attention' op expected unsigned probabilities with a scale for each row, found #quench.uniform<u8>}}
+  // expected-error @below {{'quench.integer_attention' op expected a scale of #quench.uniform<u8> to be given, found none}}
   %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities(#quench.uniform<u8>) scale 0.25 full
     : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>) -> tensor<2x5x4x8xf32>
   return
@@ -76,5 +76,50 @@ func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: ten
   // expected-error @below {{'quench.integer_attention' op expected an element type of f16, bf16 or f32, found 'f64'}}
   %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities(#quench.uniform<u8, token>) scale 0.25 full {element_type = f64}
     : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>) -> tensor<2x5x4x8xf64>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
+  // expected-error @below {{'quench.integer_attention' op expected a scale of #quench.uniform<u8, token> to be computed, found one}}
+  %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities scale %s by(#quench.uniform<u8, token>) scale 0.25 full
+    : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<f32>) -> tensor<2x5x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
+  // expected-error @below {{'quench.integer_attention' op cannot take such probabilities: #quench.uniform<u8, asymmetric> has zero points}}
+  %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities scale %s by(#quench.uniform<u8, asymmetric>) scale 0.25 full
+    : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<f32>) -> tensor<2x5x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
+  // expected-error @below {{'quench.integer_attention' op cannot take such probabilities: the numbers of #quench.code_book<nf4> are neither unsigned integers nor a table from 0 on}}
+  %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities scale %s by(#quench.code_book<nf4>) scale 0.25 full
+    : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<f32>) -> tensor<2x5x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
+  // expected-error @below {{'quench.integer_attention' op cannot take such probabilities: #quench.log<u4, axis = 3> has neither a scale for each row nor one for all}}
+  %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities scale %s by(#quench.log<u4, axis = 3>) scale 0.25 full
+    : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<f32>) -> tensor<2x5x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<2x5x4x8xi8>, %s: tensor<f32>, %t: tensor<8xf32>, %u: tensor<2x5x4xf32>, %z: tensor<2x4xf32>) {
+  // expected-error @below {{'quench.integer_attention' op expected scale of shape [], found 'tensor<8xf32>'}}
+  %0 = quench.integer_attention %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>) probabilities scale %t by(#quench.log<u4>) scale 0.25 full
+    : (tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<2x5x4x8xi8>, tensor<f32>, tensor<8xf32>) -> tensor<2x5x4x8xf32>
   return
 }

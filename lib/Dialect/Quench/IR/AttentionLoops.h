@@ -13,6 +13,7 @@
 #include "TensorBuilder.h"
 
 #include "Quench/Dialect/Quench/IR/QuenchDialect.h"
+#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -72,6 +73,25 @@ inline mlir::Value buildProducts(TensorBuilder &builder, mlir::Value query,
       {sizes[B], sizes[T], sizes[G], sizes[R], builder.getSize(key, 3)});
   return builder.fold(builder.fill(sizes, type, 0), {B, G, R, T, L}, 6,
                       {{query, {B, T, G, R, D}}, {key, {B, L, G, D}}}, add);
+}
+
+/// sum + lhs * rhs of integers of type i32.
+inline Scalar addProduct(LoopBody &loop, Scalar sum, mlir::Value lhs,
+                         mlir::Value rhs) {
+  mlir::ImplicitLocOpBuilder &body = loop.getBuilder();
+  mlir::Value product = mlir::arith::MulIOp::create(body, lhs, rhs);
+  return Scalar(body,
+                mlir::arith::AddIOp::create(body, mlir::Value(sum), product));
+}
+
+/// The sums of products of integers `query` and `key`, i32.
+inline mlir::Value
+buildIntegerProducts(TensorBuilder &builder, mlir::Value query, mlir::Value key,
+                     llvm::ArrayRef<mlir::OpFoldResult> sizes) {
+  return buildProducts(builder, query, key, sizes, builder.getI32Type(),
+                       [](LoopBody &loop, Scalar sum) {
+                         return addProduct(loop, sum, loop[0], loop[1]);
+                       });
 }
 
 /// The scores of `op`: what `getScore` makes of `inputs`, plus the bias times
@@ -147,14 +167,34 @@ inline mlir::Value gatherScales(TensorBuilder &builder, mlir::Value scale,
   return scale;
 }
 
+/// `codes` less their zero points, where `zero` is not null, as i32.
+inline mlir::Value buildIntegers(TensorBuilder &builder, mlir::Value codes,
+                                 mlir::Value scale, mlir::Value zero,
+                                 QuantizerAttrInterface quantizer) {
+  mlir::IntegerType type = builder.getI32Type();
+  return mapByParameters(builder, codes, scale, zero, quantizer, type,
+                         [&](mlir::OpBuilder &body, mlir::Value code,
+                             mlir::Value, mlir::Value zero) {
+                           return emitIntegers(body, builder.getLoc(),
+                                               quantizer, code, zero, type);
+                         });
+}
+
 /// What attention to integers reads of keys and values.
 struct KeysAndValues {
   mlir::Value key, value, keyScale, valueScale;
 };
 
-/// `read` with a group for each head of `op`, where it says which.
+/// What attention to integers `op` reads of keys and values: integers, and a
+/// group for each head where it says which.
 template <typename Op>
-KeysAndValues gatherGroups(TensorBuilder &builder, Op op, KeysAndValues read) {
+KeysAndValues buildKeysAndValues(TensorBuilder &builder, Op op) {
+  KeysAndValues read = {buildIntegers(builder, op.getKey(), op.getKeyScale(),
+                                      op.getKeyZero(), op.getKeyQuantizer()),
+                        buildIntegers(builder, op.getValue(),
+                                      op.getValueScale(), op.getValueZero(),
+                                      op.getValueQuantizer()),
+                        op.getKeyScale(), op.getValueScale()};
   std::optional<llvm::ArrayRef<int64_t>> groups = op.getHeadGroups();
   if (!groups)
     return read;

@@ -90,6 +90,40 @@ llvm::LogicalResult checkScoreSums(Adaptor op, ShapeInference &shapes) {
   return mlir::success();
 }
 
+/// Fails with a diagnostic unless queries, keys and values of attention to
+/// integers have formats of integers, parameters that are theirs and do not
+/// differ within a sum, and sums of products that 32 bits hold.
+template <typename Adaptor>
+llvm::LogicalResult checkIntegerOperands(Adaptor op, ShapeInference &shapes) {
+  using Dim = ShapeInference::Dim;
+  mlir::Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
+  mlir::Type compute = mlir::Float32Type::get(shapes.getContext());
+  mlir::Type code = mlir::IntegerType::get(shapes.getContext(), 8);
+  if (failed(shapes.checkShape(value, "value",
+                               {shapes.getDim(key, 0), shapes.getDim(key, 1),
+                                shapes.getDim(key, 2), Dim()})))
+    return mlir::failure();
+  struct Operand {
+    llvm::StringRef name;
+    QuantizerAttrInterface quantizer;
+    mlir::Value codes, scale, zero;
+    int64_t dim;
+  };
+  const Operand operands[] = {
+      {"query", op.getQueryQuantizer(), query, op.getQueryScale(),
+       op.getQueryZero(), 3},
+      {"key", op.getKeyQuantizer(), key, op.getKeyScale(), op.getKeyZero(), 3},
+      {"value", op.getValueQuantizer(), value, op.getValueScale(),
+       op.getValueZero(), 1}};
+  for (const Operand &it : operands)
+    if (failed(checkHasIntegers(shapes, it.quantizer)) ||
+        failed(checkHasOneScale(shapes, it.quantizer, it.name, it.dim)) ||
+        failed(checkParameters(shapes, it.quantizer, it.codes, it.scale,
+                               compute, it.zero, code)))
+      return mlir::failure();
+  return checkScoreSums(op, shapes);
+}
+
 /// Adds the result of attention to integers, `[batch, tokens, heads, channels
 /// of values]`, whose elements `op` names; `compute` by default.
 template <typename Adaptor>

@@ -12,7 +12,6 @@
 
 #include "AttentionLoops.h"
 
-#include "Quench/Dialect/Quench/IR/QuenchIntegerOps.h"
 #include "Quench/Dialect/Quench/IR/QuenchLogIntOps.h"
 #include "Quench/Support/LogIntSoftmax.h"
 
@@ -175,39 +174,15 @@ LogIntProbabilitiesOp::decomposeOperation(OpBuilder &b) {
   return SmallVector<Value>{builder.cast(result, getResult().getType())};
 }
 
-/// Codes less their zero points, as i32.
-static Value buildIntegers(TensorBuilder &builder, Value codes, Value scale,
-                           Value zero, QuantizerAttrInterface quantizer) {
-  IntegerType type = builder.getI32Type();
-  return mapByParameters(builder, codes, scale, zero, quantizer, type,
-                         [&](OpBuilder &body, Value code, Value, Value zero) {
-                           return emitIntegers(body, builder.getLoc(),
-                                               quantizer, code, zero, type);
-                         });
-}
-
 FailureOr<SmallVector<Value>>
 LogIntAttentionOp::decomposeOperation(OpBuilder &b) {
   TensorBuilder builder(b, getLoc());
   Type compute = builder.getF32Type();
   Value query = buildIntegers(builder, getQuery(), getQueryScale(),
                               getQueryZero(), getQueryQuantizer());
-  auto [key, value, keyScale, valueScale] =
-      gatherGroups(builder, *this,
-                   {buildIntegers(builder, getKey(), getKeyScale(),
-                                  getKeyZero(), getKeyQuantizer()),
-                    buildIntegers(builder, getValue(), getValueScale(),
-                                  getValueZero(), getValueQuantizer()),
-                    getKeyScale(), getValueScale()});
+  auto [key, value, keyScale, valueScale] = buildKeysAndValues(builder, *this);
   SmallVector<OpFoldResult> sizes = getScoreSizes(builder, *this, key);
-  Value sums = buildProducts(
-      builder, query, key, sizes, builder.getI32Type(),
-      [](LoopBody &loop, Scalar sum) {
-        ImplicitLocOpBuilder &body = loop.getBuilder();
-        Value product =
-            arith::MulIOp::create(body, Value(loop[0]), Value(loop[1]));
-        return Scalar(body, arith::AddIOp::create(body, Value(sum), product));
-      });
+  Value sums = buildIntegerProducts(builder, query, key, sizes);
   Value scores = buildIntegerScores(builder, *this, sums, keyScale, sizes,
                                     /*factor=*/1);
   QuantizerAttrInterface quantizer = getProbabilityQuantizer();

@@ -16,7 +16,6 @@
 using namespace mlir;
 using namespace quench;
 
-using Dim = ShapeInference::Dim;
 using SizeFn = llvm::function_ref<int64_t(Value value, int64_t dim)>;
 
 std::string quench::getLogIntObstacle(QuantizerAttrInterface quantizer) {
@@ -81,36 +80,11 @@ OpCost LogIntProbabilitiesOp::getCost(SizeFn getSize) {
 
 LogicalResult LogIntAttentionOp::inferShapes(Adaptor op,
                                              ShapeInference &shapes) {
-  Value query = op.getQuery(), key = op.getKey(), value = op.getValue();
-  Type compute = Float32Type::get(shapes.getContext());
-  Type code = IntegerType::get(shapes.getContext(), 8);
   if (failed(checkScoreShapes(op, shapes)) ||
-      failed(shapes.checkShape(value, "value",
-                               {shapes.getDim(key, 0), shapes.getDim(key, 1),
-                                shapes.getDim(key, 2), Dim()})) ||
-      failed(checkLogInt(shapes, op.getProbabilityQuantizer(), op.getStep())))
+      failed(checkLogInt(shapes, op.getProbabilityQuantizer(), op.getStep())) ||
+      failed(checkIntegerOperands(op, shapes)))
     return failure();
-  struct Operand {
-    StringRef name;
-    QuantizerAttrInterface quantizer;
-    Value codes, scale, zero;
-    int64_t dim;
-  };
-  const Operand operands[] = {
-      {"query", op.getQueryQuantizer(), query, op.getQueryScale(),
-       op.getQueryZero(), 3},
-      {"key", op.getKeyQuantizer(), key, op.getKeyScale(), op.getKeyZero(), 3},
-      {"value", op.getValueQuantizer(), value, op.getValueScale(),
-       op.getValueZero(), 1}};
-  for (const Operand &it : operands)
-    if (failed(checkHasIntegers(shapes, it.quantizer)) ||
-        failed(checkHasOneScale(shapes, it.quantizer, it.name, it.dim)) ||
-        failed(checkParameters(shapes, it.quantizer, it.codes, it.scale,
-                               compute, it.zero, code)))
-      return failure();
-  if (failed(checkScoreSums(op, shapes)))
-    return failure();
-  return addAttentionResult(op, shapes, compute);
+  return addAttentionResult(op, shapes, Float32Type::get(shapes.getContext()));
 }
 
 OpCost LogIntAttentionOp::getCost(SizeFn getSize) {

@@ -10,7 +10,7 @@
 
     integer_model.py QUENCH QUENCH_OPT MODEL INPUTS FOLDER SCHEME...
 
-Static scales come from statistics of the inputs. scheme_levels.py does the same for
+A scheme may have rules behind it, each after ` --rule `. Static scales come from statistics of the inputs. scheme_levels.py does the same for
 other processors.
 
 docs/spec.md fixes to the bit what quantizers and integers do, and not what norms,
@@ -227,8 +227,11 @@ def main(quench, quench_opt, model, inputs, folder, *schemes):
     os.makedirs(folder, exist_ok=True)
     static = [scheme for scheme in schemes if "static=true" in scheme]
     statistics = calibrate(quench, model, inputs, folder) if static else None
-    checks = [Check(quench, quench_opt, model, folder, scheme, ["--scheme", scheme], statistics if scheme in static else None)
-              for scheme in schemes]
+    checks = []
+    for scheme in schemes:
+        name, *rules = scheme.split(" --rule ")
+        options = ["--scheme", name, *(word for rule in rules for word in ("--rule", rule))]
+        checks.append(Check(quench, quench_opt, model, folder, scheme, options, statistics if scheme in static else None))
     path, program = os.path.join(folder, "all.mlir"), os.path.join(folder, "all")
     write_module(checks, [function for check in checks for function in check.functions], path)
     run(quench, "build", path, "--start-from", "codegen", "-o", program, "--force")

@@ -15,14 +15,18 @@ include "Quench/Dialect/Quench/IR/QuenchQuantizers.td"
 def Quench_IntegerAttentionOp : Quench_ModelOp<"integer_attention", [AttrSizedOperandSegments]> {
   let summary = "quench.attention of codes, with sums of integers";
   let description = [{
-    Scores are sums of products of the codes of `query` and `key`, results are sums of
-    products of the codes of probabilities and of `value`; both are exact (C35 and C36
-    of `docs/spec.md`). Shapes, the mask and the bias are those of `quench.attention`.
-    All formats are made of integers and have no zero points. Scales of `query` and
+    Scores are sums of products of the codes of `query` and `key`, less their zero
+    points, results are sums of products of integers of probabilities and of the codes
+    of `value`; both are exact. Shapes, the mask and the bias are those of
+    `quench.attention`. Formats of operands are made of integers; scales of `query` and
     `key` do not differ within their last dimension, those of `value` not within the
-    dimension of the tokens. `probabilities` are unsigned, and each row has a scale
-    that is computed at run time. The result has elements of `element_type`, f32 where
+    dimension of the tokens. The result has elements of `element_type`, f32 where
     nothing is said.
+
+    `probabilities` are uniform, unsigned and without zero points (C35 and C36 of
+    `docs/spec.md`), or a table of numbers that are not negative, such as powers of two
+    (C40 and C41). Each row has a scale that is computed at run time, or
+    `probability_scale` is that of all (C40).
 
     ```mlir
     func.func @integer_attention(%q: tensor<?x?x4x16xi8>, %k: tensor<?x?x2x16xi8>, %v: tensor<?x?x2x16xi8>,
@@ -35,11 +39,24 @@ def Quench_IntegerAttentionOp : Quench_ModelOp<"integer_attention", [AttrSizedOp
            tensor<?x?x2x16xi8>, tensor<?x2xf32>) -> tensor<?x?x4x16xf32>
       return %y : tensor<?x?x4x16xf32>
     }
+    func.func @log_attention(%q: tensor<?x?x4x16xi8>, %s: tensor<f32>, %z: tensor<i8>, %p: tensor<f32>)
+        -> tensor<?x?x4x16xf32> {
+      %y = quench.integer_attention %q scale %s zero %z by(#quench.uniform<u8, asymmetric>),
+        %q scale %s by(#quench.uniform<i8>), %q scale %s by(#quench.uniform<i8>)
+        probabilities scale %p by(#quench.log<u4, zero = last>) scale 0.25 full
+        : (tensor<?x?x4x16xi8>, tensor<f32>, tensor<i8>, tensor<?x?x4x16xi8>, tensor<f32>,
+           tensor<?x?x4x16xi8>, tensor<f32>, tensor<f32>) -> tensor<?x?x4x16xf32>
+      return %y : tensor<?x?x4x16xf32>
+    }
     ```
   }];
   let arguments = (ins Quench_CodeTensor:$query, Quench_WideTensor:$query_scale,
+                       Optional<Quench_CodeTensor>:$query_zero,
                        Quench_CodeTensor:$key, Quench_WideTensor:$key_scale,
+                       Optional<Quench_CodeTensor>:$key_zero,
                        Quench_CodeTensor:$value, Quench_WideTensor:$value_scale,
+                       Optional<Quench_CodeTensor>:$value_zero,
+                       Optional<Quench_WideTensor>:$probability_scale,
                        Optional<Quench_IntTensor>:$mask,
                        Optional<Quench_FloatTensor>:$bias,
                        QuantizerAttrInterface:$query_quantizer,
@@ -52,10 +69,11 @@ def Quench_IntegerAttentionOp : Quench_ModelOp<"integer_attention", [AttrSizedOp
                        OptionalAttr<TypeAttr>:$element_type);
   let results = (outs Quench_FloatTensor:$result);
   let assemblyFormat = [{
-    $query `scale` $query_scale `by` `(` $query_quantizer `)` `,`
-    $key `scale` $key_scale `by` `(` $key_quantizer `)` `,`
-    $value `scale` $value_scale `by` `(` $value_quantizer `)`
-    `probabilities` `(` $probability_quantizer `)` (`mask` $mask^)? (`bias` $bias^)?
+    $query `scale` $query_scale (`zero` $query_zero^)? `by` `(` $query_quantizer `)` `,`
+    $key `scale` $key_scale (`zero` $key_zero^)? `by` `(` $key_quantizer `)` `,`
+    $value `scale` $value_scale (`zero` $value_zero^)? `by` `(` $value_quantizer `)`
+    `probabilities` (`scale` $probability_scale^ `by`)? `(` $probability_quantizer `)`
+    (`mask` $mask^)? (`bias` $bias^)?
     `scale` $scale `` $mask_kind attr-dict `:` functional-type(operands, results)
   }];
 }
