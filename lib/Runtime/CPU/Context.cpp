@@ -61,7 +61,7 @@ static void requireRun(const char *function) {
 // taken when it first touches one: not in the middle of a run.
 qrt_context::qrt_context(int numThreads)
     : pool(numThreads, [] { place = {nullptr, nullptr, false}; }),
-      arenas(pool.size()) {}
+      pieces(pool.size()), arenas(pool.size()) {}
 
 Status qrt_context::run(qrt_entry_fn entry,
                         absl::Span<void *const *const> calls) {
@@ -137,29 +137,63 @@ void qrt_wrong_shape(qrt_context *ctx, int64_t result) {
 }
 
 namespace {
-/// A loop that the threads share.
+/// A loop that the threads share, piece by piece.
 struct Loop {
+  /// Pieces of a thread, of an iteration at least.
+  static constexpr int64_t kPieces = 8;
+
   qrt_context *ctx;
   int64_t count;
   qrt_loop_body body;
   const void *closure;
   int numThreads;
+  int64_t numPieces = std::min(count, numThreads *kPieces);
 
-  /// Runs the share of thread `index`, on whichever thread does it.
+  /// Gives each thread its share.
+  void prepare() const {
+    for (int i = 0; i < numThreads; ++i)
+      ctx->pieces[i].reset(begin(numPieces, numThreads, i),
+                           begin(numPieces, numThreads, i + 1));
+  }
+
+  /// Runs the share of thread `index`, on whichever thread does it, and then
+  /// what others have not begun, from their ends: a core that is slow, or has
+  /// to do something else, keeps the others no longer than a piece takes.
   void runShare(int index) const {
-    auto code = [&] { runRange(begin(index), begin(index + 1)); };
+    auto code = [&] {
+      while (std::optional<uint32_t> piece = ctx->pieces[index].takeFirst())
+        runPiece(*piece);
+      for (int i = 1; i < numThreads; ++i)
+        while (std::optional<uint32_t> piece =
+                   ctx->pieces[(index + i) % numThreads].takeLast())
+          runPiece(*piece);
+    };
+    enter(ctx->arenas[index], /*isInLoop=*/true, code);
+  }
+
+  /// Runs the first iteration of the share of thread `index`.
+  void rehearseShare(int index) const {
+    auto code = [&] {
+      int64_t first = begin(count, numThreads, index);
+      runRange(first, first + 1);
+    };
     enter(ctx->arenas[index], /*isInLoop=*/true, code);
   }
 
   void runRange(int64_t first, int64_t end) const {
-    body(ctx, closure, first, ctx->isRehearsal ? first + 1 : end);
+    body(ctx, closure, first, end);
   }
 
-  /// First iteration of thread `index`; that of the one after the last is the
-  /// count. Threads differ by one iteration at most.
-  int64_t begin(int index) const {
-    int64_t share = count / numThreads, rest = count % numThreads;
-    return share * index + std::min<int64_t>(index, rest);
+private:
+  void runPiece(int64_t piece) const {
+    runRange(begin(count, numPieces, piece),
+             begin(count, numPieces, piece + 1));
+  }
+
+  /// Where part `index` of `total` things, cut into `parts`, begins. Parts
+  /// differ by one at most.
+  static int64_t begin(int64_t total, int64_t parts, int64_t index) {
+    return total / parts * index + std::min(index, total % parts);
   }
 };
 } // namespace
@@ -173,21 +207,23 @@ void qrt_parallel_for(qrt_context *ctx, int64_t count, qrt_loop_body body,
   if (place.isInLoop || numThreads == 1) {
     bool outer = place.isInLoop;
     place.isInLoop = true;
-    loop.runRange(0, count);
+    loop.runRange(0, ctx->isRehearsal ? 1 : count);
     place.isInLoop = outer;
     return;
   }
 
-  if (ctx->isRehearsal)
+  if (ctx->isRehearsal) {
     for (int i = 0; i < numThreads; ++i)
-      loop.runShare(i);
-  else
+      loop.rehearseShare(i);
+  } else {
+    loop.prepare();
     ctx->pool.run(
         numThreads,
         [](void *state, int index) {
           static_cast<const Loop *>(state)->runShare(index);
         },
         &loop);
+  }
   if (ctx->missingBytes != 0 || ctx->wrongResult >= 0)
     leave();
 }

@@ -18,7 +18,46 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
+
+namespace quench::rt {
+
+/// Pieces of a loop in a row that threads take from both ends. On a cache line
+/// of its own.
+class alignas(64) PieceRange {
+public:
+  /// Makes it the pieces from `first` to before `end`. Nobody takes any then.
+  void reset(uint32_t first, uint32_t end) {
+    bounds.store(pack(first, end), std::memory_order_relaxed);
+  }
+
+  /// The first or the last piece, for who asked; none where all are taken. What
+  /// pieces read and write is not ordered by this.
+  std::optional<uint32_t> takeFirst() { return take(/*isFirst=*/true); }
+  std::optional<uint32_t> takeLast() { return take(/*isFirst=*/false); }
+
+private:
+  static uint64_t pack(uint32_t first, uint32_t end) {
+    return uint64_t(end) << 32 | first;
+  }
+  std::optional<uint32_t> take(bool isFirst) {
+    uint64_t known = bounds.load(std::memory_order_relaxed);
+    while (true) {
+      auto first = static_cast<uint32_t>(known);
+      auto end = static_cast<uint32_t>(known >> 32);
+      if (first == end)
+        return std::nullopt;
+      uint64_t next = isFirst ? pack(first + 1, end) : pack(first, end - 1);
+      if (bounds.compare_exchange_weak(known, next, std::memory_order_relaxed))
+        return isFirst ? first : end - 1;
+    }
+  }
+
+  std::atomic<uint64_t> bounds{0};
+};
+
+} // namespace quench::rt
 
 /// The buffers and the threads of a run, as generated code sees them.
 struct qrt_context {
@@ -42,9 +81,11 @@ struct qrt_context {
   uint64_t peakBytes() const;
 
   quench::rt::ThreadPool pool;
+  /// What is left of each share of the loop that runs.
+  std::vector<quench::rt::PieceRange> pieces;
   /// Where buffers come from, one for each share of a loop; what runs outside
   /// of loops, and so waits for them, has that of the first. So none waits for
-  /// another, and who gets which buffer is the same in every run.
+  /// another.
   std::vector<quench::rt::Arena> arenas;
   bool isRehearsal = false;
 

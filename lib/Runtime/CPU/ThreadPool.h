@@ -39,7 +39,7 @@ private:
 
 /// Threads that live as long as the pool. The caller of run() is the first of
 /// them. Each has its own share of the work, so that it finds the data of its
-/// last one in its caches; but a share whose thread does not come, because
+/// last one in its caches; a share whose thread does not come, because
 /// others use its core, is done by one that is through with its own. When the
 /// pool has a thread for every core that the process may use, each is bound to
 /// its core, the caller for as long as a CallerPin lives.

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -76,16 +77,40 @@ static void count(qrt_context *, const void *closure, int64_t begin,
 
 TEST(ParallelFor, SplitsEvenlyAndCompletely) {
   qrt_context context(3);
-  for (int64_t n : {1, 2, 3, 4, 5, 7, 100}) {
+  for (int64_t n : {1, 2, 3, 4, 5, 7, 25, 100}) {
     Counts counts{std::vector<std::atomic<int>>(n)};
     Counts *closure = &counts;
     qrt_parallel_for(&context, n, count, &closure);
     for (int64_t i = 0; i < n; ++i)
       ASSERT_EQ(counts.runs[i], 1);
-    EXPECT_EQ(counts.numParts, std::min<int64_t>(n, 3));
+    // One thread has one part, and eight are a share of three.
+    EXPECT_EQ(counts.numParts, std::min<int64_t>(n, 3 * 8));
   }
   qrt_parallel_for(&context, 0, nullptr, nullptr);
   qrt_parallel_for(&context, -5, nullptr, nullptr);
+}
+
+/// Waits in the first iteration for all others.
+static void waitForOthers(qrt_context *, const void *closure, int64_t begin,
+                          int64_t end) {
+  auto &numDone = **static_cast<std::atomic<int> *const *>(closure);
+  auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (int64_t i = begin; i < end; ++i) {
+    while (i == 0 && numDone < 15 && std::chrono::steady_clock::now() < limit)
+      std::this_thread::yield();
+    ++numDone;
+  }
+}
+
+TEST(ParallelFor, TakesWhatASlowThreadHasNotBegun) {
+  qrt_context context(2);
+  ASSERT_EQ(context.pool.size(), 2);
+  std::atomic<int> numDone{0};
+  std::atomic<int> *closure = &numDone;
+  auto start = std::chrono::steady_clock::now();
+  qrt_parallel_for(&context, 16, waitForOthers, &closure);
+  EXPECT_EQ(numDone, 16);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
 static void nest(qrt_context *ctx, const void *closure, int64_t begin,
