@@ -7,9 +7,10 @@
 #
 # ===----------------------------------------------------------------------===//
 """Builds attention with quantized operands and probabilities for some processors,
-and compares the bits of what it computes with the interpreter of docs/spec.md.
+and compares the bits of what it computes with the interpreter of docs/spec.md. What this
+processor cannot run is emulated and runs by HOST, see test/emulation.py.
 
-    integer_attention.py QUENCH QUENCH_OPT FOLDER CPU...
+    integer_attention.py QUENCH QUENCH_OPT CLANG HOST FOLDER CPU...
 """
 
 import json
@@ -21,6 +22,7 @@ import numpy as np
 
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path[:0] = [TESTS, os.path.join(TESTS, "Models")]
+import emulation  # noqa: E402
 import interpreter  # noqa: E402
 import levels  # noqa: E402
 import tensorfile  # noqa: E402
@@ -173,7 +175,24 @@ def check_published():
     print("integer softmax as published")
 
 
-def main(quench, quench_opt, folder, *cpus):
+def build(quench, clang, host, module, cpu, folder):
+    """The command of a program of `module`."""
+    program = os.path.join(folder, "program")
+    # Code that is not optimized computes the same and is made in half the time.
+    quick = [] if cpu == "native" else ["--quick"]
+    command = [quench, "build", module, "--cpu", cpu, "-o", program, "--force", *quick]
+    if levels.can_run(cpu):
+        subprocess.run(command, check=True)
+        return [program]
+    subprocess.run([*command, "--emit", "llvm", "--weights", "external"], check=True)
+    # The archive of no parameters: data begin at a multiple of 64.
+    with open(program + ".safetensors", "wb") as stream:
+        stream.write((56).to_bytes(8, "little") + b"{}".ljust(56))
+    with open(program) as stream:
+        return [host, emulation.make_library(clang, stream.read(), cpu, program + ".so", "-O0")]
+
+
+def main(quench, quench_opt, clang, host, folder, *cpus):
     check_published()
     os.makedirs(folder, exist_ok=True)
     cases = [build_case(*case) for case in CASES]
@@ -199,17 +218,14 @@ def main(quench, quench_opt, folder, *cpus):
         evaluated = interpreter.Interpreter(function, {}, known)
         runs.append((inputs, {name: evaluated.get(value) for (_, _, (name, _)), value in zip(cases, returned)}))
     for cpu in cpus:
-        if not levels.can_run(cpu):
+        if not levels.can_run(cpu) and not emulation.can_emulate(cpu):
             print(f"{cpu}: not here")
             continue
-        program, output = os.path.join(folder, "program"), os.path.join(folder, "out.safetensors")
-        # Code that is not optimized computes the same and is made in half the time.
-        quick = [] if cpu == "native" else ["--quick"]
-        subprocess.run([quench, "build", path, "--cpu", cpu, "-o", program, "--force", *quick], check=True)
+        command, output = build(quench, clang, host, path, cpu, folder), os.path.join(folder, "out.safetensors")
         equal, wrong = 0, {}
         for inputs, expected in runs:
             given = [word for name, _, _ in arguments for word in ("--input", f"{name}={inputs}")]
-            subprocess.run([program, "--force", "--output", output, *given], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*command, "--force", "--output", output, *given], check=True, stdout=subprocess.DEVNULL)
             found = interpreter.load(output)
             for name, numbers in expected.items():
                 same = found[name].view(np.int32) == np.ascontiguousarray(numbers).view(np.int32)

@@ -16,6 +16,10 @@ For each level the code is compiled again with AddressSanitizer in the generated
 itself, and runs with the runtime under sanitizers, HOSTS/model-host. Its bits must be
 those of the program. So is that of x86-64-v3 with ThreadSanitizer, HOSTS/model-host-thread;
 its program also runs under Valgrind, which knows no wider vectors.
+
+Of a level that this processor lacks the program is a library too, without sanitizers, see
+test/emulation.py. Its tile registers are functions, so that AddressSanitizer sees what
+they load and store.
 """
 
 import os
@@ -25,6 +29,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import integer_model  # noqa: E402
+import emulation  # noqa: E402
 import levels  # noqa: E402
 
 LOG2 = "W8A8 and log2 softmax"
@@ -37,7 +42,8 @@ SCHEMES = [
 class Level:
     """Compiles for one processor."""
 
-    def __init__(self, quench, folder, cpu):
+    def __init__(self, quench, clang, host, folder, cpu):
+        self.clang, self.host, self.cpu = clang, host, cpu
         self.folder = os.path.join(folder, re.sub(r"\W+", "_", cpu))
         self.build = [quench, "build", "--start-from", "codegen", "--cpu", cpu, "--weights", "external", "--force"]
 
@@ -49,17 +55,23 @@ class Level:
         integer_model.run(*self.build, module, *options, "-o", path)
         return path
 
-    def instrument(self, clang, module, program, sanitizer):
-        """A library of the code of `program`, made from `module`, with `sanitizer` in it."""
-        text = self.emit(module, sanitizer, "--emit", "llvm")
+    def make_library(self, module, program, name, *flags, attributes=""):
+        """A library of the code of `program`, made from `module`, with `attributes` of functions."""
+        text = self.emit(module, name, "--emit", "llvm")
         with open(text) as stream:
-            code = re.sub(r"^attributes #\d+ = \{", rf"\g<0> sanitize_{sanitizer}", stream.read(), flags=re.MULTILINE)
-        with open(text + ".ll", "w") as stream:
-            stream.write(code)
-        flags = [f"-fsanitize={sanitizer}", "-O1", "-fPIC", "-shared", "-Wno-override-module"]
-        integer_model.run(clang, *flags, text + ".ll", "-o", text + ".so")
+            code = re.sub(r"^attributes #\d+ = \{", rf"\g<0> {attributes}", stream.read(), flags=re.MULTILINE)
         shutil.copy(program + ".safetensors", os.path.dirname(text))
-        return text + ".so"
+        return emulation.make_library(self.clang, code, self.cpu, text + ".so", "-O1", *flags)
+
+    def instrument(self, module, program, sanitizer):
+        """The same with `sanitizer` in it."""
+        return self.make_library(module, program, sanitizer, f"-fsanitize={sanitizer}", attributes=f"sanitize_{sanitizer}")
+
+    def command(self, module, program):
+        """What runs `program`, made from `module`."""
+        if levels.can_run(self.cpu):
+            return [program]
+        return [self.host, self.make_library(module, program, os.path.basename(os.path.dirname(program)) + "-emulated")]
 
 
 def main(quench, quench_opt, clang, hosts, model, inputs, folder, *cpus):
@@ -73,14 +85,16 @@ def main(quench, quench_opt, clang, hosts, model, inputs, folder, *cpus):
     for path, functions in zip(modules, zip(*(check.functions for check in checks))):
         integer_model.write_module(checks, functions, path)
     for cpu in cpus:
-        if not levels.can_run(cpu):
+        if not levels.can_run(cpu) and not emulation.can_emulate(cpu):
             print(f"{cpu}: not here")
             continue
-        level, expected, wrong = Level(quench, folder, cpu), [], []
+        host = os.path.join(hosts, "model-host")
+        level, expected, wrong = Level(quench, clang, host, folder, cpu), [], []
         programs = [level.emit(plain, "plain"), level.emit(shown, "shown")]
+        commands = [level.command(module, program) for module, program in zip(modules, programs)]
         for check in checks:
-            given = [integer_model.run_function([program], function, inputs, level.folder)
-                     for program, function in zip(programs, check.functions)]
+            given = [integer_model.run_function(command, function, inputs, level.folder)
+                     for command, function in zip(commands, check.functions)]
             check.compare_with(*given)
             expected.append(given[0])
             if check.wrong or check.different:
@@ -96,9 +110,9 @@ def main(quench, quench_opt, clang, hosts, model, inputs, folder, *cpus):
                     wrong.append(check.title)
             print(f"{cpu}: {len(checks)} schemes, {name}; other bits: {', '.join(wrong) or 'none'}")
 
-        compare("AddressSanitizer", os.path.join(hosts, "model-host"), level.instrument(clang, plain, programs[0], "address"))
+        compare("AddressSanitizer", host, level.instrument(plain, programs[0], "address"))
         if cpu == "x86-64-v3":
-            compare("ThreadSanitizer", os.path.join(hosts, "model-host-thread"), level.instrument(clang, plain, programs[0], "thread"))
+            compare("ThreadSanitizer", os.path.join(hosts, "model-host-thread"), level.instrument(plain, programs[0], "thread"))
             compare("Valgrind", "valgrind", "-q", "--error-exitcode=9", programs[0])
 
 
