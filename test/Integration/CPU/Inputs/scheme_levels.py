@@ -32,9 +32,17 @@ import integer_model  # noqa: E402
 import emulation  # noqa: E402
 import levels  # noqa: E402
 
+# What no scheme has, with its options.
 LOG2 = "W8A8 and log2 softmax"
+LOG2_CODES = "W8A8, attention of codes and log2 softmax"
+GIVEN_CODES = "static W8A8, zero points, attention of codes and roots of 2"
+OTHERS = {
+    LOG2: ["--scheme", "W8A8", "--rule", "*.probabilities=#quench.log<u4, zero = last>"],
+    LOG2_CODES: ["--scheme", "W8A8{attention=i8}", "--rule", "*.probabilities=#quench.log<u4, zero = last, token>"],
+    GIVEN_CODES: ["--scheme", "W8A8{static=true activations=u8}", "--rule", "*=u8 static roles=query|key|value",
+                  "--rule", "*.probabilities=#quench.log<u4, step = 1 : 2, zero = last> range=unit"]}
 SCHEMES = [
-    "W8A8", "W8A8{activations=u8}", "W8A8{static=true}", "W8A8{static=true activations=u8}", "W8A8{attention=i8}", LOG2,
+    "W8A8", "W8A8{activations=u8}", "W8A8{static=true}", "W8A8{static=true activations=u8}", "W8A8{attention=i8}", *OTHERS,
     "W6A6", "W4A4", "W4A4{activations=u4}", "W4A8", "W4A8{attention=i8}", "W8A16", "W4A16", "W4A16{weights=nf4 group=32}",
     "W4A16_ASYM", "FP8", "FP8_DYNAMIC", "W4AFP8", "NVFP4", "NVFP4A16", "MXFP4", "MXFP4A16"]
 
@@ -78,8 +86,7 @@ def main(quench, quench_opt, clang, hosts, model, inputs, folder, *cpus):
     os.makedirs(folder, exist_ok=True)
     layer = ["--config", "num_hidden_layers=1"]
     statistics = integer_model.calibrate(quench, model, inputs, folder, *layer)
-    options = {LOG2: ["--scheme", "W8A8", "--rule", "*.probabilities=#quench.log<u4, zero = last>"]}
-    checks = [integer_model.Check(quench, quench_opt, model, folder, scheme, [*layer, *options.get(scheme, ["--scheme", scheme])],
+    checks = [integer_model.Check(quench, quench_opt, model, folder, scheme, [*layer, *OTHERS.get(scheme, ["--scheme", scheme])],
                                   statistics) for scheme in SCHEMES]
     plain, shown = modules = [os.path.join(folder, name) for name in ("plain.mlir", "shown.mlir")]
     for path, functions in zip(modules, zip(*(check.functions for check in checks))):
