@@ -448,7 +448,7 @@ void Writer::encodeRows(
     function_ref<void(Value sums)> useSums) {
   const int64_t size = operand.channels;
   const bool isGiven = hasGivenScales(operand.format);
-  Value zero = b.index(0), count = b.index(lanes), origin;
+  Value zero = b.index(0), count = b.index(lanes), zeroPoint;
   Value parts;
   if (useSums || !isGiven)
     parts = b.scratch({lanes, lanes}, b.getI32Type());
@@ -462,7 +462,7 @@ void Writer::encodeRows(
     Value sum = b.integerSplat(int64_t(0));
     for (int64_t channel = 0; channel < size; channel += lanes) {
       Value codes =
-          getCodes(operand, load(row, channel), scale, inverse, origin);
+          getCodes(operand, load(row, channel), scale, inverse, zeroPoint);
       // Channels that do not exist have no part in sums.
       Value mask = b.tailMask(channel, size);
       if (mask && hasOrigin(operand))
@@ -479,7 +479,7 @@ void Writer::encodeRows(
   };
   if (isGiven) {
     Value scale = loadScale(operand, head);
-    origin = loadZero(operand, head);
+    zeroPoint = loadZero(operand, head);
     useScales(scale);
     b.loop(zero, count, 1, [&](Value row) { encode(row, scale, Value()); });
   } else {
@@ -564,7 +564,7 @@ void Writer::packValues(Value batch, Value group, Value place) {
                   b.tailMask(vector * lanes, a.valueSize));
   };
   Value firstPanel = b.mul(place, numValuePanels);
-  auto pack = [&](Value scales, Value inverses, Value origin) {
+  auto pack = [&](Value scales, Value inverses, Value zeroPoint) {
     // The codes of a word belong to keys in a row.
     b.loop(zero, b.floorDiv(paddedKeys, depth), 1, [&](Value word) {
       for (int64_t vector = 0; vector < vectors; ++vector) {
@@ -572,7 +572,7 @@ void Writer::packValues(Value batch, Value group, Value place) {
         for (int64_t i = 0; i < depth; ++i) {
           Value row = b.min(b.add(b.mul(word, depth), i), last);
           Value codes = toElements(
-              getCodes(value, load(row, vector), scales, inverses, origin));
+              getCodes(value, load(row, vector), scales, inverses, zeroPoint));
           codes = arith::ExtUIOp::create(b, b.integers(), codes);
           if (i == 0) {
             all = codes;
