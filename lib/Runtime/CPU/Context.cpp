@@ -149,18 +149,20 @@ struct Loop {
   int numThreads;
   int64_t numPieces = std::min(count, numThreads *kPieces);
 
-  /// Gives each thread its share.
+  /// Gives each thread its share, of which the first piece stays with it.
   void prepare() const {
     for (int i = 0; i < numThreads; ++i)
-      ctx->pieces[i].reset(begin(numPieces, numThreads, i),
-                           begin(numPieces, numThreads, i + 1));
+      ctx->pieces[i].reset(firstPiece(i) + 1, firstPiece(i + 1));
   }
 
   /// Runs the share of thread `index`, on whichever thread does it, and then
   /// what others have not begun, from their ends: a core that is slow, or has
-  /// to do something else, keeps the others no longer than a piece takes.
+  /// to do something else, keeps the others no longer than a piece takes. That
+  /// the first piece is never taken from a share has each arena serve one in
+  /// every run, so that none is left to grow in a later one.
   void runShare(int index) const {
     auto code = [&] {
+      runPiece(firstPiece(index));
       while (std::optional<uint32_t> piece = ctx->pieces[index].takeFirst())
         runPiece(*piece);
       for (int i = 1; i < numThreads; ++i)
@@ -185,6 +187,10 @@ struct Loop {
   }
 
 private:
+  int64_t firstPiece(int share) const {
+    return begin(numPieces, numThreads, share);
+  }
+
   void runPiece(int64_t piece) const {
     runRange(begin(count, numPieces, piece),
              begin(count, numPieces, piece + 1));

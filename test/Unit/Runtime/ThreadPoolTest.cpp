@@ -113,6 +113,26 @@ TEST(ParallelFor, TakesWhatASlowThreadHasNotBegun) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
+static void useBuffers(qrt_context *ctx, const void *, int64_t begin,
+                       int64_t end) {
+  for (int64_t i = begin; i < end; ++i)
+    qrt_free(ctx, qrt_alloc(ctx, 1000));
+}
+
+// What each thread does is a matter of chance, what an arena holds is not.
+TEST(ParallelFor, ServesEachShareFromItsArena) {
+  auto entry = [](qrt_context *ctx, void *const *) {
+    qrt_parallel_for(ctx, 100, useBuffers, nullptr);
+  };
+  void *const *const call = nullptr;
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    qrt_context context(3);
+    ASSERT_EQ(context.run(entry, {&call, 1}).message(), "");
+    for (const quench::rt::Arena &arena : context.arenas)
+      ASSERT_EQ(arena.peakBytes(), 1000u + 24 + 64);
+  }
+}
+
 static void nest(qrt_context *ctx, const void *closure, int64_t begin,
                  int64_t end) {
   auto self = std::this_thread::get_id();
