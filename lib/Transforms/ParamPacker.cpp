@@ -35,18 +35,29 @@ using namespace quench;
 /// panels, the heap's own rounding.
 static constexpr int64_t reserveBytes = int64_t(32) << 20;
 
+/// How much more of it another run may take than this one.
+static constexpr int64_t differenceBytes = int64_t(1) << 20;
+
 static std::error_code lastError() {
   return std::error_code(errno, std::generic_category());
 }
 
-/// Resident bytes of this process.
-static int64_t getResidentBytes() {
+/// Bytes of memory that this process has to itself. Pages of files, such as its
+/// own code, are not among them: the system takes those back when it needs
+/// them, and how many there are depends on what it has read before.
+static int64_t getOwnBytes() {
   auto text = llvm::MemoryBuffer::getFileAsStream("/proc/self/statm");
-  int64_t pages = 0;
-  if (text)
-    (*text)->getBuffer().split(' ').second.split(' ').first.getAsInteger(10,
-                                                                         pages);
-  return pages * ::sysconf(_SC_PAGESIZE);
+  if (!text)
+    return 0;
+  // Size, resident, and of that shared, in pages.
+  llvm::SmallVector<llvm::StringRef> fields;
+  (*text)->getBuffer().split(fields, ' ');
+  int64_t resident = 0, shared = 0;
+  if (fields.size() > 2) {
+    fields[1].getAsInteger(10, resident);
+    fields[2].getAsInteger(10, shared);
+  }
+  return (resident - shared) * ::sysconf(_SC_PAGESIZE);
 }
 
 /// A text that changes when the system starts: before that, what was written
@@ -285,7 +296,7 @@ LogicalResult ParamPacker::collect() {
 }
 
 LogicalResult ParamPacker::checkMemory() {
-  int64_t others = getResidentBytes() + reserveBytes;
+  int64_t others = getOwnBytes() + reserveBytes;
   WeightEvaluator::Options limits;
   limits.threads = options.threads;
   limits.maxBytes = std::max<int64_t>(options.maxMemory - others, 1);
@@ -306,7 +317,7 @@ LogicalResult ParamPacker::checkMemory() {
     return success();
   return largest.getDefiningOp()->emitOpError("cannot be evaluated in ")
          << toMiB(options.maxMemory) << " of memory, expected at least "
-         << toMiB(others + most);
+         << toMiB(others + most + differenceBytes);
 }
 
 bool ParamPacker::isInterrupted(llvm::StringRef path) {
@@ -464,7 +475,7 @@ PackEstimate ParamPacker::estimate() const {
         elements +=
             cast<RankedTensorType>(op->getResult(0).getType()).getNumElements();
   }
-  result.peakBytes = getResidentBytes() + most;
+  result.peakBytes = getOwnBytes() + most;
   result.seconds = result.left.bytes * secondsPerByte +
                    elements * secondsPerElement / evaluator->getThreads();
   return result;
