@@ -7,10 +7,11 @@
 #
 # ===----------------------------------------------------------------------===//
 """Builds a model of test/Models by a scheme, its head too, for some processors, and
-compares the bits of its outputs on the reference inputs. Prints the least
-cosine to the references, too.
+compares the bits of its outputs on the reference inputs. Instructions that this
+processor lacks are emulated, in a library that the program HOST runs. Prints the
+least cosine to the references, too.
 
-    same_bits.py QUENCH MODEL FOLDER SCHEME CPU...
+    same_bits.py QUENCH CLANG HOST MODEL FOLDER SCHEME CPU...
 """
 
 import glob
@@ -21,6 +22,7 @@ import sys
 
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 sys.path[:0] = [TESTS, os.path.join(TESTS, "Models")]
+import emulation  # noqa: E402
 import levels  # noqa: E402
 import tensorfile  # noqa: E402
 
@@ -30,32 +32,43 @@ def cosine(a, b):
     return dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
 
 
-def run(program, path, names, folder):
+def build(quench, clang, host, model, folder, scheme, cpu):
+    """The command of a program for `cpu`."""
+    program = os.path.join(folder, "program")
+    command = [quench, "build", model, "--scheme", scheme, "--quantize-head", "--cpu", cpu, "-o", program, "--force"]
+    if levels.can_run(cpu):
+        subprocess.run(command, check=True)
+        return [program]
+    # The first build writes the archive that the code of the second names.
+    subprocess.run([*command, "--weights", "external"], check=True)
+    subprocess.run([*command, "--weights", "external", "--emit", "llvm"], check=True)
+    with open(program) as stream:
+        return [host, emulation.make_library(clang, stream.read(), cpu, program + ".so", "-O1")]
+
+
+def run(command, path, names, folder):
     output = os.path.join(folder, "out.safetensors")
-    command = [program, "--force", "--output", output]
+    command = [*command, "--force", "--output", output]
     for name in names:
         command += ["--input", f"{name}={path}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return tensorfile.load(output)[0]
 
 
-def main(quench, model, folder, scheme, *cpus):
+def main(quench, clang, host, model, folder, scheme, *cpus):
     os.makedirs(folder, exist_ok=True)
-    program = os.path.join(folder, "program")
     first, least = {}, 1.0
     for cpu in cpus:
-        if not levels.can_run(cpu):
+        if not levels.can_run(cpu) and not emulation.can_emulate(cpu):
             print(f"{cpu}: not here")
             continue
-        subprocess.run([quench, "build", model, "--scheme", scheme,
-                        "--quantize-head", "--cpu", cpu, "-o", program,
-                        "--force"], check=True)
+        command = build(quench, clang, host, model, folder, scheme, cpu)
         same = count = 0
         for path in sorted(glob.glob(os.path.join(model, "b*.safetensors"))):
             reference, metadata = tensorfile.load(path)
             outputs = metadata["outputs"].split(",")
             inputs = [name for name in reference if name not in outputs]
-            found = run(program, path, inputs, folder)
+            found = run(command, path, inputs, folder)
             for name in outputs:
                 known = first.setdefault((path, name), found[name])
                 same += found[name].data == known.data
