@@ -249,6 +249,8 @@ CPUKernelOptions quench::getKernelOptions(const CPUTarget &target,
     options.dot = IntegerDot::Pairs;
   else
     options.dot = IntegerDot::None;
+  options.narrowQuads =
+      options.dot == IntegerDot::Pairs && target.hasFeature("ssse3");
   options.tiles = isWide && options.dot == IntegerDot::Quads &&
                   target.hasFeature("amx-int8");
   return options;

@@ -27,12 +27,12 @@ using namespace quench;
 constexpr int64_t lineBytes = 64;
 
 int64_t IntegerRows::stride() const {
-  int64_t bytes = dot == IntegerDot::Quads ? 1 : 2;
+  int64_t bytes = hasByteRows(dot) ? 1 : 2;
   return (llvm::divideCeil(size * bytes, lineBytes) | 1) * lineBytes / bytes;
 }
 
 IntegerType IntegerRows::element(MLIRContext *context) const {
-  return IntegerType::get(context, dot == IntegerDot::Quads ? 8 : 16);
+  return IntegerType::get(context, hasByteRows(dot) ? 8 : 16);
 }
 
 std::string quench::getSymbolPart(const EncodeKernel &k) {
@@ -43,7 +43,7 @@ std::string quench::getSymbolPart(const EncodeKernel &k) {
     if (llvm::isAlnum(c))
       format += c;
   return llvm::formatv("{0}_{1}{2}", format,
-                       k.rows.dot == IntegerDot::Quads ? "quads" : "pairs",
+                       hasByteRows(k.rows.dot) ? "quads" : "pairs",
                        k.dynamic     ? "_dynamic"
                        : k.rowScales ? "_rows"
                                      : "");
@@ -118,7 +118,7 @@ void quench::writeCodes(KernelBuilder &b, const EncodeKernel &k, Value x,
     zero = vector::BroadcastOp::create(b, b.integers(8),
                                        b.loadScalar(operands.zeros, at));
   auto store = [&](Value channel, Value codes) {
-    if (k.rows.dot == IntegerDot::Quads) {
+    if (hasByteRows(k.rows.dot)) {
       // Adding 128 flips the highest bit.
       if (k.quantizer.hasSignedCodes())
         codes = arith::XOrIOp::create(

@@ -29,8 +29,8 @@ static constexpr int64_t groupsAhead = 4;
 
 static constexpr int64_t lineBytes = 64;
 
-/// What a nibble has for the code 0 of a signed format.
-static constexpr int64_t signedZero = 8;
+/// What a nibble has for the code 0 of a signed format, and at most.
+static constexpr int64_t signedZero = 8, largestCode = 15;
 
 /// Bits of a number in which codes are unpacked to floats.
 static constexpr int64_t mantissaBits = 23, exponentBias = 127;
@@ -108,8 +108,10 @@ private:
             (k.input.isSigned && !k.input.zero));
   }
   /// Whether codes of weights are the unsigned operand.
-  bool isSwapped() const {
-    return sumsRows() && k.input.dot == IntegerDot::Quads;
+  bool isSwapped() const { return sumsRows() && hasByteRows(k.input.dot); }
+  /// The greatest magnitude of what a code of 4 bits stands for.
+  int64_t getLargestWeight() const {
+    return k.weight.isSigned && !k.weight.zero ? signedZero : largestCode;
   }
   /// What sums of rows are multiplied by: the zero points of a vector of
   /// channels, as integers.
@@ -473,7 +475,7 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
             return unpack(packed, part, offsets[s][column % panelVectors],
                           streams[s].weight);
           },
-          isSwapped());
+          isSwapped(), isSwapped() ? largestCode : getLargestWeight());
     };
     contract(numParts(), b.mul(group, steps), steps);
     if (rest > 0)
@@ -615,7 +617,7 @@ void FewBitWriter::multiplyPart(int64_t size, Value row, Value place,
                 [&](Value step, int64_t r) {
                   return b.loadRepeated(x, {b.add(row, r), column(step)});
                 },
-                loadCodes)
+                loadCodes, getLargestWeight())
           : b.contract(
                 size, panelVectors, count, init,
                 [&](Value step, int64_t r) {

@@ -45,9 +45,14 @@ int64_t quench::getDepth(IntegerDot dot) {
   case IntegerDot::Pairs:
     return 2;
   case IntegerDot::Quads:
+  case IntegerDot::NarrowQuads:
     return 4;
   }
   llvm_unreachable("unknown instruction");
+}
+
+bool quench::hasByteRows(IntegerDot dot) {
+  return dot == IntegerDot::Quads || dot == IntegerDot::NarrowQuads;
 }
 
 MemRefType quench::rowsType(ArrayRef<int64_t> shape, Type element) {
@@ -611,15 +616,15 @@ KernelBuilder::contract(int64_t rows, int64_t columns, Value depth,
   return contract(IntegerDot::None, rows, columns, depth, accumulators, a, b);
 }
 
-SmallVector<Value>
-KernelBuilder::contract(IntegerDot dot, int64_t rows, int64_t columns,
-                        Value depth, ArrayRef<Value> accumulators,
-                        function_ref<Value(Value, int64_t)> a,
-                        function_ref<Value(Value, int64_t)> b) {
+SmallVector<Value> KernelBuilder::contract(
+    IntegerDot dot, int64_t rows, int64_t columns, Value depth,
+    ArrayRef<Value> accumulators, function_ref<Value(Value, int64_t)> a,
+    function_ref<Value(Value, int64_t)> b, int64_t largest) {
   return contractPacked(
       dot, rows, columns, /*parts=*/1, depth, accumulators,
       [&](Value k, int64_t, int64_t row) { return a(k, row); }, b,
-      [](Value packed, int64_t, int64_t) { return packed; });
+      [](Value packed, int64_t, int64_t) { return packed; },
+      /*isSwapped=*/false, largest);
 }
 
 SmallVector<Value> KernelBuilder::contractPacked(
@@ -627,7 +632,11 @@ SmallVector<Value> KernelBuilder::contractPacked(
     ArrayRef<Value> accumulators,
     function_ref<Value(Value, int64_t, int64_t)> a,
     function_ref<Value(Value, int64_t)> b,
-    function_ref<Value(Value, int64_t, int64_t)> unpack, bool isSwapped) {
+    function_ref<Value(Value, int64_t, int64_t)> unpack, bool isSwapped,
+    int64_t largest) {
+  if (dot == IntegerDot::NarrowQuads)
+    return contractNarrow(rows, columns, parts, depth, accumulators, a, b,
+                          unpack, isSwapped, largest);
   if (dot == IntegerDot::None) {
     auto addFloats = [&](Value a, Value b) { return fadd(a, b); };
     auto multiplyAddFloats = [&](Value a, Value b, Value c) {
@@ -650,6 +659,62 @@ SmallVector<Value> KernelBuilder::contractPacked(
   return contractPacked(
       {integerSplat(int64_t(0)), addIntegers, multiplyAddIntegers}, rows,
       columns, parts, depth, accumulators, a, b, unpack);
+}
+
+SmallVector<Value> KernelBuilder::contractNarrow(
+    int64_t rows, int64_t columns, int64_t parts, Value depth,
+    ArrayRef<Value> accumulators,
+    function_ref<Value(Value, int64_t, int64_t)> a,
+    function_ref<Value(Value, int64_t)> b,
+    function_ref<Value(Value, int64_t, int64_t)> unpack, bool isSwapped,
+    int64_t largest) {
+  // A step adds two products to each sum of 16 bits. The bytes that are not
+  // `largest` at most are unsigned or, where these are, signed.
+  const int64_t product = (isSwapped ? 128 : 255) * largest;
+  const int64_t block =
+      std::numeric_limits<int16_t>::max() / (2 * product) / parts;
+  assert(block > 0 && "products of a step exceed 16 bits");
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(
+        *this, DenseElementsAttr::get(integers(16, 2), APInt(16, value)));
+  };
+  auto addSums = [&](Value a, Value b) -> Value {
+    return arith::AddIOp::create(*this, a, b);
+  };
+  StringRef name = options.vectorBytes == 64 ? "llvm.x86.avx512.pmaddubs.w.512"
+                   : options.vectorBytes == 32
+                       ? "llvm.x86.avx2.pmadd.ub.sw"
+                       : "llvm.x86.ssse3.pmadd.ub.sw.128";
+  auto multiplyAddBytes = [&](Value a, Value b, Value c) {
+    if (isSwapped)
+      std::swap(a, b);
+    return addSums(c, callIntrinsic(name, integers(16, 2), {a, b}));
+  };
+  auto addBlock = [&](Value first, Value count, ValueRange sums) {
+    SmallVector<Value> zeros(sums.size(), constant(0));
+    SmallVector<Value> products = contractPacked(
+        {zeros.front(), addSums, multiplyAddBytes}, rows, columns, parts, count,
+        zeros,
+        [&](Value k, int64_t part, int64_t row) {
+          return a(add(first, k), part, row);
+        },
+        [&](Value k, int64_t column) { return b(add(first, k), column); },
+        unpack);
+    for (auto [product, sum] : llvm::zip_equal(products, sums))
+      product = multiplyAdd(IntegerDot::Pairs, product, constant(1), sum);
+    return products;
+  };
+
+  std::optional<int64_t> known = getConstantIntValue(depth);
+  Value whole = known ? index(*known / block * block)
+                      : mul(floorDiv(depth, block), block);
+  SmallVector<Value> sums =
+      loop(index(0), whole, block, accumulators, [&](Value k, ValueRange sums) {
+        return addBlock(k, index(block), sums);
+      });
+  if (!known || *known % block != 0)
+    sums = addBlock(whole, sub(depth, whole), sums);
+  return sums;
 }
 
 Value KernelBuilder::multiplyAdd(IntegerDot dot, Value a, Value b, Value c) {

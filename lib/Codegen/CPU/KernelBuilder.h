@@ -42,6 +42,9 @@ using LookupTable = llvm::SmallVector<mlir::Value, 2>;
 /// The number of products that one lane of `dot` sums; 1 for none.
 int64_t getDepth(IntegerDot dot);
 
+/// Whether rows of `dot` are unsigned bytes.
+bool hasByteRows(IntegerDot dot);
+
 /// Vectors in a panel of packed weights.
 inline constexpr int64_t panelVectors = 2;
 
@@ -207,17 +210,19 @@ public:
 
   /// The same for integers, `dot` of them in a lane and a step: `a` and `b`
   /// give registers of 16 or, for quads, of 8 bits; those of `a` are unsigned
-  /// then.
+  /// then. What `b` gives of narrow quads is at most `largest`.
   llvm::SmallVector<mlir::Value>
   contract(IntegerDot dot, int64_t rows, int64_t columns, mlir::Value depth,
            llvm::ArrayRef<mlir::Value> accumulators,
            llvm::function_ref<mlir::Value(mlir::Value k, int64_t row)> a,
-           llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b);
+           llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b,
+           int64_t largest = 0);
 
   /// The same where `b` gives vectors that hold what `parts` consecutive steps
   /// multiply, and `unpack` gives one of them. `a` gives registers or, without
   /// a `dot`, scalars, `b` packed vectors; `depth` counts these. Of quads that
-  /// are `isSwapped` what `unpack` gives is unsigned, in place of `a`.
+  /// are `isSwapped` what `unpack` gives is unsigned, in place of `a`. Of
+  /// narrow ones its magnitude is at most `largest`.
   llvm::SmallVector<mlir::Value> contractPacked(
       IntegerDot dot, int64_t rows, int64_t columns, int64_t parts,
       mlir::Value depth, llvm::ArrayRef<mlir::Value> accumulators,
@@ -227,7 +232,7 @@ public:
       llvm::function_ref<mlir::Value(mlir::Value packed, int64_t part,
                                      int64_t column)>
           unpack,
-      bool isSwapped = false);
+      bool isSwapped = false, int64_t largest = 0);
 
 private:
   /// What a contraction computes with.
@@ -248,6 +253,17 @@ private:
       llvm::function_ref<mlir::Value(mlir::Value packed, int64_t part,
                                      int64_t column)>
           unpack);
+  /// Sums of narrow quads: of 16 bits for as many steps as these hold.
+  llvm::SmallVector<mlir::Value> contractNarrow(
+      int64_t rows, int64_t columns, int64_t parts, mlir::Value depth,
+      llvm::ArrayRef<mlir::Value> accumulators,
+      llvm::function_ref<mlir::Value(mlir::Value k, int64_t part, int64_t row)>
+          a,
+      llvm::function_ref<mlir::Value(mlir::Value k, int64_t column)> b,
+      llvm::function_ref<mlir::Value(mlir::Value packed, int64_t part,
+                                     int64_t column)>
+          unpack,
+      bool isSwapped, int64_t largest);
   /// c plus, in each lane, the sum of the products of `a` and `b`.
   mlir::Value multiplyAdd(IntegerDot dot, mlir::Value a, mlir::Value b,
                           mlir::Value c);

@@ -43,7 +43,7 @@ std::string typeName(mlir::Type type);
 /// How the rows that an integer product reads lie in memory: codes as the
 /// instruction takes them.
 struct IntegerRows {
-  IntegerDot dot; ///< Quads: bytes, unsigned; pairs: differences, 16 bits.
+  IntegerDot dot; ///< Bytes are unsigned; pairs: differences, 16 bits.
   int64_t size;   ///< Codes of a row.
 
   /// The distance of rows in elements: an odd number of cache lines, so that
@@ -61,9 +61,7 @@ struct IntegerInput {
   bool isSigned = true; ///< Zero points are two's complement.
 
   /// What is added to all codes.
-  int64_t offset() const {
-    return dot == IntegerDot::Quads && isSigned ? 128 : 0;
-  }
+  int64_t offset() const { return hasByteRows(dot) && isSigned ? 128 : 0; }
   /// Whether what rows hold differs from what codes stand for.
   bool isShifted() const { return zero || offset() != 0; }
 };

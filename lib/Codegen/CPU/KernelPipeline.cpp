@@ -22,6 +22,7 @@ quench::createSelectKernels(const CPUKernelOptions &options) {
   select.vectorBytes = options.vectorBytes;
   select.fma = options.fma;
   select.dot = options.dot;
+  select.narrowQuads = options.narrowQuads;
   select.tiles = options.tiles;
   select.compact = options.compact;
   select.schedules = options.schedules;

@@ -22,7 +22,9 @@ std::string quench::getSymbolName(const LinearKernel &k) {
   std::string name = llvm::formatv("kernel_linear_{0}x{1}_{2}", k.out, k.in,
                                    typeName(k.element));
   if (k.isInteger()) {
-    name += k.input.dot == IntegerDot::Quads ? "_quads" : "_pairs";
+    name += k.input.dot == IntegerDot::Quads   ? "_quads"
+            : k.input.dot == IntegerDot::Pairs ? "_pairs"
+                                               : "_narrow_quads";
     name += k.input.isSigned ? "_signed" : "_unsigned";
     if (k.input.rowScales)
       name += "_rows";

@@ -132,6 +132,11 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
           clEnumValN(IntegerDot::Pairs, "pairs", "two products of 16 bits"),
           clEnumValN(IntegerDot::Quads, "quads", "four products of 8 bits")),
       llvm::cl::init(IntegerDot::Quads)};
+  Option<bool> narrowQuads{
+      *this, "narrow-quads",
+      llvm::cl::desc("whether the target sums four products of 8 bits and "
+                     "codes of up to 4 bits in 16 bits, beside pairs"),
+      llvm::cl::init(false)};
   Option<bool> tiles{
       *this, "tiles",
       llvm::cl::desc(
@@ -148,6 +153,7 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
     options.vectorBytes = vectorBytes;
     options.fma = fma;
     options.dot = dot;
+    options.narrowQuads = narrowQuads;
     options.tiles = tiles;
     options.compact = compact;
     return options;

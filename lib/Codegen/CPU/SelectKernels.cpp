@@ -252,10 +252,14 @@ struct Selector {
 
   /// The instruction that sums the products of `linear`.
   IntegerDot getDot(IntegerLinearOp linear) const {
-    bool hasBytes = hasByteIntegers(linear.getWeightQuantizer());
-    return library.options.dot == IntegerDot::Quads && !hasBytes
-               ? IntegerDot::Pairs
-               : library.options.dot;
+    IntegerDot dot = library.options.dot;
+    if (dot == IntegerDot::Quads &&
+        !hasByteIntegers(linear.getWeightQuantizer()))
+      return IntegerDot::Pairs;
+    if (dot == IntegerDot::Pairs && library.options.narrowQuads &&
+        describeWeight(linear).isNibbles)
+      return IntegerDot::NarrowQuads;
+    return dot;
   }
 
   void addInput(LinearOp linear, SmallVectorImpl<Value> &inputs) {
@@ -350,8 +354,7 @@ LinearKernel Selector::describe(IntegerLinearOp linear) const {
   kernel.input.rowScales = linear.getInputScale().getType().getRank() > 0;
   kernel.input.isSigned = linear.getInputQuantizer().hasSignedCodes();
   // Pairs are differences from the zero point already.
-  kernel.input.zero =
-      linear.getInputZero() && kernel.input.dot == IntegerDot::Quads;
+  kernel.input.zero = linear.getInputZero() && hasByteRows(kernel.input.dot);
   kernel.weight = describeWeight(linear);
   return kernel;
 }
@@ -484,7 +487,7 @@ void Selector::addInput(IntegerLinearOp linear,
   auto encodeOp = linear.getInput().getDefiningOp<EncodeOp>();
   const Encoded &encoded = encode(encodeOp, dot);
   inputs.append({encoded.rows, encoded.scales});
-  if (linear.getInputZero() && dot == IntegerDot::Quads)
+  if (linear.getInputZero() && hasByteRows(dot))
     inputs.push_back(toVector(linear.getLoc(), linear.getInputZero()));
 }
 
@@ -1022,6 +1025,7 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     options.vectorBytes = vectorBytes;
     options.fma = fma;
     options.dot = dot;
+    options.narrowQuads = narrowQuads;
     options.tiles = tiles;
     options.compact = compact;
     options.schedules = schedules;
@@ -1037,6 +1041,11 @@ struct SelectKernels : quench::impl::SelectKernelsPassBase<SelectKernels> {
     if (dot == IntegerDot::Quads && vectorBytes == 16) {
       emitError(module.getLoc(), "expected registers of 32 or 64 bytes for "
                                  "sums of four products");
+      return signalPassFailure();
+    }
+    if (narrowQuads && dot != IntegerDot::Pairs) {
+      emitError(module.getLoc(), "expected sums of two products beside those "
+                                 "of narrow quads");
       return signalPassFailure();
     }
     if (tiles && (dot != IntegerDot::Quads || vectorBytes != 64)) {

@@ -1,10 +1,13 @@
 // RUN: quench-opt %s --quench-select-kernels | FileCheck %s
 // RUN: quench-opt %s --quench-select-kernels="vector-bytes=32 dot=pairs" | FileCheck %s --check-prefix=PAIRS
+// RUN: quench-opt %s --quench-select-kernels="vector-bytes=32 dot=pairs narrow-quads" | FileCheck %s --check-prefix=NARROW
 // RUN: quench-opt %s --quench-select-kernels="dot=none" | FileCheck %s --check-prefix=NONE
 // RUN: not quench-opt %s --quench-select-kernels="vector-bytes=16" 2>&1 | FileCheck %s --check-prefix=WIDTH
 
 // RUN: not quench-opt %s --quench-select-kernels="vector-bytes=32 tiles" 2>&1 | FileCheck %s --check-prefix=TILES
+// RUN: not quench-opt %s --quench-select-kernels="narrow-quads" 2>&1 | FileCheck %s --check-prefix=BESIDE
 
+// BESIDE: expected sums of two products beside those of narrow quads
 // TILES: expected registers of 64 bytes and sums of four products beside tile registers
 // WIDTH: expected registers of 32 or 64 bytes for sums of four products
 
@@ -124,7 +127,16 @@ func.func @read_before(%x: tensor<?x37xf32>) -> (tensor<?x37xf32>, tensor<?xf32>
 // CHECK: quench.call_kernel @kernel_linear_40x32_f32_quads_signed_rows_u4_zeros_group16(
 // PAIRS-LABEL: func.func @nibbles(
 // PAIRS: quench.pack_nibbles %{{.*}} by(#quench.uniform<i4, axis = 0>) panel 16 depth 2 : (tensor<40x32xi8>) -> tensor<3x4x16xi32>
-func.func @nibbles(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>) {
+// Other weights, of the same rows, take pairs.
+// NARROW-LABEL: func.func @nibbles(
+// NARROW: %[[E:.*]]:2 = quench.call_kernel @kernel_encode_32_f32_uniformi8token_quads_dynamic({{.*}}) outs({{.*}}) -> tensor<?x64xi8>, tensor<?xf32>
+// NARROW: %[[F:.*]]:2 = quench.call_kernel @kernel_encode_32_f32_uniformi8token_pairs_dynamic(
+// NARROW: quench.pack_nibbles %{{.*}} by(#quench.uniform<i4, axis = 0>) panel 16 depth 4
+// NARROW: quench.sum_codes
+// NARROW: quench.call_kernel @kernel_linear_40x32_f32_narrow_quads_signed_rows_i4(%[[E]]#0, %[[E]]#1,
+// NARROW: quench.call_kernel @kernel_linear_40x32_f32_narrow_quads_signed_rows_u4_zeros_group16(%[[E]]#0, %[[E]]#1,
+// NARROW: quench.call_kernel @kernel_linear_40x32_f32_pairs_signed_rows(%[[F]]#0, %[[F]]#1,
+func.func @nibbles(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>) {
   %w = quench.param <"m"::"w"> : tensor<40x32xi8>
   %t = quench.param <"m"::"t"> : tensor<40xf32>
   %u = quench.param <"m"::"u"> : tensor<40x2xf32>
@@ -135,7 +147,9 @@ func.func @nibbles(%x: tensor<?x32xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>)
     : (tensor<?x32xi8>, tensor<?xf32>, tensor<40x32xi8>, tensor<40xf32>) -> tensor<?x40xf32>
   %1 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %u zero %z by(#quench.uniform<u3, asymmetric, axis = 0, group = 16>)
     : (tensor<?x32xi8>, tensor<?xf32>, tensor<40x32xi8>, tensor<40x2xf32>, tensor<40x2xi8>) -> tensor<?x40xf32>
-  return %0, %1 : tensor<?x40xf32>, tensor<?x40xf32>
+  %2 = quench.integer_linear %c scale %s by(#quench.uniform<i8, token>), %w scale %t by(#quench.uniform<i8, axis = 0>)
+    : (tensor<?x32xi8>, tensor<?xf32>, tensor<40x32xi8>, tensor<40xf32>) -> tensor<?x40xf32>
+  return %0, %1, %2 : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>
 }
 
 // Beside floats, codes of 4 bits are words, others bytes or, where they need 9

@@ -123,8 +123,10 @@ protected:
   }
 
   /// Compiles a linear of `format` and of an input that is rounded to codes of
-  /// `rounding`, or floats.
-  void compileLinear(const Format &format, StringRef rounding) {
+  /// `rounding`, or floats. Weights have all codes, or stand for the integer of
+  /// the greatest magnitude.
+  void compileLinear(const Format &format, StringRef rounding,
+                     bool isExtreme = false) {
     const int64_t count = format.isGated ? 2 : 1,
                   low = format.isSigned ? -(1 << (format.bits - 1)) : 0;
     auto codes = [&](int64_t count, uint32_t seed) {
@@ -140,6 +142,11 @@ protected:
                 numbers(count * format.out, 4), getTables(format, count)};
     for (float &scale : matrices.scales)
       scale = 0.01f + std::fabs(scale);
+    if (isExtreme) {
+      llvm::fill(matrices.codes, static_cast<int8_t>(low));
+      llvm::fill(matrices.zeros,
+                 static_cast<int8_t>(low + (1 << format.bits) - 1));
+    }
     if (!format.isAsymmetric)
       llvm::fill(matrices.zeros, 0);
 
@@ -258,49 +265,71 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
   Matrices matrices;
 };
 
-TEST_P(FewBitKernels, Integers) {
+class FewBitIntegerKernels : public FewBitKernels {
+protected:
+  /// Compares `rows` rows with sums of integers. Codes of a row are all, or of
+  /// the greatest magnitude, with one sign.
+  void checkIntegers(const Format &format, int64_t rows, bool isExtreme) {
+    // The greatest magnitude of a row is 127 times a power of two, which then
+    // is its scale, so that codes are known.
+    std::vector<float> x = numbers(rows * format.in, 5), scales(rows);
+    std::vector<int32_t> codes;
+    for (float value : x)
+      codes.push_back(static_cast<int32_t>(127 * value));
+    for (int64_t i = 0; i < rows; ++i) {
+      int32_t largest = i % 2 ? 127 : -127;
+      codes[i * format.in + i % format.in] = largest;
+      if (isExtreme)
+        std::fill_n(codes.begin() + i * format.in, format.in, largest);
+      scales[i] = std::ldexp(1.0f, i % 5 - 2);
+      for (int64_t j = 0; j < format.in; ++j)
+        x[i * format.in + j] = codes[i * format.in + j] * scales[i];
+    }
+    auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
+      float result = 0;
+      const int64_t size = format.group ? format.group : format.in;
+      for (int64_t first = 0; first < format.in; first += size) {
+        int32_t sum = 0;
+        for (int64_t i = first; i < first + size; ++i)
+          sum += codes[row * format.in + i] *
+                 getWeight(format, matrix, channel, i).first;
+        float scale = getWeight(format, matrix, channel, first).second;
+        result = format.numGroups() == 1
+                     ? static_cast<float>(sum) * (scales[row] * scale)
+                     : std::fma(static_cast<float>(sum), scale, result);
+      }
+      if (format.numGroups() > 1)
+        result *= scales[row];
+      return result + matrices.bias[matrix * format.out + channel];
+    };
+    runRows(format, rows, x, [&](int64_t row, int64_t channel, float found) {
+      float expected = std::max(product(0, row, channel), 0.0f);
+      if (format.isGated)
+        expected *= product(1, row, channel);
+      ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
+    });
+  }
+};
+
+TEST_P(FewBitIntegerKernels, Linear) {
   for (const Format &format : formats) {
     SCOPED_TRACE(format.text());
     ASSERT_NO_FATAL_FAILURE(
         compileLinear(format, "#quench.uniform<i8, token>"));
-    for (int64_t rows : rowCounts) {
-      // The greatest magnitude of a row is 127 times a power of two, which then
-      // is its scale, so that codes are known.
-      std::vector<float> x = numbers(rows * format.in, 5), scales(rows);
-      std::vector<int32_t> codes;
-      for (float value : x)
-        codes.push_back(static_cast<int32_t>(127 * value));
-      for (int64_t i = 0; i < rows; ++i) {
-        codes[i * format.in + i % format.in] = i % 2 ? 127 : -127;
-        scales[i] = std::ldexp(1.0f, i % 5 - 2);
-        for (int64_t j = 0; j < format.in; ++j)
-          x[i * format.in + j] = codes[i * format.in + j] * scales[i];
-      }
-      auto product = [&](int64_t matrix, int64_t row, int64_t channel) {
-        float result = 0;
-        const int64_t size = format.group ? format.group : format.in;
-        for (int64_t first = 0; first < format.in; first += size) {
-          int32_t sum = 0;
-          for (int64_t i = first; i < first + size; ++i)
-            sum += codes[row * format.in + i] *
-                   getWeight(format, matrix, channel, i).first;
-          float scale = getWeight(format, matrix, channel, first).second;
-          result = format.numGroups() == 1
-                       ? static_cast<float>(sum) * (scales[row] * scale)
-                       : std::fma(static_cast<float>(sum), scale, result);
-        }
-        if (format.numGroups() > 1)
-          result *= scales[row];
-        return result + matrices.bias[matrix * format.out + channel];
-      };
-      ASSERT_NO_FATAL_FAILURE(runRows(
-          format, rows, x, [&](int64_t row, int64_t channel, float found) {
-            float expected = std::max(product(0, row, channel), 0.0f);
-            if (format.isGated)
-              expected *= product(1, row, channel);
-            ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
-          }));
-    }
+    for (int64_t rows : rowCounts)
+      ASSERT_NO_FATAL_FAILURE(checkIntegers(format, rows, /*isExtreme=*/false));
+    reset();
+  }
+}
+
+// Sums of 16 bits hold as many products as they are given.
+TEST_P(FewBitIntegerKernels, LargestSums) {
+  for (const Format &format : formats) {
+    SCOPED_TRACE(format.text());
+    ASSERT_NO_FATAL_FAILURE(compileLinear(format, "#quench.uniform<i8, token>",
+                                          /*isExtreme=*/true));
+    for (int64_t rows : {1, 2, 4, 13})
+      ASSERT_NO_FATAL_FAILURE(checkIntegers(format, rows, /*isExtreme=*/true));
     reset();
   }
 }
@@ -392,7 +421,7 @@ std::vector<std::string> integerLevels() {
 
 INSTANTIATE_TEST_SUITE_P(Levels, WeightOnlyKernels, testing::ValuesIn(levels()),
                          levelName);
-INSTANTIATE_TEST_SUITE_P(Levels, FewBitKernels,
+INSTANTIATE_TEST_SUITE_P(Levels, FewBitIntegerKernels,
                          testing::ValuesIn(integerLevels()), levelName);
 
 } // namespace

@@ -23,7 +23,10 @@ namespace quench {
 enum class IntegerDot {
   None,  ///< There is none of the width of a register.
   Pairs, ///< Two products of 16 signed bits (`pmaddwd`).
-  Quads  ///< Four of 8 unsigned and 8 signed bits (`vpdpbusd`).
+  Quads, ///< Four of 8 unsigned and 8 signed bits (`vpdpbusd`).
+  /// The same of codes of up to 4 bits, which sums of 16 bits hold for some
+  /// steps (`pmaddubsw`).
+  NarrowQuads
 };
 
 /// What kernels need to know of the machine.
@@ -33,6 +36,8 @@ struct CPUKernelOptions {
   /// Whether it multiplies and adds in one instruction.
   bool fma = true;
   IntegerDot dot = IntegerDot::Quads;
+  /// Whether it also sums narrow quads, which `dot` is not.
+  bool narrowQuads = false;
   /// Whether it also sums quads on tile registers (AMX): needs registers of 64
   /// bytes.
   bool tiles = false;

@@ -56,6 +56,9 @@ def SelectKernelsPass : Pass<"quench-select-kernels", "::mlir::ModuleOp"> {
                         "two products of 16 bits"),
              clEnumValN(::quench::IntegerDot::Quads, "quads",
                         "four products of 8 bits"))}]>,
+    Option<"narrowQuads", "narrow-quads", "bool", "false",
+           "whether the target sums four products of 8 bits and codes of up to "
+           "4 bits in 16 bits, beside pairs">,
     Option<"tiles", "tiles", "bool", "false",
            "whether the target sums four products on tile registers, too">,
     Option<"compact", "compact", "bool", "false",
