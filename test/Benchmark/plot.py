@@ -96,6 +96,8 @@ def write(path, bars):
         ticks.append(bar.label)
         place += 1
     figure, axes = pyplot.subplots(figsize=(8.5, 0.5 + 0.26 * (place + 0.6)), layout="constrained")
+    # Text stays text, which other fonts make wider.
+    figure.get_layout_engine().set(w_pad=0.25)
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
     medians = [bar.median for bar in bars]
