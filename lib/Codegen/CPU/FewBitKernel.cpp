@@ -168,21 +168,15 @@ private:
       return b.compute();
     return b.getIntegerType(32 / depth);
   }
-  /// A constant vector of `type`.
-  Value constant(VectorType type, uint64_t value) {
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(type,
-                                  APInt(type.getElementTypeBitWidth(), value)));
-  }
   Value mask(Value codes, uint64_t bits) {
     return arith::AndIOp::create(
-        b, codes, constant(cast<VectorType>(codes.getType()), bits));
+        b, codes, b.constant(cast<VectorType>(codes.getType()), bits));
   }
   Value shiftRight(Value codes, int64_t bits) {
     if (bits == 0)
       return codes;
     return arith::ShRUIOp::create(
-        b, codes, constant(cast<VectorType>(codes.getType()), bits));
+        b, codes, b.constant(cast<VectorType>(codes.getType()), bits));
   }
 
   const int64_t depth;     ///< Codes that a lane multiplies at once.
@@ -251,7 +245,7 @@ FewBitWriter::Offsets FewBitWriter::getOffsets(Value group,
       if (zero)
         offsets[v].push_back(vector::BitCastOp::create(b, type, zero));
       else if (k.weight.isSigned)
-        offsets[v].push_back(constant(type, signedZero));
+        offsets[v].push_back(b.constant(type, signedZero));
       continue;
     }
     for (int64_t place : {0, 1}) {
@@ -306,8 +300,8 @@ Value FewBitWriter::unpackFloats(Value packed, int64_t part,
   const int64_t place = part % 2;
   Value bits = mask(shiftRight(packed, 8 * (part / 2)), 15 << (4 * place));
   int64_t exponent = exponentBias + mantissaBits - 4 * place;
-  bits = arith::OrIOp::create(b, bits,
-                              constant(b.integers(), exponent << mantissaBits));
+  bits = arith::OrIOp::create(
+      b, bits, b.constant(b.integers(), exponent << mantissaBits));
   return b.fsub(arith::BitcastOp::create(b, b.vector(), bits), offsets[place]);
 }
 
@@ -325,7 +319,7 @@ Value FewBitWriter::lookup(Value packed, int64_t part, const Weight &weight) {
   Value places = arith::ExtSIOp::create(b, b.integers(), packed);
   if (k.weight.isSigned)
     places =
-        arith::AddIOp::create(b, places, constant(b.integers(), signedZero));
+        arith::AddIOp::create(b, places, b.constant(b.integers(), signedZero));
   return b.lookup(weight.numbers, places, /*shift=*/0);
 }
 
@@ -427,7 +421,7 @@ Value FewBitWriter::loadInput(Value row, Value at) {
   if (isSwapped())
     codes = arith::XOrIOp::create(
         b, codes,
-        constant(cast<VectorType>(codes.getType()), k.input.offset()));
+        b.constant(cast<VectorType>(codes.getType()), k.input.offset()));
   return codes;
 }
 
@@ -470,7 +464,7 @@ SmallVector<Value> FewBitWriter::multiplyRows(int64_t size,
           },
           [&](Value packed, int64_t part, size_t column) {
             if (column == ones)
-              return constant(b.integers(32 / depth, depth), 1);
+              return b.constant(b.integers(32 / depth, depth), 1);
             const int64_t s = column / panelVectors;
             return unpack(packed, part, offsets[s][column % panelVectors],
                           streams[s].weight);

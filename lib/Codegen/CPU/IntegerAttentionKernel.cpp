@@ -1140,7 +1140,8 @@ void Writer::encodeWeights(Value first) {
 void Writer::addValues(Value first) {
   Value zero = b.index(0), firstPanel = b.mul(place, numValuePanels);
   Value firstWord = b.floorDiv(first, depth);
-  for (auto [byte, bytes] : llvm::enumerate(weights)) {
+  for (size_t byte = 0; byte < weights.size(); ++byte) {
+    Value bytes = weights[byte];
     b.loop(zero, b.index(numValuePanels), 1, [&](Value index) {
       Value at = b.add(firstPanel, index), column = b.mul(index, panel);
       if (product) {

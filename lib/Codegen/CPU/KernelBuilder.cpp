@@ -446,6 +446,11 @@ SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
   return current;
 }
 
+Value KernelBuilder::constant(VectorType type, uint64_t value) {
+  return arith::ConstantOp::create(
+      *this, DenseElementsAttr::get(
+                 type, APInt(type.getElementTypeBitWidth(), value)));
+}
 Value KernelBuilder::integerSplat(int64_t value) {
   return arith::ConstantOp::create(
       *this, DenseElementsAttr::get(integers(), APInt(32, value, true)));
@@ -670,14 +675,12 @@ SmallVector<Value> KernelBuilder::contractNarrow(
     int64_t largest) {
   // A step adds two products to each sum of 16 bits. The bytes that are not
   // `largest` at most are unsigned or, where these are, signed.
+  assert(largest > 0 && "expected the greatest magnitude of weights");
   const int64_t product = (isSwapped ? 128 : 255) * largest;
   const int64_t block =
       std::numeric_limits<int16_t>::max() / (2 * product) / parts;
   assert(block > 0 && "products of a step exceed 16 bits");
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(
-        *this, DenseElementsAttr::get(integers(16, 2), APInt(16, value)));
-  };
+  const VectorType sumType = integers(16, 2);
   auto addSums = [&](Value a, Value b) -> Value {
     return arith::AddIOp::create(*this, a, b);
   };
@@ -688,10 +691,10 @@ SmallVector<Value> KernelBuilder::contractNarrow(
   auto multiplyAddBytes = [&](Value a, Value b, Value c) {
     if (isSwapped)
       std::swap(a, b);
-    return addSums(c, callIntrinsic(name, integers(16, 2), {a, b}));
+    return addSums(c, callIntrinsic(name, sumType, {a, b}));
   };
   auto addBlock = [&](Value first, Value count, ValueRange sums) {
-    SmallVector<Value> zeros(sums.size(), constant(0));
+    SmallVector<Value> zeros(sums.size(), constant(sumType, 0));
     SmallVector<Value> products = contractPacked(
         {zeros.front(), addSums, multiplyAddBytes}, rows, columns, parts, count,
         zeros,
@@ -701,7 +704,8 @@ SmallVector<Value> KernelBuilder::contractNarrow(
         [&](Value k, int64_t column) { return b(add(first, k), column); },
         unpack);
     for (auto [product, sum] : llvm::zip_equal(products, sums))
-      product = multiplyAdd(IntegerDot::Pairs, product, constant(1), sum);
+      product =
+          multiplyAdd(IntegerDot::Pairs, product, constant(sumType, 1), sum);
     return products;
   };
 

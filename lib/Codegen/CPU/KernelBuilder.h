@@ -173,6 +173,8 @@ public:
   mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c);
   /// Rows of a square to its columns.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
+  /// A constant vector of integers of any width.
+  mlir::Value constant(mlir::VectorType type, uint64_t value);
   // Vectors of i32.
   mlir::Value integerSplat(int64_t value);
   mlir::Value integerSplat(mlir::Value scalar);

@@ -262,6 +262,19 @@ module @m attributes {{quench.archives = {{m = "a.safetensors"}, quench.symbols 
         check(i, j, y[i * format.out + j]);
   }
 
+  /// The same with what must come out to the bit: `product` gives that of a
+  /// matrix, a row and a channel.
+  void
+  runExactRows(const Format &format, int64_t rows, std::vector<float> &x,
+               llvm::function_ref<float(int64_t, int64_t, int64_t)> product) {
+    runRows(format, rows, x, [&](int64_t row, int64_t channel, float found) {
+      float expected = std::max(product(0, row, channel), 0.0f);
+      if (format.isGated)
+        expected *= product(1, row, channel);
+      ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
+    });
+  }
+
   Matrices matrices;
 };
 
@@ -302,36 +315,28 @@ protected:
         result *= scales[row];
       return result + matrices.bias[matrix * format.out + channel];
     };
-    runRows(format, rows, x, [&](int64_t row, int64_t channel, float found) {
-      float expected = std::max(product(0, row, channel), 0.0f);
-      if (format.isGated)
-        expected *= product(1, row, channel);
-      ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
-    });
+    runExactRows(format, rows, x, product);
+  }
+
+  void checkFormats(ArrayRef<int64_t> rowCounts, bool isExtreme) {
+    for (const Format &format : formats) {
+      SCOPED_TRACE(format.text());
+      ASSERT_NO_FATAL_FAILURE(
+          compileLinear(format, "#quench.uniform<i8, token>", isExtreme));
+      for (int64_t rows : rowCounts)
+        ASSERT_NO_FATAL_FAILURE(checkIntegers(format, rows, isExtreme));
+      reset();
+    }
   }
 };
 
 TEST_P(FewBitIntegerKernels, Linear) {
-  for (const Format &format : formats) {
-    SCOPED_TRACE(format.text());
-    ASSERT_NO_FATAL_FAILURE(
-        compileLinear(format, "#quench.uniform<i8, token>"));
-    for (int64_t rows : rowCounts)
-      ASSERT_NO_FATAL_FAILURE(checkIntegers(format, rows, /*isExtreme=*/false));
-    reset();
-  }
+  checkFormats(rowCounts, /*isExtreme=*/false);
 }
 
 // Sums of 16 bits hold as many products as they are given.
 TEST_P(FewBitIntegerKernels, LargestSums) {
-  for (const Format &format : formats) {
-    SCOPED_TRACE(format.text());
-    ASSERT_NO_FATAL_FAILURE(compileLinear(format, "#quench.uniform<i8, token>",
-                                          /*isExtreme=*/true));
-    for (int64_t rows : {1, 2, 4, 13})
-      ASSERT_NO_FATAL_FAILURE(checkIntegers(format, rows, /*isExtreme=*/true));
-    reset();
-  }
+  checkFormats({1, 2, 4, 13}, /*isExtreme=*/true);
 }
 
 class WeightOnlyKernels : public FewBitKernels {
@@ -375,12 +380,7 @@ protected:
       auto [number, scale] = getNumber(format, matrix, channel, column(row));
       return number * scale + matrices.bias[matrix * format.out + channel];
     };
-    runRows(format, rows, x, [&](int64_t row, int64_t channel, float found) {
-      float expected = std::max(product(0, row, channel), 0.0f);
-      if (format.isGated)
-        expected *= product(1, row, channel);
-      ASSERT_EQ(found, expected) << "row " << row << " of " << rows;
-    });
+    runExactRows(format, rows, x, product);
   }
 };
 
