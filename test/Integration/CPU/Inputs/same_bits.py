@@ -9,7 +9,7 @@
 """Builds a model of test/Models by a scheme, its head too, for some processors, and
 compares the bits of its outputs on the reference inputs. Instructions that this
 processor lacks are emulated, in a library that the program HOST runs. Prints the
-least cosine to the references, too.
+least cosine to the references, too, where there is one.
 
     same_bits.py QUENCH CLANG HOST MODEL FOLDER SCHEME CPU...
 """
@@ -76,7 +76,7 @@ def main(quench, clang, host, model, folder, scheme, *cpus):
                 least = min(least, cosine(found[name].values(),
                                           reference[name].values()))
         print(f"{cpu}: {same} of {count} outputs the same")
-    print(f"cosine at least {least:.4f}")
+    print(f"cosine at least {least:.4f}" if first else "nothing compared")
 
 
 main(*sys.argv[1:])
