@@ -35,7 +35,7 @@ using namespace quench;
 /// panels, the heap's own rounding.
 static constexpr int64_t reserveBytes = int64_t(32) << 20;
 
-/// How much more of it another run may take than this one.
+/// How much more memory another run may need than this one.
 static constexpr int64_t differenceBytes = int64_t(1) << 20;
 
 static std::error_code lastError() {
